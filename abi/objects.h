@@ -1,0 +1,95 @@
+/* Object types, resource kinds, and the structures that class 1 calls read and write in user memory. */
+#pragma once
+
+#include <stdint.h>
+
+enum object_type {
+    OBJECT_NONE = 0,
+#define OBJECT(name, number) OBJECT_##name = number,
+#include "abi/objects.def"
+#undef OBJECT
+    OBJECT_TYPES
+};
+
+/* What a Resource capability gives access to; base and length bound it. */
+enum resource_kind {
+    RESOURCE_ROOT = 0,   /* everything below; only init starts with it */
+    RESOURCE_IOPORT = 1, /* x86 I/O ports [base, base + length) */
+    RESOURCE_MMIO = 2,   /* physical addresses, in bytes */
+    RESOURCE_IRQ = 3,    /* interrupt lines (ISA numbers below 16, else global system interrupts) */
+    RESOURCE_LOG = 4,    /* the kernel log */
+    RESOURCE_INFO = 5,   /* counters and system information */
+    RESOURCE_DEBUG = 6,  /* fault injection (debug kernel) */
+};
+
+/* thread state and others wait in absolute nanoseconds of clock_now(); this one never comes. */
+#define DEADLINE_NEVER UINT64_MAX
+
+/* vmo_create flags */
+enum { VMO_PINNED = 1 }; /* pages are committed at creation and never move */
+
+/* Protection and kind of a mapping: space_map and space_protect. */
+enum {
+    MAP_READ = 1,
+    MAP_WRITE = 2,
+    MAP_EXEC = 4,
+    MAP_PROT_MASK = 7,
+    MAP_COPY = 8, /* copy-on-write: writes stay private to the mapping, space_clone snapshots it */
+};
+
+/* A packet queued at a port by a bound object or by port_send. */
+struct port_packet {
+    uint64_t key;   /* as given to object_bind, or the sender's word 0 */
+    uint64_t count; /* times signalled since last delivered; for a process its exit status */
+    uint64_t words[2];
+};
+
+struct vmo_info {
+    uint64_t size;      /* bytes */
+    uint64_t committed; /* pages held by the tree, shared ones included */
+};
+
+struct space_info {
+    uint64_t resident_pages;
+    uint64_t table_pages;
+    uint64_t mappings;
+};
+
+enum thread_state { THREAD_CREATED, THREAD_READY, THREAD_RUNNING, THREAD_BLOCKED, THREAD_DEAD };
+
+struct thread_info {
+    uint64_t state;    /* enum thread_state */
+    uint64_t cpu_time; /* ns */
+    uint64_t level;    /* scheduler level 0-6 */
+    uint64_t cpu;
+};
+
+struct process_info {
+    uint64_t dead;   /* 1 when every thread has ended */
+    int64_t status;  /* as given to process_exit or task_kill */
+    uint64_t threads;
+};
+
+/* Limits and use of a job; a limit of 0 leaves the parent's as the only one. */
+struct job_info {
+    uint64_t pages, pages_limit;
+    uint64_t objects, objects_limit;
+    uint64_t threads, threads_limit;
+};
+
+/* RESOURCE_INFO: sums over all CPUs since boot. */
+struct system_info {
+    uint64_t cpus;
+    uint64_t pages_total, pages_free; /* 4 KB pages under the buddy allocator */
+    uint64_t objects[16];             /* live, by enum object_type */
+    uint64_t kernel_bytes;            /* slab memory in use, bytes */
+    uint64_t context_switches;
+    uint64_t page_table_switches;
+    uint64_t page_faults;
+    uint64_t interrupts;
+    uint64_t kernel_entries; /* system calls, faults and interrupts from user mode */
+    uint64_t reflections;    /* guest exits handed to a personality */
+    uint64_t idle_time;      /* ns */
+    uint64_t first_user_tsc; /* TSC when the first guest instruction ran; 0 before */
+    uint64_t boot_tsc;       /* TSC at kernel entry */
+};

@@ -1,0 +1,69 @@
+/* Intrusive circular doubly linked list. A head or an unlinked node points at itself. No locking. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct list {
+    struct list *next, *prev;
+};
+
+#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+#define LIST_INIT(head) {&(head), &(head)}
+
+static inline void list_init(struct list *node) { node->next = node->prev = node; }
+
+static inline bool list_empty(const struct list *head) { return head->next == head; }
+
+static inline void list_insert_before(struct list *position, struct list *node) {
+    node->next = position;
+    node->prev = position->prev;
+    position->prev->next = node;
+    position->prev = node;
+}
+
+static inline void list_push_back(struct list *head, struct list *node) { list_insert_before(head, node); }
+
+static inline void list_push_front(struct list *head, struct list *node) {
+    list_insert_before(head->next, node);
+}
+
+/* Unlinks a node and leaves it pointing at itself, so that removing twice is harmless. */
+static inline void list_remove(struct list *node) {
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+    list_init(node);
+}
+
+static inline struct list *list_pop_front(struct list *head) {
+    struct list *node = head->next;
+    if (node == head)
+        return NULL;
+    list_remove(node);
+    return node;
+}
+
+/* Moves every node of source to the end of head; source is empty afterwards. */
+static inline void list_splice_back(struct list *head, struct list *source) {
+    if (list_empty(source))
+        return;
+    source->next->prev = head->prev;
+    head->prev->next = source->next;
+    source->prev->next = head;
+    head->prev = source->prev;
+    list_init(source);
+}
+
+#define list_entry(node, type, member) container_of(node, type, member)
+
+#define list_for_each(entry, head, member)                                                                   \
+    for (entry = container_of((head)->next, __typeof__(*entry), member); &entry->member != (head);           \
+         entry = container_of(entry->member.next, __typeof__(*entry), member))
+
+/* As above; the current entry may be removed. */
+#define list_for_each_safe(entry, after, head, member)                                                       \
+    for (entry = container_of((head)->next, __typeof__(*entry), member),                                     \
+        after = container_of(entry->member.next, __typeof__(*entry), member);                                \
+         &entry->member != (head);                                                                           \
+         entry = after, after = container_of(entry->member.next, __typeof__(*entry), member))
