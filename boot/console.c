@@ -1,0 +1,63 @@
+/* See console.h. */
+#include "boot/console.h"
+
+#include "boot/io.h"
+#include "lib/base/format.h"
+
+enum { DEBUG_PORT = 0xe9, EXIT_PORT = 0xf4, EXIT_FAILED = 0x7f, COM1 = 0x3f8 };
+enum { UART_DATA = 0, UART_INTERRUPTS = 1, UART_FIFO = 2, UART_LINE = 3, UART_MODEM = 4, UART_STATUS = 5 };
+enum { LINE_8N1 = 3, LINE_DIVISOR = 0x80, STATUS_TRANSMIT_EMPTY = 0x20, TRANSMIT_POLLS = 1 << 16 };
+
+static void debug_write(const char *text) {
+    for (; *text; text++)
+        port_write8(DEBUG_PORT, (uint8_t)*text);
+}
+
+/* 115200 8N1, polled. */
+static void serial_open(void) {
+    port_write8(COM1 + UART_INTERRUPTS, 0);
+    port_write8(COM1 + UART_LINE, LINE_DIVISOR);
+    port_write8(COM1 + UART_DATA, 1);
+    port_write8(COM1 + UART_INTERRUPTS, 0);
+    port_write8(COM1 + UART_LINE, LINE_8N1);
+    port_write8(COM1 + UART_FIFO, 7);
+    port_write8(COM1 + UART_MODEM, 3);
+}
+
+static void serial_write(const char *text) {
+    for (; *text; text++) {
+        for (int i = 0; i < TRANSMIT_POLLS; i++)
+            if (port_read8(COM1 + UART_STATUS) & STATUS_TRANSMIT_EMPTY)
+                break;
+        port_write8(COM1 + UART_DATA, (uint8_t)*text);
+    }
+}
+
+void boot_note(const char *format, ...) {
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_text_va(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    debug_write("keel: ");
+    debug_write(text);
+    debug_write("\r\n");
+}
+
+void boot_fail(const char *format, ...) {
+    char text[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    format_text_va(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    boot_note("%s", text);
+    serial_open();
+    serial_write("keel: ");
+    serial_write(text);
+    serial_write("\r\n");
+    port_write8(EXIT_PORT, EXIT_FAILED);
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}

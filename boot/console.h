@@ -1,0 +1,13 @@
+/*
+ * What the boot code has to say. Boot is silent when all is well: COM1 belongs to the programs that run
+ * later. Notes go to the debug port alone (QEMU's -debugcon), the last words of a failed boot to COM1 as
+ * well.
+ */
+#pragma once
+
+/* Writes "keel: ", the text and a line end to the debug port. */
+void boot_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same on the debug port and COM1; then ends QEMU through isa-debug-exit (value 0x7f) or stops the CPU.
+ */
+_Noreturn void boot_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

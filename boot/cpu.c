@@ -1,0 +1,108 @@
+/* See cpu.h. */
+#include "boot/cpu.h"
+
+#include <stddef.h>
+
+#include "boot/console.h"
+#include "boot/io.h"
+#include "lib/base/string.h"
+
+enum register_name { EAX, EBX, ECX, EDX };
+
+struct feature {
+    uint32_t leaf, bit;
+    enum register_name source;
+    const char *name;
+};
+
+static const struct feature required[] = {
+    {0x80000001, 20, EDX, "NX"}, {0x80000001, 11, EDX, "SYSCALL"}, {1, 13, EDX, "PGE"}, {1, 26, EDX, "SSE2"},
+    {1, 26, ECX, "XSAVE"},       {7, 0, EBX, "FSGSBASE"},
+};
+
+enum {
+    CR0_PE = 1 << 0,
+    CR0_MP = 1 << 1,
+    CR0_ET = 1 << 4,
+    CR0_NE = 1 << 5,
+    CR0_WP = 1 << 16,
+    CR4_PAE = 1 << 5,
+    CR4_PGE = 1 << 7,
+    CR4_OSFXSR = 1 << 9,
+    CR4_OSXMMEXCPT = 1 << 10,
+    CR4_UMIP = 1 << 11,
+    CR4_FSGSBASE = 1 << 16,
+    CR4_OSXSAVE = 1 << 18,
+    CR4_SMEP = 1 << 20,
+    CR4_SMAP = 1 << 21,
+    EFER_SCE = 1 << 0,
+    EFER_LME = 1 << 8,
+    EFER_NXE = 1 << 11,
+    XCR0_X87_SSE = 3,
+    XCR0_AVX = 4,
+    XCR0_AVX512 = 0xe0,
+    MSR_EFER = 0xc0000080,
+};
+#define CR0_PG (1ULL << 31)
+
+static bool has_feature(const struct feature *feature) {
+    if (cpuid(feature->leaf & 0x80000000, 0).eax < feature->leaf)
+        return false;
+    struct cpuid out = cpuid(feature->leaf, 0);
+    uint32_t registers[] = {out.eax, out.ebx, out.ecx, out.edx};
+    return registers[feature->source] >> feature->bit & 1;
+}
+
+void cpu_check(void) {
+    for (size_t i = 0; i < sizeof(required) / sizeof(required[0]); i++)
+        if (!has_feature(&required[i]))
+            boot_fail("this CPU lacks %s (use -cpu max)", required[i].name);
+}
+
+/* The vector state the CPU can save, as far as Keel knows it; AVX-512 counts only as a whole and above AVX.
+ */
+static uint64_t vector_state(void) {
+    uint32_t offered = cpuid(0xd, 0).eax;
+    uint64_t state = XCR0_X87_SSE;
+    if (offered & XCR0_AVX)
+        state |= XCR0_AVX;
+    if ((offered & XCR0_AVX) && (offered & XCR0_AVX512) == XCR0_AVX512)
+        state |= XCR0_AVX512;
+    return state;
+}
+
+struct cpu_control cpu_control_values(void) {
+    struct cpuid seven = cpuid(7, 0);
+    struct cpu_control control = {
+        .cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE,
+        .cr4 = CR4_PAE | CR4_PGE | CR4_FSGSBASE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE,
+        .efer = EFER_SCE | EFER_LME | EFER_NXE,
+        .xcr0 = vector_state(),
+    };
+    if (seven.ebx >> 7 & 1)
+        control.cr4 |= CR4_SMEP;
+    if (seven.ebx >> 20 & 1)
+        control.cr4 |= CR4_SMAP;
+    if (seven.ecx >> 2 & 1)
+        control.cr4 |= CR4_UMIP;
+    return control;
+}
+
+void cpu_control_load(const struct cpu_control *control) {
+    __asm__ volatile("mov %0, %%cr0" : : "r"(control->cr0));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(control->cr4) : "memory");
+    write_msr(MSR_EFER, control->efer);
+    __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)control->xcr0), "d"((uint32_t)(control->xcr0 >> 32)));
+}
+
+bool cpu_is_virtual(void) {
+    return cpuid(1, 0).ecx >> 31;
+}
+
+bool cpu_has_ns_timer(void) {
+    if (!cpu_is_virtual())
+        return false;
+    struct cpuid out = cpuid(0x40000000, 0);
+    uint32_t name[] = {out.ebx, out.ecx, out.edx};
+    return !memcmp(name, "TCGTCGTCGTCG", 12) || !memcmp(name, "KVMKVMKVM\0\0\0", 12);
+}

@@ -1,0 +1,23 @@
+/* What the processor must have, and the control registers all CPUs run the kernel with. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct cpu_control {
+    uint64_t cr0, cr4, efer, xcr0;
+};
+
+/* Ends the boot with a message when the CPU lacks something Keel cannot do without. */
+void cpu_check(void);
+
+/* The values for this machine; the same on every CPU. */
+struct cpu_control cpu_control_values(void);
+
+/* Sets them on the boot CPU; smp.c hands them to the others. */
+void cpu_control_load(const struct cpu_control *control);
+
+/* True under a hypervisor (or emulator) that says so. */
+bool cpu_is_virtual(void);
+/* True when that one is QEMU's emulator or KVM, whose local APIC timer runs at exactly 1 GHz. */
+bool cpu_has_ns_timer(void);

@@ -1,0 +1,127 @@
+/* See load.h. Both are ELF files that nobody has checked before. */
+#include "boot/load.h"
+
+#include "abi/boot_info.h"
+#include "abi/objects.h"
+#include "boot/console.h"
+#include "boot/io.h"
+#include "boot/memory.h"
+#include "boot/paging.h"
+#include "lib/base/cpio.h"
+#include "lib/base/elf.h"
+#include "lib/base/string.h"
+
+#define KERNEL_LIMIT 0xffffffffc0000000ULL
+#define USER_BASE    0x10000ULL
+#define USER_LIMIT   0x7ffffffff000ULL
+
+extern const char kernel_image[], kernel_image_end[];
+
+static uint64_t page_down(uint64_t address) {
+    return address & ~(uint64_t)(PAGE_SIZE - 1);
+}
+static uint64_t page_up(uint64_t address) {
+    return page_down(address + PAGE_SIZE - 1);
+}
+
+/* Copies a segment of file to memory that stands for virtual address base, and clears the rest of [base,
+ * end). */
+static void copy_segment(char *memory, uint64_t base, uint64_t end, const char *file,
+                         const struct elf_segment *load) {
+    uint64_t lead = load->address - base;
+    memset(memory, 0, lead);
+    memcpy(memory + lead, file + load->offset, load->file_size);
+    memset(memory + lead + load->file_size, 0, end - base - lead - load->file_size);
+}
+
+static void load_kernel_segment(const struct elf_segment *load, uint64_t low) {
+    uint64_t base = page_down(load->address), end = page_up(load->address + load->memory_size);
+    uint64_t physical = boot_info.kernel_physical + (base - low);
+    enum page_flags flags = (load->flags & ELF_W ? PAGE_WRITE : 0) | (load->flags & ELF_X ? PAGE_EXECUTE : 0);
+
+    if (flags == (PAGE_WRITE | PAGE_EXECUTE))
+        boot_fail("the kernel image has a segment that is writable and executable");
+    copy_segment((char *)physical, base, end, kernel_image, load);
+    for (uint64_t at = base; at < end; at += PAGE_SIZE)
+        paging_map(at, physical + (at - base), flags);
+}
+
+uint64_t load_kernel(void) {
+    uint64_t size = (uint64_t)(kernel_image_end - kernel_image);
+    struct elf_image image;
+    struct elf_segment load;
+    uint32_t index = 0;
+
+    if (elf_read_header(&image, kernel_image, size, size) || image.type != ELF_EXEC ||
+        elf_read_segments(&image, kernel_image + image.segments_offset, KERNEL_BASE, KERNEL_LIMIT))
+        boot_fail("the kernel image is not a valid ELF64 program for x86_64");
+    boot_info.kernel_length = image.high - image.low;
+    boot_info.kernel_physical = memory_take(boot_info.kernel_length / PAGE_SIZE, BOOT_RANGE_KERNEL);
+    boot_info.kernel_entry = image.entry;
+    while (elf_next_segment(&image, kernel_image + image.segments_offset, ELF_LOAD, &index, &load))
+        load_kernel_segment(&load, image.low);
+    return image.high;
+}
+
+/* "./bin/init" and "/bin/init" are the same file. */
+static const char *plain_name(const char *name) {
+    if (name[0] == '.' && name[1] == '/')
+        name++;
+    while (*name == '/')
+        name++;
+    return name;
+}
+
+static void find_init(const struct boot_source *source, struct cpio_entry *init) {
+    struct cpio cpio;
+    int more;
+
+    if (source->archive_length == 0)
+        boot_fail("there is no initial archive (QEMU's -initrd)");
+    cpio_open(&cpio, (const void *)source->archive, source->archive_length, 0);
+    while ((more = cpio_next(&cpio, init)) == 1)
+        if (!strcmp(plain_name(init->name), "bin/init"))
+            return;
+    if (more < 0)
+        boot_fail("initial archive: %s at offset %lu", cpio.error, cpio.error_offset);
+    boot_fail("there is no bin/init in the first cpio of the initial archive");
+}
+
+static uint32_t protection_of(const struct elf_segment *load) {
+    return (load->flags & ELF_R ? MAP_READ : 0) | (load->flags & ELF_W ? MAP_WRITE : 0) |
+           (load->flags & ELF_X ? MAP_EXEC : 0);
+}
+
+static void load_init_segment(const struct elf_segment *load, const char *file) {
+    struct boot_segment *last =
+        boot_info.segment_count ? &boot_info.segments[boot_info.segment_count - 1] : NULL;
+    uint64_t base = page_down(load->address), end = page_up(load->address + load->memory_size);
+
+    if (last && base < last->address + last->length)
+        boot_fail("bin/init has two segments in the page at 0x%lx", base);
+    if ((load->flags & (ELF_W | ELF_X)) == (ELF_W | ELF_X))
+        boot_fail("bin/init has a segment that is writable and executable");
+    if (boot_info.segment_count == BOOT_MAX_SEGMENTS)
+        boot_fail("bin/init has more than %d segments", BOOT_MAX_SEGMENTS);
+    uint64_t physical = memory_take((end - base) / PAGE_SIZE, BOOT_RANGE_KERNEL);
+    copy_segment((char *)physical, base, end, file, load);
+    boot_info.segments[boot_info.segment_count++] =
+        (struct boot_segment){base, physical, end - base, protection_of(load), 0};
+}
+
+void load_init(const struct boot_source *source) {
+    struct cpio_entry init;
+    struct elf_image image;
+    struct elf_segment load;
+    uint32_t index = 0, interpreter = 0;
+
+    find_init(source, &init);
+    const char *file = (const char *)init.data;
+    if (elf_read_header(&image, file, init.size, init.size) || image.type != ELF_EXEC ||
+        elf_read_segments(&image, file + image.segments_offset, USER_BASE, USER_LIMIT) ||
+        elf_next_segment(&image, file + image.segments_offset, ELF_INTERP, &interpreter, &load))
+        boot_fail("bin/init is not a valid static ELF64 program for x86_64");
+    while (elf_next_segment(&image, file + image.segments_offset, ELF_LOAD, &index, &load))
+        load_init_segment(&load, file);
+    boot_info.init_entry = image.entry;
+}
