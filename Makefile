@@ -1,0 +1,80 @@
+# Keel's build. `make` makes everything under build/; `./keel` calls it. A source file is picked up by its place:
+# adding a file to a folder is enough. Every object depends on the headers it read (-MMD).
+CC = gcc
+B = build
+WARN = -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding -nostdlib -fno-asynchronous-unwind-tables
+# The kernel: small, general registers only, in the top 2 GB.
+# Two variants, chosen by include path: release, and debug (lock order, failing allocations).
+KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Os -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
+	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables
+# Boot code: runs once, identity mapped below 4 GB.
+BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
+# The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.
+LINUX_CFLAGS = $(COMMON) -O2 -mgeneral-regs-only -fPIE -fno-stack-protector -fcf-protection=none -fvisibility=hidden
+# Native servers and drivers: C with musl.
+NATIVE_CFLAGS = $(WARN) -I. -MMD -MP -g -O2 -fno-pie -fno-stack-protector -fcf-protection=none
+
+objects = $(patsubst %,$(B)/$(1)/%.o,$(basename $(2)))
+
+KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c lib/base/format.c
+BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
+LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c)
+NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib/base/elf.c lib/base/cpio.c
+
+all: $(B)/keel.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+define compile
+$(B)/$(1)/%.o: %.c Makefile
+	@mkdir -p $$(dir $$@)
+	$(2) -c $$< -o $$@
+$(B)/$(1)/%.o: %.S Makefile
+	@mkdir -p $$(dir $$@)
+	$(2) -c $$< -o $$@
+endef
+$(eval $(call compile,kernel,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/release))
+$(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug))
+$(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
+$(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
+$(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
+
+KERNEL_LINK = $(CC) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
+$(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
+	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+$(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) kernel/variant/debug/variant.c) kernel/arch/x86_64/kernel.ld
+	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+$(B)/%.elf: $(B)/%.sym.elf
+	strip -s -R .comment -o $@ $<
+
+# What QEMU starts: the PVH loader with a stripped kernel inside.
+BOOT_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T boot/boot.ld
+BOOT_OBJECTS = $(filter-out %/kernel_image.o,$(call objects,boot,$(BOOT_SRC)))
+$(B)/%.image.o: boot/kernel_image.S $(B)/%.elf
+	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -c $< -o $@
+$(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
+	$(BOOT_LINK) -o $@ $(filter %.o,$^)
+$(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
+	$(BOOT_LINK) -o $@ $(filter %.o,$^)
+
+NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none
+$(B)/bin/init: $(call objects,native,$(wildcard servers/init/*.c) $(NATIVE_LIB_SRC))
+	@mkdir -p $(dir $@)
+	$(NATIVE_LINK) -o $@ $^
+$(B)/bin/serial: $(call objects,native,$(wildcard drivers/serial/*.c) $(NATIVE_LIB_SRC))
+	@mkdir -p $(dir $@)
+	$(NATIVE_LINK) -o $@ $^
+$(B)/bin/linux: $(call objects,linux,$(LINUX_SRC)) linux/linux.ld
+	@mkdir -p $(dir $@)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T linux/linux.ld -o $@ $(filter %.o,$^)
+
+# The comparison peer's first program (tests/system/peer_init.c), run by Debian's Linux.
+$(B)/peer/init: tests/system/peer_init.c
+	@mkdir -p $(dir $@)
+	musl-gcc $(WARN) -O2 -static -o $@ $<
+
+clean:
+	rm -rf $(B)
+.PHONY: all clean
+.SECONDARY:

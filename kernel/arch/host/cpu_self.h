@@ -1,0 +1,6 @@
+/* The CPU that a unit test plays. Included by kernel/cpu.h. */
+#pragma once
+
+extern struct cpu *host_cpu;
+
+static inline struct cpu *cpu_self(void) { return host_cpu; }

@@ -1,0 +1,56 @@
+/*
+ * The processor, as the rest of the kernel sees it. kernel/arch/host/arch.h offers the same names to unit
+ * tests; the include path chooses.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/boot_info.h"
+
+enum { CACHE_LINE = 64, PAGE_SHIFT = 12, PAGE_SIZE = 4096 };
+
+/* First address above user space (its last page stays unmapped, so that no return address is non-canonical),
+ * and first of a personality's half (abi/utcb.h, guest mode). */
+#define USER_LIMIT  0x00007ffffffff000ULL
+#define GUEST_LIMIT 0x0000400000000000ULL
+/* Lowest address user space may map. */
+#define USER_BASE 0x10000ULL
+
+static inline void *phys_to_virt(uint64_t physical) {
+    return (void *)(uintptr_t)(DIRECT_MAP_BASE + physical);
+}
+static inline uint64_t virt_to_phys(const void *pointer) {
+    return (uint64_t)(uintptr_t)pointer - DIRECT_MAP_BASE;
+}
+
+static inline void cpu_relax(void) {
+    __asm__ volatile("pause");
+}
+static inline uint64_t tsc_read(void) {
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Fills or copies whole pages through the direct map. */
+static inline void page_clear(void *page) {
+    uint64_t count = PAGE_SIZE / 8;
+    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0UL) : "memory");
+}
+static inline void page_copy(void *to, const void *from) {
+    uint64_t count = PAGE_SIZE / 8;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
+}
+
+static inline void tlb_flush_page(uint64_t address) {
+    __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+/* Copies between the kernel and the current thread's user memory. The user range is checked (below
+ * USER_LIMIT, no wrap); page faults on it are resolved as the user's own would be. Returns the bytes not
+ * copied. No lock may be held. */
+size_t user_copy_in(void *to, uint64_t from, size_t length);
+size_t user_copy_out(uint64_t to, const void *from, size_t length);

@@ -1,0 +1,234 @@
+/*
+ * Setting up a CPU: segments, the TSS, the interrupt table (one for all), system call entry, the local APIC
+ * and its timer; what features there are; and the vector state of threads.
+ */
+#include "abi/errors.h"
+#include "apic.h"
+#include "kernel/arch_cpu.h"
+#include "kernel/process.h"
+#include "kernel/space.h"
+#include "kernel/thread.h"
+#include "lib/base/string.h"
+
+enum {
+    MSR_STAR = 0xc0000081,
+    MSR_LSTAR = 0xc0000082,
+    MSR_FMASK = 0xc0000084,
+    MSR_GS_BASE = 0xc0000101,
+    MSR_KERNEL_GS_BASE = 0xc0000102,
+    /* Cleared on system calls: TF, IF, DF, NT, AC. */
+    SYSCALL_FLAGS_MASK = 0x100 | 0x200 | 0x400 | 0x4000 | 0x40000,
+};
+
+struct gate {
+    uint16_t offset_low, selector;
+    uint8_t ist, type;
+    uint16_t offset_middle;
+    uint32_t offset_high, reserved;
+};
+
+static struct gate idt[256];
+uint32_t fpu_size;
+bool cpu_has_smap;
+static bool has_xsaveopt;
+static uint64_t xsave_mask;
+
+extern char trap_stubs[], interrupt_stubs[], local_stubs[], int80_stub[], fatal_stubs[], syscall_entry[];
+
+static void msr_write(uint32_t msr, uint64_t value) {
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+
+static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4]) {
+    __asm__("cpuid"
+            : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3])
+            : "a"(leaf), "c"(subleaf));
+}
+
+static void gate_set(unsigned vector, const char *entry, unsigned ist, unsigned ring) {
+    uint64_t address = (uint64_t)(uintptr_t)entry;
+    idt[vector] = (struct gate){
+        .offset_low = (uint16_t)address,
+        .selector = KERNEL_CS,
+        .ist = (uint8_t)ist,
+        .type = (uint8_t)(0x8e | ring << 5),
+        .offset_middle = (uint16_t)(address >> 16),
+        .offset_high = (uint32_t)(address >> 32),
+    };
+}
+
+static void idt_build(void) {
+    for (unsigned i = 0; i < 32; i++)
+        gate_set(i, trap_stubs + 16 * i, 0, i == 3 || i == 4 ? 3 : 0);
+    for (unsigned i = VECTOR_IRQ_FIRST; i < VECTOR_IRQ_END; i++)
+        gate_set(i, interrupt_stubs + 8 * (i - VECTOR_IRQ_FIRST), 0, 0);
+    for (unsigned i = VECTOR_LOCAL_FIRST; i < 256; i++)
+        gate_set(i, local_stubs + 8 * (i - VECTOR_LOCAL_FIRST), 0, 0);
+    gate_set(VECTOR_INT80, int80_stub, 0, 3);
+    gate_set(VECTOR_NMI, fatal_stubs, 1, 0);
+    gate_set(VECTOR_DOUBLE_FAULT, fatal_stubs + 16, 1, 0);
+    gate_set(VECTOR_MACHINE_CHECK, fatal_stubs + 32, 1, 0);
+}
+
+void cpu_detect(void) {
+    uint32_t r[4];
+    cpuid(7, 0, r);
+    cpu_has_smap = r[1] >> 20 & 1;
+    cpuid(0xd, 1, r);
+    has_xsaveopt = r[0] & 1;
+    cpuid(0xd, 0, r);
+    fpu_size = r[1]; /* for what XCR0 enables, as the boot path set it */
+    uint32_t low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    xsave_mask = (uint64_t)high << 32 | low;
+    idt_build();
+}
+
+static void segments_load(struct cpu *cpu) {
+    uint64_t tss = (uint64_t)(uintptr_t)&cpu->tss;
+    struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) gdtr = {sizeof(cpu->gdt) - 1, (uint64_t)(uintptr_t)cpu->gdt},
+                              idtr = {sizeof(idt) - 1, (uint64_t)(uintptr_t)idt};
+
+    cpu->gdt[KERNEL_CS / 8] = 0x00af9b000000ffffULL;
+    cpu->gdt[KERNEL_SS / 8] = 0x00cf93000000ffffULL;
+    cpu->gdt[USER_SS / 8] = 0x00cff3000000ffffULL;
+    cpu->gdt[USER_CS / 8] = 0x00affb000000ffffULL;
+    cpu->gdt[TSS_SELECTOR / 8] =
+        (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
+    cpu->gdt[TSS_SELECTOR / 8 + 1] = tss >> 32;
+    cpu->tss.io_map = sizeof(cpu->tss);
+    __asm__ volatile("lgdt %0\n\t"
+                     "lidt %1\n\t"
+                     "push %2\n\t"
+                     "lea 1f(%%rip), %%rax\n\t"
+                     "push %%rax\n\t"
+                     "lretq\n"
+                     "1:\n\t"
+                     "mov %3, %%ss\n\t"
+                     "mov %4, %%ds\n\t"
+                     "mov %4, %%es\n\t"
+                     "mov %4, %%fs\n\t"
+                     "mov %4, %%gs\n\t"
+                     "ltr %5"
+                     :
+                     : "m"(gdtr), "m"(idtr), "i"(KERNEL_CS), "r"(KERNEL_SS), "r"(0),
+                       "r"((uint16_t)TSS_SELECTOR)
+                     : "rax", "memory");
+}
+
+void cpu_setup(struct cpu *cpu) {
+    cpu->tss.ist[0] = (uint64_t)(uintptr_t)(cpu->fatal_stack + sizeof(cpu->fatal_stack));
+    segments_load(cpu);
+    msr_write(MSR_GS_BASE, (uint64_t)(uintptr_t)cpu);
+    msr_write(MSR_KERNEL_GS_BASE, 0);
+    msr_write(MSR_STAR, (uint64_t)(USER_SS - 8) << 48 | (uint64_t)KERNEL_CS << 32);
+    msr_write(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
+    msr_write(MSR_FMASK, SYSCALL_FLAGS_MASK);
+    apic_setup();
+}
+
+/* ---- vector state, segment bases, guest mode ---- */
+
+/* The state of a new thread: all components initial, the control words at their defaults. */
+void fpu_init(void *area) {
+    memset(area, 0, fpu_size);
+    *(uint16_t *)area = 0x37f;
+    *(uint32_t *)((char *)area + 24) = 0x1f80;
+}
+
+static void fpu_save(void *area) {
+    uint32_t low = (uint32_t)xsave_mask, high = (uint32_t)(xsave_mask >> 32);
+    if (has_xsaveopt)
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+    else
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
+}
+
+static void fpu_restore(const void *area) {
+    __asm__ volatile("xrstor64 (%0)"
+                     :
+                     : "r"(area), "a"((uint32_t)xsave_mask), "d"((uint32_t)(xsave_mask >> 32))
+                     : "memory");
+}
+
+void thread_save(struct thread *thread) {
+    struct cpu *cpu = cpu_self();
+    uint64_t fs, gs;
+
+    fpu_save(thread->fpu);
+    __asm__ volatile("rdfsbase %0\n\t"
+                     "swapgs\n\t"
+                     "rdgsbase %1\n\t"
+                     "swapgs"
+                     : "=r"(fs), "=r"(gs));
+    thread->fs_base = fs;
+    thread->gs_base = gs;
+    thread->resume_guest = cpu->guest;
+    thread->resume_root = cpu->root;
+    cpu->guest = NULL;
+}
+
+static void cpu_load_root(struct cpu *cpu, uint64_t root) {
+    if (cpu->root == root)
+        return;
+    cpu->root = root;
+    cpu->page_table_switches++;
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
+void tlb_flush_all(uint64_t root) {
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
+static void active_set(struct space **slot, struct space *space, uint64_t bit) {
+    if (space && *slot != space)
+        atomic_fetch_or(&space->active_cpus, bit);
+}
+
+static void active_clear(struct space **slot, struct space *space, uint64_t bit) {
+    if (*slot && *slot != space)
+        atomic_fetch_and(&(*slot)->active_cpus, ~bit);
+    *slot = space;
+}
+
+/* Bits are set before a root is loaded and cleared after it was left, so that no shoot-down misses this CPU.
+ */
+static void spaces_enter(struct cpu *cpu, struct space *native, struct space *guest, uint64_t root) {
+    uint64_t bit = 1ULL << cpu->index;
+    active_set(&cpu->native_space, native, bit);
+    active_set(&cpu->guest_space, guest, bit);
+    cpu_load_root(cpu, root);
+    active_clear(&cpu->native_space, native, bit);
+    active_clear(&cpu->guest_space, guest, bit);
+}
+
+void space_activate(struct cpu *cpu, struct thread *thread) {
+    spaces_enter(cpu, thread->process->space, thread->guest_space, thread->unified_root);
+}
+
+void space_deactivate(struct cpu *cpu) {
+    spaces_enter(cpu, NULL, NULL, kernel_root);
+}
+
+void thread_load(struct thread *thread) {
+    struct cpu *cpu = cpu_self();
+    struct utcb *guest = thread->resume_guest;
+
+    fpu_restore(thread->fpu);
+    __asm__ volatile("wrfsbase %0\n\t"
+                     "swapgs\n\t"
+                     "wrgsbase %1\n\t"
+                     "swapgs"
+                     :
+                     : "r"(thread->fs_base), "r"(thread->gs_base));
+    /* A guest runs on the guest root, or in appliance isolation on the unified one: as it was interrupted. */
+    spaces_enter(cpu, thread->process->space, thread->guest_space,
+                 guest ? thread->resume_root : thread->unified_root);
+    cpu->frame_top = (uint64_t)(uintptr_t)(guest ? &thread->guest + 1 : &thread->native + 1);
+    cpu->tss.rsp[0] = cpu->frame_top;
+    /* Before kick is looked at: see guest_enter in entry.S. */
+    __atomic_store_n(&cpu->guest, guest, __ATOMIC_SEQ_CST);
+}

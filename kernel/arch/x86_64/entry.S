@@ -1,0 +1,397 @@
+/*
+ * Every way into and out of the kernel: system calls, interrupts and exceptions, guest mode, and the copies of user
+ * memory. gs is the user's outside and struct cpu (kernel/cpu.h) inside. Entries from user mode store the registers in
+ * the current thread's frame and run on the CPU's one stack, which is empty each time; they leave through `leave`,
+ * which resumes whatever thread is then current.
+ */
+#define ASSEMBLY
+#include "kernel/arch/x86_64/vectors.h"
+
+#define UTCB_RIP     120
+#define UTCB_RFLAGS  128
+#define UTCB_RSP     136
+#define UTCB_ANSWERS_OFFSET 304
+#define UTCB_ANSWERS 335
+#define ANSWER_NONE  -0x80000000
+#define CALL_GUEST_ENTER 0x1021
+#define GUEST_SYSCALL 1
+#define GUEST_KICK    4
+#define GUEST_FULL    1
+#define GUEST_UNIFIED 2
+
+    .text
+    .code64
+
+/* kernel_entry(boot_info, cpu index): from the boot path, on its stack; each CPU takes its own. */
+    .globl kernel_entry
+kernel_entry:
+    xor %ebp, %ebp
+    test %esi, %esi
+    jnz 1f
+    lea boot_stack_end(%rip), %rsp
+    call kernel_main
+1:  mov %esi, %eax
+    lea cpu_stacks(%rip), %rdx
+    mov (%rdx, %rax, 8), %rsp
+    mov %esi, %edi
+    call cpu_main
+
+    .bss
+    .balign 16
+    .space 8192
+boot_stack_end:
+    .globl boot_stack_end
+    .text
+
+/* ---- registers to and from a frame ---- */
+
+.macro push_registers
+    push %rdi
+    push %rsi
+    push %rdx
+    push %rcx
+    push %rax
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbx
+    push %rbp
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+.endm
+
+.macro pop_registers
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rax
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %rdi
+.endm
+
+/* ---- system calls ---- */
+
+    .globl syscall_entry
+syscall_entry:
+    swapgs
+    mov %rsp, %gs:CPU_SCRATCH
+    mov %gs:CPU_GUEST, %rsp
+    test %rsp, %rsp
+    jnz guest_syscall
+    mov %gs:CPU_FRAME_TOP, %rsp
+    push $USER_SS
+    push %gs:CPU_SCRATCH
+    push %r11
+    push $USER_CS
+    push %rcx
+    push $0
+    push $VECTOR_SYSCALL
+    push_registers
+    incq %gs:CPU_ENTRIES
+    cmp $CALL_GUEST_ENTER, %rax
+    je guest_enter
+    mov %rsp, %rdi
+    mov %gs:CPU_STACK, %rsp
+    cld
+    call syscall_dispatch
+leave:
+    cmpl $0, %gs:CPU_WORK
+    jne leave_slowly
+leave_now:
+    mov %gs:CPU_FRAME_TOP, %rsp
+    sub $176, %rsp
+    cmpl $VECTOR_SYSCALL, 120(%rsp)
+    pop_registers
+    jne leave_by_iret
+    mov 40(%rsp), %rsp      /* rcx and r11 were saved as rip and rflags */
+    swapgs
+    sysretq
+leave_by_iret:
+    add $16, %rsp
+    swapgs
+    iretq
+
+/* Reschedules, reaps, kicks; then the frame to resume is at CPU_FRAME_TOP again. */
+    .globl leave_slowly
+leave_slowly:
+    mov %gs:CPU_STACK, %rsp
+    call kernel_leave
+    jmp leave_now
+
+/* ---- guest mode ---- */
+
+/*
+ * A guest's system call. rsp = the thread's UTCB (kernel address). Calls with a ready answer return at once; others
+ * become the return of the personality's guest_enter, on the same thread: guest registers to the UTCB, the
+ * personality's callee-saved ones from its frame.
+ */
+guest_syscall:
+    cmp $UTCB_ANSWERS, %rax
+    jae 1f
+    cmpq $ANSWER_NONE, UTCB_ANSWERS_OFFSET(%rsp, %rax, 8)
+    je 1f
+    mov UTCB_ANSWERS_OFFSET(%rsp, %rax, 8), %rax
+    mov %gs:CPU_SCRATCH, %rsp
+    swapgs
+    sysretq
+1:  mov %r15, 0(%rsp)
+    mov %r14, 8(%rsp)
+    mov %r13, 16(%rsp)
+    mov %r12, 24(%rsp)
+    mov %rbp, 32(%rsp)
+    mov %rbx, 40(%rsp)
+    mov %r11, 48(%rsp)
+    mov %r10, 56(%rsp)
+    mov %r9, 64(%rsp)
+    mov %r8, 72(%rsp)
+    mov %rax, 80(%rsp)
+    mov %rcx, 88(%rsp)
+    mov %rdx, 96(%rsp)
+    mov %rsi, 104(%rsp)
+    mov %rdi, 112(%rsp)
+    mov %rcx, UTCB_RIP(%rsp)
+    mov %r11, UTCB_RFLAGS(%rsp)
+    mov %gs:CPU_SCRATCH, %rax
+    mov %rax, UTCB_RSP(%rsp)
+    mov $GUEST_SYSCALL, %eax
+    incq %gs:CPU_REFLECTIONS
+    mov %gs:CPU_THREAD, %rbx
+guest_leave:                    /* rax = enum guest_exit, rbx = thread */
+    movq $0, %gs:CPU_GUEST
+    mov THREAD_UNIFIED_ROOT(%rbx), %rcx
+    cmp %gs:CPU_ROOT, %rcx
+    je 2f
+    mov %rcx, %cr3
+    mov %rcx, %gs:CPU_ROOT
+    incq %gs:CPU_SWITCHES
+2:  lea THREAD_NATIVE_END(%rbx), %rcx
+    mov %rcx, %gs:CPU_FRAME_TOP
+    mov %rcx, %gs:CPU_RSP0
+    mov THREAD_NATIVE + 0(%rbx), %r15
+    mov THREAD_NATIVE + 8(%rbx), %r14
+    mov THREAD_NATIVE + 16(%rbx), %r13
+    mov THREAD_NATIVE + 24(%rbx), %r12
+    mov THREAD_NATIVE + 32(%rbx), %rbp
+    mov THREAD_NATIVE + 136(%rbx), %rcx
+    mov THREAD_NATIVE + 152(%rbx), %r11
+    mov THREAD_NATIVE + 160(%rbx), %rsp
+    mov THREAD_NATIVE + 40(%rbx), %rbx
+    swapgs
+    sysretq
+
+/*
+ * guest_enter(flags in rdi): rsp = the personality's frame, already saved. The first one after guest_attach goes
+ * through C. CPU_GUEST is set before the kick is looked at, and thread_kick does both in the other order.
+ */
+guest_enter:
+    cmpl $0, %gs:CPU_WORK
+    jne guest_enter_slowly
+    mov %gs:CPU_THREAD, %rbx
+    mov THREAD_GUEST_UTCB(%rbx), %rsi
+    test %rsi, %rsi
+    jz guest_enter_slowly
+    mov UTCB_RIP(%rsi), %rcx
+    mov %rcx, %rax
+    shr $46, %rax
+    jnz guest_enter_slowly
+    mov %rsi, %rax
+    xchg %rax, %gs:CPU_GUEST
+    cmpl $0, THREAD_KICK(%rbx)
+    jne guest_kicked
+    lea THREAD_GUEST_END(%rbx), %rax
+    mov %rax, %gs:CPU_FRAME_TOP
+    mov %rax, %gs:CPU_RSP0
+    test $GUEST_UNIFIED, %dil
+    jnz 1f
+    mov THREAD_GUEST_ROOT(%rbx), %rax
+    mov %rax, %cr3
+    mov %rax, %gs:CPU_ROOT
+    incq %gs:CPU_SWITCHES
+1:  mov UTCB_RFLAGS(%rsi), %r11
+    and $GUEST_FLAGS, %r11d
+    or $(FLAG_IF | FLAG_FIXED), %r11d
+    mov 0(%rsi), %r15
+    mov 8(%rsi), %r14
+    mov 16(%rsi), %r13
+    mov 24(%rsi), %r12
+    mov 32(%rsi), %rbp
+    mov 40(%rsi), %rbx
+    mov 56(%rsi), %r10
+    mov 64(%rsi), %r9
+    mov 72(%rsi), %r8
+    mov 80(%rsi), %rax
+    mov 96(%rsi), %rdx
+    test $GUEST_FULL, %dil
+    jnz guest_enter_full
+    mov 112(%rsi), %rdi
+    mov UTCB_RSP(%rsi), %rsp
+    mov 104(%rsi), %rsi
+    swapgs
+    sysretq
+guest_enter_full:
+    mov %gs:CPU_STACK, %rsp
+    push $USER_SS
+    push UTCB_RSP(%rsi)
+    push %r11
+    push $USER_CS
+    push %rcx
+    mov 48(%rsi), %r11
+    mov 88(%rsi), %rcx
+    mov 112(%rsi), %rdi
+    mov 104(%rsi), %rsi
+    swapgs
+    iretq
+guest_kicked:
+    movl $0, THREAD_KICK(%rbx)
+    mov $GUEST_KICK, %eax
+    jmp guest_leave
+guest_enter_slowly:
+    mov %rsp, %rdi
+    mov %gs:CPU_STACK, %rsp
+    cld
+    call guest_enter_slow
+    jmp leave
+
+/* ---- interrupts and exceptions ---- */
+
+    .balign 8
+    .globl trap_stubs
+trap_stubs:                     /* exceptions 0-31, 16 bytes each */
+    .set vector, 0
+    .rept 32
+    .balign 16
+    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
+    .else
+    push $0
+    .endif
+    push $vector
+    jmp trap_entry
+    .set vector, vector + 1
+    .endr
+
+    .balign 16
+    .globl interrupt_stubs
+interrupt_stubs:                /* 8 bytes each; vector - 128 fits a sign-extended byte */
+    .set vector, VECTOR_IRQ_FIRST
+    .rept VECTOR_IRQ_END - VECTOR_IRQ_FIRST
+    .balign 8
+    push $(vector - 128)
+    jmp interrupt_entry
+    .set vector, vector + 1
+    .endr
+    .globl local_stubs
+    .balign 8
+local_stubs:
+    .set vector, VECTOR_LOCAL_FIRST
+    .rept 16
+    .balign 8
+    push $(vector - 256)
+    jmp local_entry
+    .set vector, vector + 1
+    .endr
+    .globl int80_stub
+    .balign 8
+int80_stub:
+    push $0
+    push $VECTOR_INT80
+    jmp trap_entry
+
+local_entry:
+    addq $128, (%rsp)
+interrupt_entry:
+    addq $128, (%rsp)
+    push (%rsp)                 /* vector; the place below becomes the error code */
+trap_entry:
+    testb $3, 24(%rsp)
+    jz trap_from_kernel_entry
+    swapgs
+    push_registers
+    incq %gs:CPU_ENTRIES
+    mov %rsp, %rdi
+    mov %gs:CPU_STACK, %rsp
+    cld
+    call trap_from_user
+    jmp leave
+
+/* In the kernel: a fault of a user copy, an interrupt in the idle loop, or a bug. */
+trap_from_kernel_entry:
+    push_registers
+    mov %rsp, %rdi
+    cld
+    call trap_from_kernel
+    pop_registers
+    add $16, %rsp
+    iretq
+
+/* NMI, double fault, machine check: on their own stacks; gs may be anybody's. They do not return. */
+    .globl fatal_stubs
+fatal_stubs:
+    .irp vector, 2, 8, 18
+    .balign 16
+    .if \vector != 8
+    push $0
+    .endif
+    push $\vector
+    jmp fatal_entry
+    .endr
+fatal_entry:
+    push_registers
+    mov %rsp, %rdi
+    cld
+    call trap_fatal
+
+/* ---- user memory ---- */
+
+/*
+ * size_t user_copy(to, from, length): the bytes not copied. A page fault at either string instruction is resolved as
+ * the user's own, or trap.c works out what is left and continues at user_copy_done.
+ */
+    .globl user_copy, user_copy_words, user_copy_bytes, user_copy_done
+user_copy:
+    mov %rdx, %rcx
+    shr $3, %rcx
+    and $7, %edx
+    cmpb $0, cpu_has_smap(%rip)
+    je user_copy_words
+    stac
+user_copy_words:
+    rep movsq
+    mov %edx, %ecx
+user_copy_bytes:
+    rep movsb
+    xor %eax, %eax
+user_copy_done:
+    cmpb $0, cpu_has_smap(%rip)
+    je 1f
+    clac
+1:  ret
+
+/* Waits for an interrupt, lets it in, and returns with interrupts off. */
+    .globl cpu_halt
+cpu_halt:
+    sti
+    hlt
+    cli
+    ret
+
+/* Lets pending interrupts in. */
+    .globl cpu_interrupts_window
+cpu_interrupts_window:
+    sti
+    nop
+    cli
+    ret
+
+    .section .note.GNU-stack, "", @progbits

@@ -1,0 +1,46 @@
+/*
+ * Four-level page tables of a space. Table pages are charged to the space's job and linked in space->tables;
+ * struct page.count of a last-level table counts its present entries, so that a table that is unmapped whole,
+ * or empty, goes without being read. Callers hold space->table_lock, except where it says that it is taken.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct space;
+
+enum pte_bits {
+    PTE_PRESENT = 1,
+    PTE_WRITE = 2,
+    PTE_USER = 4,
+    PTE_UNCACHED = 0x18, /* PCD and PWT: UC in the PAT as it is after reset */
+    PTE_ACCESSED = 0x20,
+    PTE_DIRTY = 0x40,
+};
+#define PTE_NO_EXEC (1ULL << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ULL
+
+/* Bits of an entry for a protection (MAP_READ, MAP_WRITE, MAP_EXEC; some access is allowed). */
+uint64_t pte_flags(unsigned protection, bool uncached);
+
+/* The last-level entry of an address; its table and those above are created. NULL: memory or quota exhausted,
+ * or a slot of the personality's half that is not shared. Entries of one table are adjacent. */
+uint64_t *page_table_entry(struct space *space, uint64_t address);
+/* Fills an entry: a new one, or with more rights than it had. */
+void page_table_set(struct space *space, uint64_t *entry, uint64_t value);
+
+/* Removes every entry in [start, end), flushes TLBs, frees tables left empty when asked to. Takes table_lock.
+ */
+void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool free_tables);
+/* Takes rights from the entries in [start, end): the ability to write, or to execute; flushes TLBs. Takes
+ * table_lock. */
+void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool write, bool exec);
+
+/* Creates the roots of a space. native is NULL or the personality's space. False: memory or quota exhausted;
+ * what was made is freed by page_table_destroy. */
+bool page_table_create(struct space *space, uint64_t kernel_root);
+/* Creates what unified roots share of a native space. False: memory or quota. Takes table_lock. */
+bool page_table_share(struct space *native);
+/* Frees table pages, at most a bounded number; true when all are gone. */
+bool page_table_destroy_step(struct space *space);

@@ -1,0 +1,159 @@
+/*
+ * Exceptions and interrupts, from user mode (on the CPU's empty stack, registers in the thread's frame) and
+ * from the kernel itself, where only three are legitimate: a page fault of user_copy, and interrupts in the
+ * idle loop or in a window.
+ */
+#include "abi/errors.h"
+#include "apic.h"
+#include "kernel/arch_cpu.h"
+#include "kernel/guest.h"
+#include "kernel/interrupt.h"
+#include "kernel/log.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/space.h"
+
+enum { FAULT_WRITE = 2, FAULT_FETCH = 16, SIGNAL_STATUS = 128, SIGSEGV = 11, SIGILL = 4, SIGFPE = 8 };
+
+void trap_from_user(struct frame *frame);
+void trap_from_kernel(struct frame *frame);
+_Noreturn void trap_fatal(const struct frame *frame);
+
+extern char user_copy_words[], user_copy_bytes[], user_copy_done[];
+size_t user_copy(uint64_t to, uint64_t from, size_t length);
+
+static uint64_t fault_address(void) {
+    uint64_t address;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(address));
+    return address;
+}
+
+static unsigned fault_access(uint64_t code) {
+    return code & FAULT_FETCH ? MAP_EXEC : code & FAULT_WRITE ? MAP_WRITE : MAP_READ;
+}
+
+/* Resolves a fault by the mappings of the space that the address belongs to, for this thread now. */
+static int fault_resolve(struct thread *thread, uint64_t address, uint64_t code) {
+    struct space *space = thread->process->space;
+    if (address < GUEST_LIMIT && thread->guest_space)
+        space = thread->guest_space;
+    else if (address >= USER_LIMIT || cpu_self()->guest)
+        return -EFAULT;
+    cpu_self()->page_faults++;
+    return space_fault(space, address, fault_access(code));
+}
+
+/* ---- user memory ---- */
+
+static bool user_range(uint64_t address, size_t length) {
+    return address <= USER_LIMIT && length <= USER_LIMIT - address;
+}
+
+size_t user_copy_in(void *to, uint64_t from, size_t length) {
+    return user_range(from, length) ? user_copy((uint64_t)(uintptr_t)to, from, length) : length;
+}
+
+size_t user_copy_out(uint64_t to, const void *from, size_t length) {
+    return user_range(to, length) ? user_copy(to, (uint64_t)(uintptr_t)from, length) : length;
+}
+
+/* A page fault inside user_copy: resolved, or the copy ends with what is left. */
+static bool user_copy_fault(struct frame *frame, uint64_t address) {
+    bool words = frame->rip == (uint64_t)(uintptr_t)user_copy_words;
+    if (!words && frame->rip != (uint64_t)(uintptr_t)user_copy_bytes)
+        return false;
+    if (address < USER_LIMIT && !fault_resolve(thread_current(), address, frame->error))
+        return true;
+    frame->rax = words ? frame->rcx * 8 + frame->rdx : frame->rcx;
+    frame->rip = (uint64_t)(uintptr_t)user_copy_done;
+    return true;
+}
+
+/* ---- interrupts ---- */
+
+static void interrupt_handle(uint64_t vector) {
+    struct cpu *cpu = cpu_self();
+
+    cpu->interrupts++;
+    if (vector != VECTOR_SPURIOUS)
+        apic_eoi();
+    if (vector < VECTOR_IRQ_END)
+        interrupt_fired((uint32_t)vector - VECTOR_IRQ_FIRST);
+    else if (vector == VECTOR_TIMER)
+        sched_timer(cpu);
+    else if (vector == VECTOR_TLB)
+        tlb_shootdown_poll();
+    else if (vector == VECTOR_RESCHEDULE)
+        cpu_work_add(cpu, WORK_TIMER); /* the sender set the rest; the way out looks */
+    else if (vector == VECTOR_STOP)
+        for (;;)
+            __asm__ volatile("cli; hlt");
+}
+
+static bool vector_is_interrupt(uint64_t vector) {
+    return (vector >= VECTOR_IRQ_FIRST && vector < VECTOR_IRQ_END) || vector >= VECTOR_LOCAL_FIRST;
+}
+
+/* ---- exceptions ---- */
+
+/* A native thread did what it may not: its fix-up takes over, or the process ends. */
+static void native_fault(struct thread *thread, struct frame *frame, uint64_t address, int error) {
+    struct utcb *utcb = thread->utcb;
+    uint64_t fixup = utcb->fixup_rip;
+
+    if (frame->vector == VECTOR_PAGE_FAULT && fixup && fixup < USER_LIMIT) {
+        utcb->fixup_rip = 0;
+        frame->rip = fixup;
+        frame->rax = (uint64_t)error;
+        return;
+    }
+    int signal = frame->vector == 0 ? SIGFPE : frame->vector == 6 ? SIGILL : SIGSEGV;
+    log_line("kernel: process %u killed by signal %d: vector %lu code %lx address %lx rip %lx rsp %lx",
+             object_id(&thread->process->object), signal, frame->vector, frame->error, address, frame->rip,
+             frame->rsp);
+    process_kill(thread->process, SIGNAL_STATUS + signal);
+}
+
+static void page_fault(struct thread *thread, struct frame *frame, bool in_guest) {
+    uint64_t address = fault_address();
+    int error = fault_resolve(thread, address, frame->error);
+    if (error && in_guest)
+        guest_exit_fault(thread, address, frame->error, error);
+    else if (error)
+        native_fault(thread, frame, address, error);
+}
+
+/* int 0x80 of a guest is its personality's business; a native program uses SYSCALL. */
+static void int80(struct thread *thread, struct frame *frame, bool in_guest) {
+    if (in_guest)
+        guest_exit(thread, GUEST_INT80);
+    else
+        syscall_dispatch(frame);
+}
+
+void trap_from_user(struct frame *frame) {
+    struct thread *thread = thread_current();
+    bool in_guest = cpu_self()->guest;
+
+    if (vector_is_interrupt(frame->vector))
+        interrupt_handle(frame->vector);
+    else if (frame->vector == VECTOR_PAGE_FAULT)
+        page_fault(thread, frame, in_guest);
+    else if (frame->vector == VECTOR_INT80)
+        int80(thread, frame, in_guest);
+    else if (in_guest)
+        guest_exit_exception(thread, frame->vector, frame->error);
+    else
+        native_fault(thread, frame, 0, -EFAULT);
+}
+
+void trap_from_kernel(struct frame *frame) {
+    if (vector_is_interrupt(frame->vector))
+        interrupt_handle(frame->vector);
+    else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_fault(frame, fault_address()))
+        panic_frame(frame, "exception in the kernel");
+}
+
+_Noreturn void trap_fatal(const struct frame *frame) {
+    panic_frame(frame, "fatal exception");
+}

@@ -1,0 +1,50 @@
+/* Interrupt vectors and segment selectors; read by C and assembly. */
+#pragma once
+
+#define VECTOR_NMI           2
+#define VECTOR_DOUBLE_FAULT  8
+#define VECTOR_GP            13
+#define VECTOR_PAGE_FAULT    14
+#define VECTOR_MACHINE_CHECK 18
+#define VECTOR_IRQ_FIRST     32
+#define VECTOR_IRQ_END       80
+#define VECTOR_INT80         128
+#define VECTOR_SYSCALL       256 /* not a CPU vector: marks frames of the SYSCALL instruction */
+#define VECTOR_LOCAL_FIRST   0xf0
+#define VECTOR_TIMER         0xf0
+#define VECTOR_RESCHEDULE    0xf1
+#define VECTOR_TLB           0xf2
+#define VECTOR_STOP          0xf3
+#define VECTOR_SPURIOUS      0xff
+
+#define KERNEL_CS    0x08
+#define KERNEL_SS    0x10
+#define USER_SS      0x1b /* SYSRET takes it from STAR + 8 */
+#define USER_CS      0x23 /* … and this from STAR + 16 */
+#define TSS_SELECTOR 0x28
+
+/* Flags a guest may set for itself: CF PF AF ZF SF TF DF OF AC ID. */
+#define GUEST_FLAGS 0x240dd5
+#define FLAG_IF     0x200
+#define FLAG_FIXED  0x2
+
+/* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
+#define CPU_SCRATCH     8
+#define CPU_GUEST       16
+#define CPU_FRAME_TOP   24
+#define CPU_STACK       32
+#define CPU_THREAD      40
+#define CPU_ROOT        48
+#define CPU_WORK        56
+#define CPU_REFLECTIONS 64
+#define CPU_SWITCHES    72
+#define CPU_ENTRIES     80
+#define CPU_RSP0        128
+
+#define THREAD_NATIVE       64
+#define THREAD_NATIVE_END   240
+#define THREAD_GUEST_END    416
+#define THREAD_UNIFIED_ROOT 416
+#define THREAD_GUEST_ROOT   424
+#define THREAD_GUEST_UTCB   432
+#define THREAD_KICK         440

@@ -1,0 +1,53 @@
+/* What the kernel asks of the processor beyond arch.h: switching threads, timers, interrupts.
+ * kernel/arch/x86_64. */
+#pragma once
+
+#include "kernel/cpu.h"
+
+struct frame;
+struct thread;
+
+/* Sets up this CPU: segments, exceptions, system call entry, local APIC, timer. */
+void cpu_setup(struct cpu *cpu);
+/* Features and sizes, once, before cpu_setup. */
+void cpu_detect(void);
+/* Bytes of a thread's vector state; fpu_init makes it the state of a new thread. */
+extern uint32_t fpu_size;
+void fpu_init(void *area);
+
+/* Moves the state that lives in the CPU (vector registers, fs and gs base, guest mode) from and to a thread.
+ */
+void thread_save(struct thread *thread);
+void thread_load(struct thread *thread);
+/* Loads the page-table root that the current thread runs on outside guest mode, and keeps active_cpus right.
+ */
+void space_activate(struct cpu *cpu, struct thread *thread);
+/* Leaves every space but the kernel's, on an idle CPU. */
+void space_deactivate(struct cpu *cpu);
+
+/* Flushes the whole TLB but for global entries. */
+void tlb_flush_all(uint64_t root);
+/* The kernel's own page-table root; kernel/main.c. */
+extern uint64_t kernel_root;
+
+void cpu_halt(void);
+void cpu_interrupts_window(void);
+/* Where the boot path found the local APIC, and how fast its timer counts; once, before cpu_setup. */
+void apic_init(uint64_t physical, uint64_t timer_hz);
+void cpu_interrupt(struct cpu *cpu, unsigned vector);
+void cpu_interrupt_others(unsigned vector);
+void timer_program(uint64_t ns);
+
+void ioapic_init(const struct boot_info *info);
+/* Routes a line to the boot CPU, masked; false when no controller has it. */
+bool irq_route(uint32_t irq, bool *level);
+void irq_mask(uint32_t irq, bool masked);
+
+uint64_t port_in(uint16_t port, unsigned width);
+void port_out(uint16_t port, unsigned width, uint64_t value);
+
+/* The system call in a native thread's frame (kernel/syscall.c). */
+void syscall_dispatch(struct frame *frame);
+
+/* The slow part of leaving the kernel: reaping, rescheduling, kicks (kernel/leave.c). */
+void kernel_leave(void);

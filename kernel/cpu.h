@@ -1,0 +1,101 @@
+/*
+ * Per-CPU state. gs points at it inside the kernel; entry.S knows the first fields by offset. Everything here
+ * belongs to its CPU alone, with interrupts off, except what is marked otherwise.
+ */
+#pragma once
+
+#include "abi/utcb.h"
+#include "kernel/lock.h"
+#include "kernel/memory_cpu.h"
+#include "lib/base/list.h"
+#include "lib/base/tree.h"
+#include "vectors.h"
+
+enum { MAX_CPUS = BOOT_MAX_CPUS, LEVELS = 7 };
+
+struct thread;
+struct space;
+
+/* Reasons not to return to user mode directly (struct cpu.work). */
+enum {
+    WORK_RESCHEDULE = 1, /* the current thread blocked, ended, used its slice, or a better one is ready */
+    WORK_REAP = 2,       /* objects wait to be destroyed */
+    WORK_TIMER = 4,      /* the timer must be programmed anew */
+};
+
+struct tss {
+    uint32_t reserved0;
+    uint64_t rsp[3];
+    uint64_t reserved1;
+    uint64_t ist[7];
+    uint64_t reserved2;
+    uint16_t reserved3, io_map;
+} __attribute__((packed));
+
+/* Ready threads of one CPU. Other CPUs enqueue and steal. */
+struct run_queue {
+    struct spinlock lock; /* rank RUN_QUEUE: guards all of this structure */
+    uint32_t bitmap;      /* levels with ready threads */
+    uint32_t count;
+    struct list levels[LEVELS];
+    struct tree alarms; /* struct alarm by deadline */
+    uint64_t aged;      /* when a low level was last served out of turn, ns */
+};
+
+struct tlb_request {
+    struct space *space;
+    uint64_t start, end;
+    _Atomic uint64_t waiting; /* CPUs that have not answered */
+};
+
+struct cpu {
+    struct cpu *self;
+    uint64_t scratch;
+    struct utcb *guest;    /* kernel address of the UTCB whose guest is running; NULL outside guest mode */
+    uint64_t frame_top;    /* end of the frame that the next entry fills */
+    uint64_t stack;        /* top of this CPU's kernel stack */
+    struct thread *thread; /* current; NULL: idle */
+    uint64_t root;         /* page-table root in CR3 */
+    _Atomic uint32_t work; /* WORK_ flags; any CPU may set WORK_RESCHEDULE together with an interrupt */
+    uint32_t index;
+    uint64_t reflections, page_table_switches, kernel_entries;
+    uint64_t context_switches, page_faults, interrupts, idle_time;
+    uint32_t apic_id;
+    struct tss tss __attribute__((aligned(4)));
+
+    uint64_t gdt[7];
+    struct run_queue queue;
+    uint64_t slice_end;                       /* ns; when the current thread's quantum is used up */
+    uint64_t timer_deadline;                  /* what the timer is programmed to, ns */
+    uint64_t switched_at;                     /* ns; accounting */
+    struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
+    struct thread *dead;                      /* thread that ended here and waits to be released */
+    struct object *reap_first, *reap_last;
+    struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */
+    _Atomic uint64_t tlb_pending; /* CPUs whose request this one must answer */
+    struct memory_cpu memory;
+    char fatal_stack[2048] __attribute__((aligned(16))); /* NMI, double fault, machine check */
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct cpu, guest) == CPU_GUEST, "entry.S");
+_Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
+_Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "entry.S");
+_Static_assert(offsetof(struct cpu, root) == CPU_ROOT, "entry.S");
+_Static_assert(offsetof(struct cpu, work) == CPU_WORK, "entry.S");
+_Static_assert(offsetof(struct cpu, reflections) == CPU_REFLECTIONS, "entry.S");
+_Static_assert(offsetof(struct cpu, kernel_entries) == CPU_ENTRIES, "entry.S");
+_Static_assert(offsetof(struct cpu, tss) + 4 == CPU_RSP0, "entry.S");
+
+extern struct cpu *cpus[MAX_CPUS];
+extern uint32_t cpu_count;
+extern _Atomic uint64_t cpus_idle; /* bit per CPU that waits for work */
+
+#include "cpu_self.h"
+
+static inline struct thread *thread_current(void) {
+    return cpu_self()->thread;
+}
+
+static inline void cpu_work_add(struct cpu *cpu, uint32_t work) {
+    atomic_fetch_or_explicit(&cpu->work, work, memory_order_relaxed);
+}

@@ -1,0 +1,119 @@
+/*
+ * Page faults: the mapping tells the Vmo and the page, the Vmo's tree has or gets the page, the page table
+ * gets the entry. A fault that found its page present brings its neighbours along (AROUND), because a fault
+ * costs far more than an entry.
+ */
+#include "abi/errors.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/mapping.h"
+
+enum { AROUND = 16 };
+
+/* One fault under way; space and Vmo are locked. */
+struct fault {
+    struct space *space;
+    struct mapping *mapping;
+    uint64_t address; /* of the page */
+    uint64_t index;   /* in the Vmo */
+    uint64_t flags;   /* page-table bits of the mapping */
+    struct vmo_found found;
+};
+
+/* The entry's value for a page of the tree: writable only when it is exclusive. */
+static uint64_t fault_entry(struct fault *fault, struct page *page) {
+    uint64_t value = page_phys(page) | fault->flags;
+    if (!fault->found.path_exclusive || !user_page_exclusive(page))
+        value &= ~(uint64_t)(PTE_WRITE | PTE_DIRTY);
+    if (value & PTE_WRITE)
+        fault->mapping->vmo->dirty = true;
+    return value;
+}
+
+/* Fills empty entries around the one of the fault with pages of the same leaf; all in one table. */
+static void fault_around(struct fault *fault, uint64_t *entry) {
+    uint64_t low = fault->index % AROUND, high = AROUND - 1 - low;
+    uint64_t below = (fault->address - fault->mapping->node.key) >> PAGE_SHIFT;
+    uint64_t above = ((fault->mapping->end - fault->address) >> PAGE_SHIFT) - 1;
+    uint64_t slot = fault->address >> PAGE_SHIFT & 511;
+
+    low = low < below ? low : below;
+    low = low < slot ? low : slot;
+    high = high < above ? high : above;
+    high = high < 511 - slot ? high : 511 - slot;
+    for (uint64_t i = fault->index - low; i <= fault->index + high; i++) {
+        uint64_t *neighbour = entry + (int64_t)(i - fault->index);
+        struct page *page = fault->found.leaf->slots[vmo_node_slot(i)].page;
+        if (!*neighbour && page)
+            page_table_set(fault->space, neighbour, fault_entry(fault, page));
+    }
+}
+
+static int fault_map(struct fault *fault, unsigned access) {
+    struct vmo *vmo = fault->mapping->vmo;
+    int result = 0;
+
+    spin_lock(&fault->space->table_lock);
+    uint64_t *entry = page_table_entry(fault->space, fault->address);
+    if (!entry) {
+        result = -ENOMEM;
+    } else if (vmo->kind & VMO_KIND_PHYSICAL) {
+        page_table_set(fault->space, entry, (vmo->base + (fault->index << PAGE_SHIFT)) | fault->flags);
+    } else {
+        page_table_set(fault->space, entry, fault_entry(fault, fault->found.page));
+        if (access != MAP_WRITE && !fault->found.fresh)
+            fault_around(fault, entry);
+    }
+    spin_unlock(&fault->space->table_lock);
+    return result;
+}
+
+/* The Vmo's part, under its lock. */
+static int fault_resolve(struct fault *fault, unsigned access, struct page_list *list) {
+    struct vmo *vmo = fault->mapping->vmo;
+
+    if (fault->index >= vmo_page_count(vmo))
+        return -ENXIO;
+    if (!(vmo->kind & VMO_KIND_PHYSICAL)) {
+        int result = vmo_commit(vmo, fault->index, access == MAP_WRITE, &fault->found, list);
+        if (result)
+            return result;
+    }
+    fault->flags = pte_flags(fault->mapping->flags,
+                             (vmo->kind & (VMO_KIND_PHYSICAL | VMO_KIND_CACHED)) == VMO_KIND_PHYSICAL);
+    return fault_map(fault, access);
+}
+
+/* The mapping of an address that allows the access, or why not. */
+static int fault_find(struct space *space, uint64_t address, unsigned access, struct mapping **found) {
+    struct mapping *mapping = space->last_hit;
+
+    if (!mapping || !mapping_contains(mapping, address)) {
+        mapping = mapping_from(space, address);
+        if (!mapping || !mapping_contains(mapping, address))
+            return -EFAULT;
+        space->last_hit = mapping;
+    }
+    *found = mapping;
+    /* The processor reads what it may write or execute. */
+    if (access == MAP_READ)
+        access = MAP_PROT_MASK;
+    return mapping->flags & access ? 0 : -EACCES;
+}
+
+int space_fault(struct space *space, uint64_t address, unsigned access) {
+    struct fault fault = {.space = space, .address = address & -(uint64_t)PAGE_SIZE};
+    struct page_list list = {0};
+
+    spin_lock(&space->lock);
+    int result = fault_find(space, address, access, &fault.mapping);
+    if (!result) {
+        struct vmo *vmo = fault.mapping->vmo;
+        fault.index = (fault.mapping->offset + (fault.address - fault.mapping->node.key)) >> PAGE_SHIFT;
+        spin_lock(&vmo->lock);
+        result = fault_resolve(&fault, access, &list);
+        spin_unlock(&vmo->lock);
+    }
+    spin_unlock(&space->lock);
+    page_list_free(&list);
+    return result;
+}

@@ -1,0 +1,277 @@
+/* See handle.h. */
+#include "kernel/handle.h"
+
+#include "kernel/job.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+
+enum {
+    TOKEN_VALID = 1u << 7,
+    INDEX_MASK = (1u << HANDLE_INDEX_BITS) - 1,
+    GENERATIONS = 1u << (32 - HANDLE_INDEX_BITS)
+};
+
+/* Seven bits over the other 57: a multiplicative hash, so that any flipped bit is likely to show. */
+static uint64_t token_checksum(uint64_t token) {
+    return (token >> 7) * 0x9e3779b97f4a7c15ULL >> 57;
+}
+
+static uint64_t token_make(const struct object *object, uint32_t rights) {
+    uint64_t token = (uint64_t)object->type << 56 | (uint64_t)object_id(object) << 24 |
+                     (uint64_t)(rights & RIGHT_ALL) << 8 | TOKEN_VALID;
+    return token | token_checksum(token);
+}
+
+static uint32_t token_rights(uint64_t token) {
+    return (uint32_t)(token >> 8 & RIGHT_ALL);
+}
+
+static struct object *token_object(uint64_t token) {
+    if ((token & 0x7f) != token_checksum(token))
+        panic("capability %lx fails its checksum", token);
+    return object_from_id((uint32_t)(token >> 24));
+}
+
+static struct handle_slot *table_slot(struct handle_table *table, uint32_t index) {
+    return &table->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
+}
+
+static handle_t slot_handle(const struct handle_slot *slot, uint32_t index) {
+    return slot->generation << HANDLE_INDEX_BITS | index;
+}
+
+int handle_table_init(struct handle_table *table, struct job *job) {
+    *table = (struct handle_table){.lock = SPINLOCK(LOCK_RANK_HANDLES), .job = job};
+    if (!job_charge(job, JOB_PAGES, 1))
+        return -ENOMEM;
+    uint64_t page = page_alloc_clear(0);
+    if (!page) {
+        job_uncharge(job, JOB_PAGES, 1);
+        return -ENOMEM;
+    }
+    table->chunks = phys_to_virt(page);
+    return 0;
+}
+
+/* Adds a chunk of free slots in front of the free list. The lock is held. */
+static bool table_grow(struct handle_table *table) {
+    uint32_t chunk = table->capacity / HANDLE_CHUNK;
+
+    if (chunk == HANDLE_CHUNKS || !job_charge(table->job, JOB_PAGES, 1))
+        return false;
+    uint64_t page = page_alloc_clear(0);
+    if (!page) {
+        job_uncharge(table->job, JOB_PAGES, 1);
+        return false;
+    }
+    table->chunks[chunk] = phys_to_virt(page);
+    for (uint32_t i = HANDLE_CHUNK; i-- > (chunk ? 0 : 1);) {
+        table->chunks[chunk][i].next_free = table->first_free;
+        table->first_free = chunk * HANDLE_CHUNK + i;
+    }
+    table->capacity += HANDLE_CHUNK;
+    return true;
+}
+
+/* A slot off the free list, or NULL. The lock is held. */
+static struct handle_slot *slot_take(struct handle_table *table, uint32_t *index) {
+    if (!table->first_free && !table_grow(table))
+        return NULL;
+    *index = table->first_free;
+    struct handle_slot *slot = table_slot(table, *index);
+    table->first_free = slot->next_free;
+    table->used++;
+    return slot;
+}
+
+/* Empties a slot; its handles of this generation are stale from now on. The lock is held. */
+static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
+    slot->token = 0;
+    slot->generation = (slot->generation + 1) % GENERATIONS;
+    slot->next_free = table->first_free;
+    table->first_free = index;
+    table->used--;
+}
+
+/* The occupied slot that a handle names, or NULL. The lock is held. */
+static struct handle_slot *slot_find(struct handle_table *table, handle_t handle) {
+    uint32_t index = handle & INDEX_MASK;
+    if (!index || index >= table->capacity)
+        return NULL;
+    struct handle_slot *slot = table_slot(table, index);
+    if (!slot->token || slot->generation != handle >> HANDLE_INDEX_BITS)
+        return NULL;
+    return slot;
+}
+
+/* As above, and not revoked. */
+static struct handle_slot *slot_find_live(struct handle_table *table, handle_t handle) {
+    struct handle_slot *slot = slot_find(table, handle);
+    if (!slot || slot->epoch != token_object(slot->token)->epoch)
+        return NULL;
+    return slot;
+}
+
+static void slot_fill(struct handle_slot *slot, struct object *object, uint32_t rights) {
+    slot->token = token_make(object, rights);
+    slot->epoch = object->epoch;
+}
+
+int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                  struct object **object) {
+    int error = 0;
+
+    spin_lock(&table->lock);
+    struct handle_slot *slot = slot_find_live(table, handle);
+    if (!slot)
+        error = -EBADF;
+    else if (type != OBJECT_NONE && slot->token >> 56 != type)
+        error = -EINVAL;
+    else if ((token_rights(slot->token) & rights) != rights)
+        error = -EACCES;
+    else
+        object_get(*object = token_object(slot->token));
+    spin_unlock(&table->lock);
+    return error;
+}
+
+int64_t handle_rights(struct handle_table *table, handle_t handle) {
+    spin_lock(&table->lock);
+    struct handle_slot *slot = slot_find_live(table, handle);
+    int64_t rights = slot ? (int64_t)token_rights(slot->token) : -EBADF;
+    spin_unlock(&table->lock);
+    return rights;
+}
+
+handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights) {
+    uint32_t index;
+    handle_t handle = HANDLE_NONE;
+
+    spin_lock(&table->lock);
+    struct handle_slot *slot = slot_take(table, &index);
+    if (slot) {
+        object_get(object);
+        slot_fill(slot, object, rights);
+        handle = slot_handle(slot, index);
+    }
+    spin_unlock(&table->lock);
+    return handle;
+}
+
+int64_t handle_close(struct handle_table *table, handle_t handle) {
+    struct object *object = NULL;
+
+    spin_lock(&table->lock);
+    struct handle_slot *slot = slot_find(table, handle);
+    if (slot) {
+        object = token_object(slot->token);
+        slot_release(table, slot, handle & INDEX_MASK);
+    }
+    spin_unlock(&table->lock);
+    if (!object)
+        return -EBADF;
+    object_put(object);
+    return 0;
+}
+
+int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights) {
+    struct object *object;
+    int error = handle_lookup(table, handle, OBJECT_NONE, RIGHT_GRANT, &object);
+    if (error)
+        return error;
+    int64_t held = handle_rights(table, handle);
+    handle_t copy = held < 0 ? HANDLE_NONE : handle_add(table, object, (uint32_t)held & rights);
+    object_put(object);
+    return copy ? (int64_t)copy : -ENOMEM;
+}
+
+int64_t handle_revoke(struct handle_table *table, handle_t handle) {
+    int64_t result = -EBADF;
+
+    spin_lock(&table->lock);
+    struct handle_slot *slot = slot_find_live(table, handle);
+    if (slot && token_rights(slot->token) & RIGHT_REVOKE) {
+        slot->epoch = atomic_fetch_add(&token_object(slot->token)->epoch, 1) + 1;
+        result = 0;
+    } else if (slot) {
+        result = -EACCES;
+    }
+    spin_unlock(&table->lock);
+    return result;
+}
+
+/* Takes the handles out of a table: all of them or, when one is stale, named twice or not to be granted,
+ * none. */
+static int handles_take(struct handle_table *from, const handle_t *handles, unsigned count,
+                        struct handle_slot *slots) {
+    int error = 0;
+    unsigned taken = 0;
+
+    spin_lock(&from->lock);
+    for (; taken < count; taken++) {
+        struct handle_slot *slot = slot_find_live(from, handles[taken]);
+        if (!slot || !(token_rights(slot->token) & RIGHT_GRANT)) {
+            error = slot ? -EACCES : -EBADF;
+            break;
+        }
+        slots[taken] = *slot;
+        slot->token = 0; /* a handle named twice is not found again */
+    }
+    for (unsigned i = 0; i < taken; i++) {
+        struct handle_slot *slot = table_slot(from, handles[i] & INDEX_MASK);
+        if (error)
+            slot->token = slots[i].token;
+        else
+            slot_release(from, slot, handles[i] & INDEX_MASK);
+    }
+    spin_unlock(&from->lock);
+    return error;
+}
+
+int handle_move(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_table *to,
+                handle_t *moved) {
+    struct handle_slot slots[HANDLE_MOVE_MAX];
+    uint32_t indices[HANDLE_MOVE_MAX];
+    unsigned reserved = 0;
+    int error = 0;
+
+    spin_lock(&to->lock);
+    while (reserved < count && slot_take(to, &indices[reserved]))
+        reserved++;
+    spin_unlock(&to->lock);
+    error = reserved == count ? handles_take(from, handles, count, slots) : -ENOMEM;
+
+    spin_lock(&to->lock);
+    for (unsigned i = 0; i < reserved; i++) {
+        struct handle_slot *slot = table_slot(to, indices[i]);
+        if (error) {
+            slot_release(to, slot, indices[i]);
+            continue;
+        }
+        slot->token = slots[i].token;
+        slot->epoch = slots[i].epoch;
+        moved[i] = slot_handle(slot, indices[i]);
+    }
+    spin_unlock(&to->lock);
+    return error;
+}
+
+bool handle_table_close_step(struct handle_table *table, unsigned most) {
+    while (table->chunks && table->capacity && most-- > 0) {
+        uint32_t index = --table->capacity;
+        struct handle_slot *slot = table_slot(table, index);
+        if (slot->token)
+            object_put(token_object(slot->token));
+        slot->token = 0;
+        if (index % HANDLE_CHUNK == 0) {
+            page_free(virt_to_phys(table->chunks[index / HANDLE_CHUNK]), 0);
+            job_uncharge(table->job, JOB_PAGES, 1);
+        }
+    }
+    if (!table->chunks || table->capacity)
+        return !table->chunks;
+    page_free(virt_to_phys(table->chunks), 0);
+    job_uncharge(table->job, JOB_PAGES, 1);
+    table->chunks = NULL;
+    return true;
+}

@@ -1,0 +1,53 @@
+/*
+ * Handle tables. A slot holds a 64-bit capability token (C1): checksum in bits 0-6, valid bit 7, rights 8-23,
+ * object id 24-55, type 56-63; beside it the slot's generation, which the handle must repeat, and the
+ * object's epoch at the time the token was made, which revocation leaves behind. A free slot's token is 0.
+ */
+#pragma once
+
+#include "abi/rights.h"
+#include "kernel/lock.h"
+#include "kernel/object.h"
+
+enum { HANDLE_CHUNK = 256, HANDLE_CHUNKS = 512, HANDLE_MOVE_MAX = 8 };
+
+struct handle_slot {
+    uint64_t token;
+    uint32_t generation;
+    union {
+        uint32_t epoch;     /* occupied */
+        uint32_t next_free; /* free: slot index, 0 ends the list */
+    };
+};
+
+struct handle_table {
+    struct spinlock lock;        /* rank HANDLES: guards all below */
+    struct job *job;             /* charged for the chunks */
+    struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
+    uint32_t capacity;           /* slots backed by chunks */
+    uint32_t first_free;         /* 0: none; slot 0 is never used */
+    uint32_t used;
+};
+
+int handle_table_init(struct handle_table *table, struct job *job);
+/* Closes up to most handles; true when none is left and the table's memory is freed. */
+bool handle_table_close_step(struct handle_table *table, unsigned most);
+
+/* The object of a handle, with a reference for the caller. type OBJECT_NONE takes any. 0, -EBADF, -EINVAL
+ * (type), -EACCES (rights). A token whose checksum is wrong is memory corruption: panic. */
+int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                  struct object **object);
+/* The rights a handle carries, or -EBADF. */
+int64_t handle_rights(struct handle_table *table, handle_t handle);
+
+/* A new handle for the object (its own reference is taken). 0 when the table or memory is full. */
+handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights);
+int64_t handle_close(struct handle_table *table, handle_t handle);
+int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights);
+/* Makes every handle to the object stale but this one. */
+int64_t handle_revoke(struct handle_table *table, handle_t handle);
+
+/* Moves handles (GRANT needed) between tables: all or, with an error, none; at most
+ * HANDLE_MOVE_MAX. The new ones go to moved[]. */
+int handle_move(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_table *to,
+                handle_t *moved);

@@ -1,0 +1,66 @@
+/* See interrupt.h. */
+#include "kernel/interrupt.h"
+
+#include "kernel/arch_cpu.h"
+
+static struct {
+    struct spinlock lock; /* guards owners */
+    struct interrupt *owners[IRQ_LINES];
+} lines = {.lock = SPINLOCK(LOCK_RANK_JOB)};
+
+int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
+    if (irq >= IRQ_LINES)
+        return -ENXIO;
+    struct interrupt *interrupt = object_create(OBJECT_INTERRUPT, sizeof(*interrupt), job);
+    if (!interrupt)
+        return -ENOMEM;
+    interrupt->lock = (struct spinlock)SPINLOCK(LOCK_RANK_OBJECT);
+    interrupt->irq = (uint32_t)irq;
+    binding_init(&interrupt->binding, &interrupt->object);
+
+    int error = 0;
+    spin_lock(&lines.lock);
+    if (lines.owners[irq])
+        error = -EBUSY;
+    else if (!irq_route((uint32_t)irq, &interrupt->level))
+        error = -ENXIO;
+    else
+        lines.owners[irq] = interrupt;
+    spin_unlock(&lines.lock);
+    if (error) {
+        object_free(&interrupt->object, sizeof(*interrupt));
+        return error;
+    }
+    irq_mask(interrupt->irq, false);
+    *made = interrupt;
+    return 0;
+}
+
+void interrupt_destroy(struct interrupt *interrupt) {
+    spin_lock(&lines.lock);
+    irq_mask(interrupt->irq, true);
+    lines.owners[interrupt->irq] = NULL;
+    spin_unlock(&lines.lock);
+    binding_clear(&interrupt->binding);
+    object_free(&interrupt->object, sizeof(*interrupt));
+}
+
+void interrupt_ack(struct interrupt *interrupt) {
+    if (interrupt->level)
+        irq_mask(interrupt->irq, false);
+}
+
+void interrupt_fired(uint32_t irq) {
+    spin_lock(&lines.lock);
+    struct interrupt *interrupt = lines.owners[irq];
+    if (interrupt) {
+        spin_lock(&interrupt->lock);
+        if (interrupt->level)
+            irq_mask(irq, true);
+        binding_signal(&interrupt->binding, 1);
+        spin_unlock(&interrupt->lock);
+    } else {
+        irq_mask(irq, true);
+    }
+    spin_unlock(&lines.lock);
+}

@@ -1,0 +1,193 @@
+/*
+ * See kmem.h. A slab is a page of objects of one class; those with free objects are in their class's list, at
+ * most one of them without any object in use. Free objects are linked through their first word.
+ */
+#include "kernel/kmem.h"
+
+#include "kernel/lock.h"
+#include "kernel/page.h"
+
+enum { CLASS_BYTES = 64, KMEM_SLAB_MAX = CLASS_BYTES * KMEM_CLASSES };
+
+struct kmem_class {
+    struct spinlock lock; /* rank KMEM: the lists, and struct page of the slabs */
+    uint32_t slabs;       /* number of the first slab page with free objects */
+    uint32_t empty;       /* slabs in the list that have no object in use */
+};
+
+static struct kmem_class classes[KMEM_CLASSES];
+
+void kmem_init(void) {
+    for (unsigned i = 0; i < KMEM_CLASSES; i++)
+        classes[i].lock.rank = LOCK_RANK_KMEM;
+}
+
+/* Objects a magazine takes at a time; it holds up to twice as many. */
+static unsigned magazine_batch(unsigned index) {
+    return index < 8 ? 8 : 2;
+}
+
+static void slab_link(struct kmem_class *class, struct page *slab) {
+    slab->prev = 0;
+    slab->next = class->slabs;
+    if (slab->next)
+        page_from_number(slab->next)->prev = page_number(slab);
+    class->slabs = page_number(slab);
+}
+
+static void slab_unlink(struct kmem_class *class, struct page *slab) {
+    if (slab->next)
+        page_from_number(slab->next)->prev = slab->prev;
+    if (slab->prev)
+        page_from_number(slab->prev)->next = slab->next;
+    else
+        class->slabs = slab->next;
+}
+
+/* A new empty slab in the list, or NULL. */
+static struct page *slab_create(struct kmem_class *class) {
+    uint64_t physical = page_alloc_below(0, PAGE_LIMIT_OBJECT);
+    if (!physical)
+        return NULL;
+    struct page *slab = page_from_phys(physical);
+    unsigned size = (unsigned)(class - classes + 1) * CLASS_BYTES;
+
+    slab->free_objects = NULL;
+    slab->count = 0;
+    for (unsigned at = PAGE_SIZE / size * size; at > 0;) {
+        at -= size;
+        void **object = phys_to_virt(physical + at);
+        *object = slab->free_objects;
+        slab->free_objects = object;
+    }
+    class->empty++;
+    slab_link(class, slab);
+    return slab;
+}
+
+static void magazine_fill(struct kmem_class *class, struct kmem_magazine *magazine, unsigned count) {
+    spin_lock(&class->lock);
+    while (magazine->count < count) {
+        struct page *slab = class->slabs ? page_from_number(class->slabs) : slab_create(class);
+        if (!slab)
+            break;
+        void **object = slab->free_objects;
+        slab->free_objects = *object;
+        if (slab->count++ == 0)
+            class->empty--;
+        if (!slab->free_objects)
+            slab_unlink(class, slab);
+        *object = magazine->first;
+        magazine->first = object;
+        magazine->count++;
+    }
+    spin_unlock(&class->lock);
+}
+
+/* Returns objects to their slabs until the magazine holds keep, and slabs to the page allocator until spare
+ * are empty. */
+static void magazine_flush(struct kmem_class *class, struct kmem_magazine *magazine, unsigned keep,
+                           unsigned spare) {
+    spin_lock(&class->lock);
+    while (magazine->count > keep) {
+        void **object = magazine->first;
+        struct page *slab = page_from_phys(virt_to_phys(object));
+        magazine->first = *object;
+        magazine->count--;
+        if (!slab->free_objects)
+            slab_link(class, slab);
+        *object = slab->free_objects;
+        slab->free_objects = object;
+        if (--slab->count)
+            continue;
+        if (class->empty < spare) {
+            class->empty++;
+        } else {
+            slab_unlink(class, slab);
+            page_free(page_phys(slab), 0);
+        }
+    }
+    spin_unlock(&class->lock);
+}
+
+static unsigned block_order(size_t size) {
+    unsigned order = 0;
+    while (((size_t)PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+void *kmem_alloc(size_t size) {
+    struct memory_cpu *cpu = memory_cpu();
+
+    if (size > KMEM_SLAB_MAX) {
+        unsigned order = block_order(size);
+        uint64_t physical = page_alloc_below(order, PAGE_LIMIT_OBJECT);
+        if (!physical)
+            return NULL;
+        cpu->kmem_bytes += (int64_t)PAGE_SIZE << order;
+        return phys_to_virt(physical);
+    }
+    if (debug_allocation_fails())
+        return NULL;
+    unsigned index = (unsigned)(size - 1) / CLASS_BYTES;
+    struct kmem_magazine *magazine = &cpu->kmem[index];
+    if (!magazine->first) {
+        magazine_fill(&classes[index], magazine, magazine_batch(index));
+        if (!magazine->first)
+            return NULL;
+    }
+    void **object = magazine->first;
+    magazine->first = *object;
+    magazine->count--;
+    cpu->kmem_bytes += (index + 1) * CLASS_BYTES;
+    return object;
+}
+
+void kmem_free(void *pointer, size_t size) {
+    struct memory_cpu *cpu = memory_cpu();
+
+    if (size > KMEM_SLAB_MAX) {
+        unsigned order = block_order(size);
+        cpu->kmem_bytes -= (int64_t)PAGE_SIZE << order;
+        page_free(virt_to_phys(pointer), order);
+        return;
+    }
+    unsigned index = (unsigned)(size - 1) / CLASS_BYTES;
+    struct kmem_magazine *magazine = &cpu->kmem[index];
+    void **object = pointer;
+
+    *object = magazine->first;
+    magazine->first = object;
+    cpu->kmem_bytes -= (index + 1) * CLASS_BYTES;
+    if (++magazine->count > 2 * magazine_batch(index))
+        magazine_flush(&classes[index], magazine, magazine_batch(index), 1);
+}
+
+uint64_t kmem_bytes(void) {
+    int64_t bytes = 0;
+    struct memory_cpu *cpu;
+
+    for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++)
+        bytes += cpu->kmem_bytes;
+    return (uint64_t)bytes;
+}
+
+void kmem_drain(void) {
+    struct memory_cpu *cpu = memory_cpu();
+
+    for (unsigned i = 0; i < KMEM_CLASSES; i++) {
+        magazine_flush(&classes[i], &cpu->kmem[i], 0, 0);
+        /* One empty slab may have been kept; taking an object from it and giving it back frees it. */
+        while (classes[i].empty) {
+            struct page *slab = page_from_number(classes[i].slabs);
+            while (slab->count)
+                slab = page_from_number(slab->next);
+            spin_lock(&classes[i].lock);
+            classes[i].empty--;
+            slab_unlink(&classes[i], slab);
+            spin_unlock(&classes[i].lock);
+            page_free(page_phys(slab), 0);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+/*
+ * The way out of the kernel when there is more to do than return: objects to reap, another thread to run, a
+ * thread to end, a guest to interrupt, the timer to program. Between bounded steps pending interrupts are let
+ * in.
+ */
+#include "kernel/arch_cpu.h"
+#include "kernel/guest.h"
+#include "kernel/reaper.h"
+#include "kernel/sched.h"
+
+/* What a thread waited on is released by the thread itself, when it runs again and no lock is held. */
+static void wait_release(struct thread *thread) {
+    spin_lock(&thread->lock);
+    struct object *object = thread->wait_object;
+    thread->wait_object = NULL;
+    spin_unlock(&thread->lock);
+    if (object)
+        object_put(object);
+}
+
+static void cpu_idle(struct cpu *cpu) {
+    uint64_t bit = 1ULL << cpu->index;
+
+    sched_program_timer(cpu);
+    atomic_fetch_or(&cpus_idle, bit);
+    if (!cpu->work && !cpu->queue.bitmap)
+        cpu_halt();
+    atomic_fetch_and(&cpus_idle, ~bit);
+}
+
+/* True when the current thread may return to user mode. */
+static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
+    if (thread->wait_object && thread->state == THREAD_RUNNING)
+        wait_release(thread);
+    if (thread->dying && thread->state == THREAD_BLOCKED)
+        wait_cancel(thread, 0, -ECANCELED);
+    else if (thread->dying && thread->state == THREAD_RUNNING)
+        thread_end_current();
+    if (thread->state != THREAD_RUNNING)
+        return false;
+    if (cpu->guest && thread->kick)
+        guest_exit_kick(thread);
+    return true;
+}
+
+void kernel_leave(void) {
+    struct cpu *cpu = cpu_self();
+
+    for (;;) {
+        uint32_t work = atomic_exchange(&cpu->work, 0);
+        if (work & WORK_REAP) {
+            reaper_step(cpu);
+            cpu_interrupts_window();
+        }
+        if ((work & WORK_RESCHEDULE) || !cpu->thread)
+            sched_switch(cpu);
+        struct thread *thread = cpu->thread;
+        if (!thread) {
+            cpu_idle(cpu);
+            continue;
+        }
+        if (!thread_may_run(cpu, thread)) {
+            cpu_work_add(cpu, WORK_RESCHEDULE);
+            continue;
+        }
+        sched_program_timer(cpu);
+        if (!(cpu->work & ~WORK_TIMER)) {
+            atomic_fetch_and(&cpu->work, ~WORK_TIMER);
+            if (!cpu->work)
+                return;
+        }
+    }
+}

@@ -1,0 +1,177 @@
+/*
+ * The kernel's start: takes over what the boot path prepared (abi/boot_info.h), brings up memory and CPUs,
+ * and makes the first process, init, whose handles are the whole authority over the system: 1 root job   2
+ * itself   3 root resource   4 initial archive   5 boot_info   6 its first thread
+ */
+#include "kernel/arch_cpu.h"
+#include "kernel/guest.h"
+#include "kernel/info.h"
+#include "kernel/job.h"
+#include "kernel/kmem.h"
+#include "kernel/log.h"
+#include "kernel/page.h"
+#include "kernel/process.h"
+#include "kernel/resource.h"
+#include "kernel/sched.h"
+#include "kernel/space.h"
+#include "kernel/vmo.h"
+#include "lib/base/string.h"
+
+enum { INIT_STACK_SIZE = 65536, KERNEL_STACK_ORDER = 1 };
+#define INIT_STACK_TOP 0x00007f0000000000ULL
+#define INIT_UTCB      0x00007f0000010000ULL
+
+struct cpu *cpus[MAX_CPUS];
+uint64_t cpu_stacks[MAX_CPUS]; /* entry.S */
+uint32_t cpu_count;
+uint64_t kernel_root;
+extern char boot_stack_end[];
+
+static struct cpu boot_cpu;
+static const struct boot_info *boot_info;
+
+struct memory_cpu *memory_cpu(void) {
+    return &cpu_self()->memory;
+}
+struct memory_cpu *memory_cpu_of(unsigned cpu) {
+    return cpu < cpu_count ? &cpus[cpu]->memory : NULL;
+}
+
+_Noreturn void kernel_main(const struct boot_info *info);
+_Noreturn void cpu_main(uint32_t index);
+_Noreturn void leave_slowly(void);
+
+static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
+    cpu->self = cpu;
+    cpu->index = index;
+    cpu->stack = stack;
+    cpu->apic_id = boot_info->cpus[index].apic_id;
+    cpu->memory.node = boot_info->cpus[index].node;
+    cpu->timer_deadline = DEADLINE_NEVER;
+    cpu->root = boot_info->page_table;
+    run_queue_init(&cpu->queue);
+    cpus[index] = cpu;
+    cpu_stacks[index] = stack;
+}
+
+/* Memory for the other CPUs; those that cannot get any stay where they are. */
+static void cpus_prepare(void) {
+    uint32_t count = boot_info->cpu_count < MAX_CPUS ? boot_info->cpu_count : MAX_CPUS;
+    for (uint32_t i = 1; i < count; i++) {
+        struct cpu *cpu = kmem_alloc(sizeof(*cpu));
+        uint64_t stack = page_alloc(KERNEL_STACK_ORDER);
+        if (!cpu || !stack)
+            panic("no memory for CPU %u", i);
+        memset(cpu, 0, sizeof(*cpu));
+        cpu_init(cpu, i, (uint64_t)(uintptr_t)phys_to_virt(stack) + (PAGE_SIZE << KERNEL_STACK_ORDER));
+        cpu_count = i + 1;
+    }
+}
+
+/* ---- init ---- */
+
+static void check(bool good, const char *what) {
+    if (!good)
+        panic("cannot start init: %s", what);
+}
+
+static void init_map_segments(struct process *process) {
+    for (uint32_t i = 0; i < boot_info->segment_count; i++) {
+        const struct boot_segment *segment = &boot_info->segments[i];
+        struct vmo *vmo;
+        check(!vmo_create_physical(process->job, segment->physical, segment->length, true, &vmo), "segment");
+        check(!space_map(process->space, segment->address, vmo, 0, segment->length, segment->protection),
+              "map");
+        object_put(&vmo->object);
+    }
+}
+
+static void init_map_stack(struct process *process) {
+    check(!space_map(process->space, INIT_STACK_TOP - INIT_STACK_SIZE, NULL, 0, INIT_STACK_SIZE,
+                     MAP_READ | MAP_WRITE | MAP_COPY),
+          "stack");
+}
+
+/* A copy of boot_info with the command line behind it, for user space. */
+static struct vmo *boot_info_vmo(struct job *job) {
+    uint64_t size = sizeof(*boot_info) + boot_info->command_line_length;
+    uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+    struct vmo *vmo;
+    check(!vmo_create(job, pages * PAGE_SIZE, VMO_PINNED, &vmo), "boot_info");
+    const char *parts[2] = {(const char *)boot_info, phys_to_virt(boot_info->command_line)};
+    for (uint64_t i = 0; i < size; i++) {
+        char *page = phys_to_virt(vmo_page(vmo, i / PAGE_SIZE, true));
+        page[i % PAGE_SIZE] = i < sizeof(*boot_info) ? parts[0][i] : parts[1][i - sizeof(*boot_info)];
+    }
+    return vmo;
+}
+
+static void init_give(struct process *process, struct object *object, handle_t expected) {
+    check(object && handle_add(&process->handles, object, RIGHT_ALL) == expected, "handles");
+}
+
+static void init_start(void) {
+    struct job *job = job_create(NULL);
+    check(job, "job");
+    struct process *process = process_create(job);
+    check(process, "process");
+    init_map_segments(process);
+    init_map_stack(process);
+
+    struct resource *root = resource_create(job, RESOURCE_ROOT, 0, UINT64_MAX);
+    struct vmo *archive, *info = boot_info_vmo(job);
+    uint64_t archive_size = (boot_info->archive_length + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+    check(!vmo_create_physical(job, boot_info->archive, archive_size, true, &archive), "archive");
+    struct thread *thread;
+    check(!thread_create(process, boot_info->init_entry, INIT_STACK_TOP, INIT_UTCB, INIT_UTCB, &thread),
+          "thread");
+    thread->utcb->user[0] = 1; /* bare start: lib/native/start.S makes argc, argv and auxv */
+
+    init_give(process, &job->object, 1);
+    init_give(process, &process->object, 2);
+    init_give(process, &root->object, 3);
+    init_give(process, &archive->object, 4);
+    init_give(process, &info->object, 5);
+    init_give(process, &thread->object, 6);
+    object_put(&root->object);
+    object_put(&archive->object);
+    object_put(&info->object);
+    object_put(&process->object);
+    thread_start(thread);
+    object_put(&thread->object);
+}
+
+/* ---- CPUs ---- */
+
+_Noreturn void cpu_main(uint32_t index) {
+    struct cpu *cpu = cpus[index];
+    cpu_setup(cpu);
+    cpu->switched_at = clock_now();
+    cpu_work_add(cpu, WORK_RESCHEDULE);
+    leave_slowly();
+}
+
+_Noreturn void kernel_main(const struct boot_info *info) {
+    boot_info = info;
+    boot_tsc = info->entry_tsc;
+    cpu_count = 1;
+    cpu_init(&boot_cpu, 0, (uint64_t)(uintptr_t)boot_stack_end);
+    cpu_detect();
+    apic_init(info->lapic, info->lapic_hz);
+    cpu_setup(&boot_cpu);
+    if (info->magic != BOOT_MAGIC)
+        panic("no boot_info from the boot path");
+    kernel_root = info->page_table;
+    clock_init(info);
+    if (!page_init(info))
+        panic("no free memory for the page array");
+    kmem_init();
+    space_init(info->page_table);
+    ioapic_init(info);
+    cpus_prepare();
+    init_start();
+    log_line("keel: %u CPUs, %lu MB free, TSC %lu MHz", cpu_count, page_free_count() >> 8,
+             info->tsc_hz / 1000000);
+    ((struct boot_info *)(uintptr_t)info)->release = 1;
+    cpu_main(0);
+}

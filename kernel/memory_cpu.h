@@ -1,0 +1,31 @@
+/*
+ * What the memory allocators keep per CPU: magazines of free pages and objects, so that the common allocation
+ * and free touch no lock. A magazine belongs to its CPU alone (the kernel runs with interrupts off); other
+ * CPUs only read the counters. The zeroed structure is a valid empty one.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct page;
+
+enum { MEMORY_CPU_PAGES = 32, KMEM_CLASSES = 32 };
+
+/* Free objects of one size class, linked through their first word. */
+struct kmem_magazine {
+    void *first;
+    uint64_t count;
+};
+
+struct memory_cpu {
+    uint32_t node;       /* NUMA node whose memory this CPU prefers; set once when the CPU starts */
+    uint32_t page_count; /* pages in the magazine */
+    struct page *pages[MEMORY_CPU_PAGES];
+    uint64_t page_allocations, page_frees; /* blocks of any order, since boot */
+    int64_t kmem_bytes; /* allocated minus freed here; only the sum over all CPUs means something */
+    struct kmem_magazine kmem[KMEM_CLASSES];
+};
+
+/* This CPU's, and any CPU's by index; NULL beyond the last CPU. */
+struct memory_cpu *memory_cpu(void);
+struct memory_cpu *memory_cpu_of(unsigned cpu);

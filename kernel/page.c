@@ -1,0 +1,345 @@
+/*
+ * See page.h. A zone is the memory of one NUMA node in one address band; a free block lies in one zone and is
+ * listed there by order. A block of order k starts at a multiple of 2^k pages and its buddy is the other half
+ * of the block of order k + 1 around it; two free buddies are always merged.
+ *
+ * The metadata of memory that was never handed over is left as the firmware left it, to spare clearing the
+ * array, except where merging may look: at the buddies of blocks on the rim of a range (rim_mark).
+ */
+#include "kernel/page.h"
+
+#include "kernel/lock.h"
+#include "variant.h"
+
+enum { BANDS = 4, NODES = 8, MAGAZINE_BATCH = MEMORY_CPU_PAGES / 2 };
+
+struct zone {
+    struct spinlock lock; /* rank PAGES: everything here, and struct page of the free blocks */
+    uint32_t orders;      /* bit per order that has a free block */
+    uint64_t free_pages;
+    uint32_t free[PAGE_ORDERS]; /* number of the first free block's first page */
+};
+
+struct page *page_array;
+static struct zone zones[NODES * BANDS];
+static uint64_t page_limit; /* page numbers in page_array */
+static _Atomic uint64_t pages_total;
+
+/* Where band ends, as a power of two; the limits of page_alloc_below, and one above all memory. */
+static unsigned band_shift(unsigned band) {
+    static const uint8_t shifts[BANDS] = {24, 32, 38, 63};
+    return shifts[band];
+}
+
+/* ---- one zone, locked ---- */
+
+static void block_link(struct zone *zone, struct page *page, unsigned order) {
+    uint32_t next = zone->free[order], number = page_number(page);
+
+    page->state = PAGE_FREE;
+    page->order = (uint8_t)order;
+    page->zone = (uint8_t)(zone - zones);
+    page->prev = 0;
+    page->next = next;
+    if (next)
+        page_from_number(next)->prev = number;
+    zone->free[order] = number;
+    zone->orders |= 1u << order;
+}
+
+static void block_unlink(struct zone *zone, struct page *page) {
+    if (page->next)
+        page_from_number(page->next)->prev = page->prev;
+    if (page->prev)
+        page_from_number(page->prev)->next = page->next;
+    else if (!(zone->free[page->order] = page->next))
+        zone->orders &= ~(1u << page->order);
+    page->state = PAGE_USED;
+}
+
+/* Takes a block of exactly this order, splitting the smallest that is large enough; NULL if none is. */
+static struct page *zone_take(struct zone *zone, unsigned order) {
+    uint32_t fitting = zone->orders >> order;
+    if (!fitting)
+        return NULL;
+    unsigned have = order + (unsigned)__builtin_ctz(fitting);
+    struct page *page = page_from_number(zone->free[have]);
+
+    block_unlink(zone, page);
+    while (have > order) {
+        have--;
+        block_link(zone, page + (1u << have), have);
+    }
+    zone->free_pages -= 1ULL << order;
+    return page;
+}
+
+static void zone_give(struct zone *zone, struct page *page, unsigned order) {
+    uint64_t number = page_number(page);
+
+    zone->free_pages += 1ULL << order;
+    for (; order < PAGE_ORDER_MAX; order++) {
+        uint64_t other = number ^ 1ULL << order;
+        if (other >= page_limit)
+            break;
+        struct page *buddy = &page_array[other];
+        if (buddy->state != PAGE_FREE || buddy->order != order || buddy->zone != zone - zones)
+            break;
+        block_unlink(zone, buddy);
+        number &= other;
+    }
+    block_link(zone, &page_array[number], order);
+}
+
+/* ---- all zones ---- */
+
+/* Fills the magazine from a zone, with small blocks first, so that large ones are split last. */
+static void zone_fill(struct zone *zone, struct memory_cpu *cpu) {
+    while (cpu->page_count < MAGAZINE_BATCH && zone->orders) {
+        unsigned order = (unsigned)__builtin_ctz(zone->orders);
+        unsigned room = 31 - (unsigned)__builtin_clz(MAGAZINE_BATCH - cpu->page_count);
+        if (order > room)
+            order = room;
+        struct page *page = zone_take(zone, order);
+        for (unsigned i = 1u << order; i-- > 0;) {
+            page[i].state = PAGE_USED;
+            page[i].zone = (uint8_t)(zone - zones);
+            cpu->pages[cpu->page_count++] = &page[i];
+        }
+    }
+}
+
+/* One block from a zone or, when cpu is given, a filled magazine; whether it worked. */
+static bool zone_serve(struct zone *zone, unsigned order, struct memory_cpu *cpu, struct page **page) {
+    if (!zone->orders)
+        return false;
+    spin_lock(&zone->lock);
+    if (cpu)
+        zone_fill(zone, cpu);
+    else
+        *page = zone_take(zone, order);
+    spin_unlock(&zone->lock);
+    return cpu ? cpu->page_count > 0 : *page != NULL;
+}
+
+/* The zones in order of preference: nearest node first, highest band first, the ISA band of any node last. */
+static bool zones_serve(unsigned order, uint64_t limit, struct memory_cpu *cpu, struct page **page) {
+    unsigned bands = BANDS;
+    unsigned home = memory_cpu()->node;
+
+    while (bands > 1 && 1ULL << band_shift(bands - 1) > limit && limit)
+        bands--;
+    for (unsigned i = 0; i < NODES; i++) {
+        struct zone *node = &zones[(home + i) % NODES * BANDS];
+        for (unsigned band = bands; band-- > 1;)
+            if (zone_serve(&node[band], order, cpu, page))
+                return true;
+    }
+    for (unsigned i = 0; i < NODES; i++)
+        if (zone_serve(&zones[(home + i) % NODES * BANDS], order, cpu, page))
+            return true;
+    return false;
+}
+
+static void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
+    struct zone *locked = NULL;
+
+    while (cpu->page_count > keep) {
+        struct page *page = cpu->pages[--cpu->page_count];
+        struct zone *zone = &zones[page->zone];
+        if (zone != locked) {
+            if (locked)
+                spin_unlock(&locked->lock);
+            spin_lock(&zone->lock);
+            locked = zone;
+        }
+        zone_give(zone, page, 0);
+    }
+    if (locked)
+        spin_unlock(&locked->lock);
+}
+
+/* ---- allocation ---- */
+
+uint64_t page_alloc_below(unsigned order, uint64_t limit) {
+    struct memory_cpu *cpu = memory_cpu();
+    struct page *page;
+
+    if (order > PAGE_ORDER_MAX || debug_allocation_fails())
+        return 0;
+    if (!zones_serve(order, limit, NULL, &page)) {
+        magazine_flush(cpu, 0);
+        if (!zones_serve(order, limit, NULL, &page))
+            return 0;
+    }
+    cpu->page_allocations++;
+    return page_phys(page);
+}
+
+uint64_t page_alloc(unsigned order) {
+    if (order)
+        return page_alloc_below(order, 0);
+    if (debug_allocation_fails())
+        return 0;
+    struct memory_cpu *cpu = memory_cpu();
+    if (!cpu->page_count && !zones_serve(0, 0, cpu, NULL))
+        return 0;
+    cpu->page_allocations++;
+    return page_phys(cpu->pages[--cpu->page_count]);
+}
+
+uint64_t page_alloc_clear(unsigned order) {
+    uint64_t physical = page_alloc(order);
+    if (physical)
+        for (uint64_t at = 0; at < (uint64_t)PAGE_SIZE << order; at += PAGE_SIZE)
+            page_clear(phys_to_virt(physical + at));
+    return physical;
+}
+
+void page_free(uint64_t physical, unsigned order) {
+    struct memory_cpu *cpu = memory_cpu();
+    struct page *page = page_from_phys(physical);
+
+    cpu->page_frees++;
+    if (!order) {
+        if (cpu->page_count == MEMORY_CPU_PAGES)
+            magazine_flush(cpu, MAGAZINE_BATCH);
+        cpu->pages[cpu->page_count++] = page;
+        return;
+    }
+    struct zone *zone = &zones[page->zone];
+    spin_lock(&zone->lock);
+    zone_give(zone, page, order);
+    spin_unlock(&zone->lock);
+}
+
+void page_drain(void) {
+    magazine_flush(memory_cpu(), 0);
+}
+
+/* ---- start ---- */
+
+/* Marks the metadata that merging may read before base and behind end as not free. */
+static void rim_mark(uint64_t base, uint64_t end) {
+    uint64_t first = base >> PAGE_SHIFT, behind = end >> PAGE_SHIFT;
+
+    if (behind < page_limit)
+        page_array[behind].state = 0;
+    for (unsigned order = 0; first && order <= PAGE_ORDER_MAX; order++)
+        page_array[(first - 1) >> order << order].state = 0;
+}
+
+void page_add_range(uint64_t base, uint64_t length, unsigned node) {
+    uint64_t number = base ? base >> PAGE_SHIFT : 1, end = (base + length) >> PAGE_SHIFT;
+    unsigned band = 0;
+
+    if (end > page_limit)
+        end = page_limit;
+    while (number < end) {
+        while (number >> (band_shift(band) - PAGE_SHIFT))
+            band++;
+        unsigned order = (unsigned)__builtin_ctzll(number);
+        if (order > PAGE_ORDER_MAX)
+            order = PAGE_ORDER_MAX;
+        while (number + (1ULL << order) > end)
+            order--;
+        struct zone *zone = &zones[(node < NODES ? node : NODES - 1) * BANDS + band];
+        spin_lock(&zone->lock);
+        zone_give(zone, &page_array[number], order);
+        spin_unlock(&zone->lock);
+        atomic_fetch_add_explicit(&pages_total, 1ULL << order, memory_order_relaxed);
+        number += 1ULL << order;
+    }
+}
+
+static bool range_managed(const struct boot_range *range) {
+    return range->kind == BOOT_RANGE_FREE || range->kind == BOOT_RANGE_BOOT;
+}
+
+/* The end of a range, as far as the direct map and 32-bit page numbers reach. */
+static uint64_t range_end(const struct boot_info *info, const struct boot_range *range) {
+    uint64_t end = range->base + range->length, most = 1ULL << (32 + PAGE_SHIFT);
+    if (most > info->direct_map_end)
+        most = info->direct_map_end;
+    return end < most ? end : most;
+}
+
+/* Where the metadata goes: above the ISA band if possible. 0 when there is no room. */
+static uint64_t metadata_place(const struct boot_info *info, uint64_t bytes) {
+    for (uint64_t lowest = PAGE_LIMIT_ISA;; lowest = PAGE_SIZE) {
+        for (uint32_t i = 0; i < info->range_count; i++) {
+            const struct boot_range *range = &info->ranges[i];
+            uint64_t base = range->base > lowest ? range->base : lowest, end = range_end(info, range);
+            if (range->kind == BOOT_RANGE_FREE && base < end && end - base >= bytes)
+                return base;
+        }
+        if (lowest == PAGE_SIZE)
+            return 0;
+    }
+}
+
+bool page_init(const struct boot_info *info) {
+    for (unsigned i = 0; i < NODES * BANDS; i++)
+        zones[i].lock.rank = LOCK_RANK_PAGES;
+    for (uint32_t i = 0; i < info->range_count; i++)
+        if (range_managed(&info->ranges[i]) && range_end(info, &info->ranges[i]) >> PAGE_SHIFT > page_limit)
+            page_limit = range_end(info, &info->ranges[i]) >> PAGE_SHIFT;
+
+    uint64_t bytes = (page_limit * sizeof(struct page) + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
+    uint64_t place = metadata_place(info, bytes);
+    if (!place)
+        return false;
+    page_array = phys_to_virt(place);
+    page_array[0].state = 0;
+    for (uint32_t i = 0; i < info->range_count; i++)
+        if (range_managed(&info->ranges[i]) && info->ranges[i].base < range_end(info, &info->ranges[i]))
+            rim_mark(info->ranges[i].base, range_end(info, &info->ranges[i]));
+    rim_mark(place + bytes, place); /* the rims of the hole that the metadata makes */
+
+    for (uint32_t i = 0; i < info->range_count; i++) {
+        const struct boot_range *range = &info->ranges[i];
+        uint64_t base = range->base, end = range_end(info, range);
+        if (range->kind != BOOT_RANGE_FREE || base >= end)
+            continue;
+        if (place >= base && place < end) {
+            page_add_range(base, place - base, range->node);
+            base = place + bytes;
+        }
+        page_add_range(base, end - base, range->node);
+    }
+    return true;
+}
+
+/* ---- statistics ---- */
+
+uint64_t page_total_count(void) {
+    return atomic_load_explicit(&pages_total, memory_order_relaxed);
+}
+
+uint64_t page_free_count(void) {
+    uint64_t count = 0;
+    struct memory_cpu *cpu;
+
+    for (unsigned i = 0; i < NODES * BANDS; i++)
+        count += zones[i].free_pages;
+    for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++)
+        count += cpu->page_count;
+    return count;
+}
+
+void page_statistics(struct page_statistics *statistics) {
+    struct memory_cpu *cpu;
+
+    *statistics = (struct page_statistics){.total = page_total_count(), .free = page_free_count()};
+    for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++) {
+        statistics->allocations += cpu->page_allocations;
+        statistics->frees += cpu->page_frees;
+    }
+    for (unsigned i = 0; i < NODES * BANDS; i++) {
+        spin_lock(&zones[i].lock);
+        for (unsigned order = 0; order < PAGE_ORDERS; order++)
+            for (uint32_t n = zones[i].free[order]; n; n = page_from_number(n)->next)
+                statistics->free_blocks[order]++;
+        spin_unlock(&zones[i].lock);
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * Ports: the rendezvous of synchronous calls and the queue of packets, so that a server has one place to
+ * wait. A call hands eight words, handles and bytes straight from the caller's frame and UTCB to the
+ * receiver's. Objects bound to a port (events, timers, interrupts, processes) queue their own packet,
+ * embedded in them, so signalling never allocates.
+ */
+#pragma once
+
+#include "kernel/lock.h"
+#include "kernel/object.h"
+#include "lib/base/list.h"
+
+struct frame;
+struct port;
+struct thread;
+
+enum { PORT_QUEUE_MAX = 64 };
+
+struct binding {
+    struct object *owner; /* what it is embedded in */
+    struct port *port;    /* referenced; NULL: not bound. The owner's lock */
+    uint64_t key;
+    uint64_t count;   /* signals, or a process's status, since last delivered; the port's lock */
+    struct list link; /* struct port.signalled; the port's lock */
+};
+
+struct port {
+    struct object object;
+    struct spinlock lock;        /* rank PORT: guards all below */
+    struct list receivers;       /* threads blocked in port_receive */
+    struct list callers;         /* threads blocked in port_call, not yet received */
+    struct list signalled;       /* bindings with something to deliver */
+    struct port_packet *packets; /* ring of sent packets */
+    uint32_t capacity, first, count;
+};
+
+struct port *port_create(struct job *job, uint64_t queue_length);
+void port_destroy(struct port *port);
+
+void binding_init(struct binding *binding, struct object *owner);
+/* Binds to a port, or with NULL unbinds; the owner's lock is held. Returns the port that was bound, for the
+ * caller to put. */
+struct port *binding_set(struct binding *binding, struct port *port, uint64_t key);
+/* Adds to the count and queues the packet. The owner's lock is held. */
+void binding_signal(struct binding *binding, uint64_t count);
+/* Unbinds at destruction; no lock held. */
+void binding_clear(struct binding *binding);
+
+/* The calls; the current thread's frame holds the arguments (abi/ipc.h). */
+int64_t port_call(struct port *port, struct frame *frame);
+int64_t port_receive(struct port *port, struct frame *frame);
+int64_t port_send(struct port *port, const struct port_packet *packet);
+
+/* A caller gives up (time-out, kill): the port's lock is held. */
+void port_wait_cancelled(struct thread *thread);
+/* The thread ends: whoever waits for its reply gets -ECANCELED. */
+void port_server_ended(struct thread *thread);

@@ -1,0 +1,41 @@
+/*
+ * Processes: a handle table, a native address space and the threads that run in it. A process is dead when
+ * its last thread has ended; then it tells the port bound to it, and the reaper closes its handles.
+ */
+#pragma once
+
+#include "kernel/handle.h"
+#include "kernel/port.h"
+#include "lib/base/list.h"
+
+struct job;
+struct space;
+struct thread;
+
+struct process {
+    struct object object;
+    struct job *job;
+    struct space *space; /* NULL once reaped */
+    struct handle_table handles;
+    struct spinlock lock; /* rank OBJECT: guards what follows */
+    struct list threads;  /* struct thread.process_link */
+    uint32_t thread_count;
+    bool killed; /* no new threads; status is final */
+    bool dead;   /* the last thread has ended */
+    int64_t status;
+    struct binding binding;
+    struct list job_link; /* job's lock */
+};
+
+/* A process without threads, charged to the job. NULL: quota, memory, or the job is dead. */
+struct process *process_create(struct job *job);
+/* Ends every thread; the status is that of the first to ask. */
+void process_kill(struct process *process, int64_t status);
+struct process_info process_info(struct process *process);
+
+/* A thread enters or leaves; joining fails when the process is killed. */
+bool process_join(struct process *process, struct thread *thread);
+void process_leave(struct process *process, struct thread *thread);
+
+/* Reaper: closes handles in steps, then frees. */
+bool process_reap_step(struct process *process);

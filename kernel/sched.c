@@ -1,0 +1,285 @@
+/*
+ * See sched.h. A thread whose registers still live in a CPU (on_cpu) is only ever queued there, so that no
+ * other CPU can pick it up before they are saved. Ready threads of low levels are aged: every AGING_NS the
+ * lowest level with a waiting thread is served once out of turn, so that nothing starves.
+ */
+#include "kernel/sched.h"
+
+#include "kernel/arch_cpu.h"
+#include "kernel/space.h"
+
+enum { AGING_NS = 100000000, QUANTUM_NS = 1000000 };
+
+_Atomic uint64_t cpus_idle;
+
+static struct { uint64_t tsc_base, mult, tsc_hz, wall_base; } clock;
+
+void clock_init(const struct boot_info *info) {
+    clock.tsc_base = info->entry_tsc;
+    clock.tsc_hz = info->tsc_hz;
+    clock.mult = (1000000000UL << 32) / info->tsc_hz;
+    clock.wall_base = info->wall_ns;
+}
+
+uint64_t clock_now(void) {
+    return (uint64_t)((unsigned __int128)(tsc_read() - clock.tsc_base) * clock.mult >> 32);
+}
+
+struct utcb_clock clock_parameters(void) {
+    return (struct utcb_clock){.tsc_base = clock.tsc_base,
+                               .mult = clock.mult,
+                               .tsc_hz = clock.tsc_hz,
+                               .wall_base_ns = clock.wall_base};
+}
+
+static uint64_t level_quantum(unsigned level) {
+    return (uint64_t)QUANTUM_NS << level;
+}
+
+void run_queue_init(struct run_queue *queue) {
+    *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE)};
+    for (unsigned i = 0; i < LEVELS; i++)
+        list_init(&queue->levels[i]);
+}
+
+/* ---- queues; the queue's lock is held ---- */
+
+static void queue_push(struct run_queue *queue, struct thread *thread) {
+    struct list *level = &queue->levels[thread->level];
+    if (thread->preempted)
+        list_push_front(level, &thread->queue_link);
+    else
+        list_push_back(level, &thread->queue_link);
+    queue->bitmap |= 1u << thread->level;
+    queue->count++;
+}
+
+static void queue_remove(struct run_queue *queue, struct thread *thread) {
+    list_remove(&thread->queue_link);
+    if (list_empty(&queue->levels[thread->level]))
+        queue->bitmap &= ~(1u << thread->level);
+    queue->count--;
+}
+
+static struct thread *queue_pick(struct run_queue *queue) {
+    if (!queue->bitmap)
+        return NULL;
+    unsigned level = (unsigned)__builtin_ctz(queue->bitmap);
+    unsigned lowest = 31 - (unsigned)__builtin_clz(queue->bitmap);
+    if (lowest != level && level >= LEVEL_TOP) {
+        uint64_t now = clock_now();
+        if (now - queue->aged > AGING_NS) {
+            queue->aged = now;
+            level = lowest;
+        }
+    }
+    struct thread *thread = list_entry(queue->levels[level].next, struct thread, queue_link);
+    queue_remove(queue, thread);
+    return thread;
+}
+
+/* Takes a thread that may run on this CPU from another one's queue, best levels first. */
+static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
+    struct thread *thread, *stolen = NULL;
+    if (!from->queue.count || !spin_try_lock(&from->queue.lock))
+        return NULL;
+    for (unsigned level = 0; level < LEVELS && !stolen; level++) {
+        list_for_each(thread, &from->queue.levels[level], queue_link) {
+            if (!thread->on_cpu && thread->affinity >> to->index & 1) {
+                stolen = thread;
+                queue_remove(&from->queue, thread);
+                break;
+            }
+        }
+    }
+    spin_unlock(&from->queue.lock);
+    return stolen;
+}
+
+static struct thread *sched_pick(struct cpu *cpu) {
+    spin_lock(&cpu->queue.lock);
+    struct thread *thread = queue_pick(&cpu->queue);
+    spin_unlock(&cpu->queue.lock);
+    for (unsigned i = 1; i < cpu_count && !thread; i++)
+        thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
+    return thread;
+}
+
+/* ---- waking ---- */
+
+/* Where a woken thread should run: where it still is, else where it was if that CPU is idle, else any idle
+ * one. */
+static struct cpu *sched_place(struct thread *thread) {
+    struct cpu *last = cpus[thread->cpu];
+    if (thread->on_cpu)
+        return last;
+    uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & thread->affinity;
+    if (idle >> last->index & 1)
+        return last;
+    if (idle)
+        return cpus[__builtin_ctzll(idle)];
+    if (!(thread->affinity >> last->index & 1))
+        return cpus[__builtin_ctzll(thread->affinity)];
+    return last;
+}
+
+/* Tells a CPU that its queue has a thread it may prefer to its current one. */
+static void sched_notify(struct cpu *cpu, struct thread *thread) {
+    struct thread *running = cpu->thread;
+    bool better = !running || thread->level < running->level || running->state != THREAD_RUNNING;
+
+    if (cpu == cpu_self()) {
+        cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
+        return;
+    }
+    cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
+    cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+}
+
+void sched_ready(struct thread *thread) {
+    if (thread->state == THREAD_BLOCKED && thread->level > thread->base_level && thread->level > LEVEL_TOP) {
+        thread->level--;
+        thread->quantum_left = 0;
+    }
+    thread->state = THREAD_READY;
+    thread->preempted = false;
+    struct cpu *cpu = sched_place(thread);
+    spin_lock(&cpu->queue.lock);
+    queue_push(&cpu->queue, thread);
+    spin_unlock(&cpu->queue.lock);
+    sched_notify(cpu, thread);
+}
+
+void sched_yield(void) {
+    struct cpu *cpu = cpu_self();
+    if (!cpu->queue.bitmap)
+        return;
+    cpu->thread->quantum_left = 0;
+    cpu_work_add(cpu, WORK_RESCHEDULE);
+}
+
+/* ---- switching ---- */
+
+/* Puts the current thread, still running, back into this CPU's queue. */
+static void sched_requeue(struct cpu *cpu, struct thread *thread, uint64_t now) {
+    thread->quantum_left = cpu->slice_end > now && thread->quantum_left ? cpu->slice_end - now : 0;
+    thread->preempted = thread->quantum_left != 0;
+    spin_lock(&thread->lock);
+    thread->state = THREAD_READY;
+    spin_lock(&cpu->queue.lock);
+    queue_push(&cpu->queue, thread);
+    spin_unlock(&cpu->queue.lock);
+    spin_unlock(&thread->lock);
+}
+
+static void sched_account(struct cpu *cpu, uint64_t now) {
+    if (cpu->thread)
+        cpu->thread->run_time += now - cpu->switched_at;
+    else
+        cpu->idle_time += now - cpu->switched_at;
+    cpu->switched_at = now;
+}
+
+static void sched_start_slice(struct cpu *cpu, struct thread *thread, uint64_t now) {
+    if (!thread->quantum_left)
+        thread->quantum_left = level_quantum(thread->level);
+    cpu->slice_end = now + thread->quantum_left;
+}
+
+/* Queues a running thread, just taken off this CPU, where its affinity lets it run. */
+static void sched_move(struct thread *thread) {
+    spin_lock(&thread->lock);
+    sched_ready(thread);
+    spin_unlock(&thread->lock);
+}
+
+void sched_switch(struct cpu *cpu) {
+    struct thread *before = cpu->thread;
+    uint64_t now = clock_now();
+
+    sched_account(cpu, now);
+    bool running = before && before->state == THREAD_RUNNING;
+    bool moving = running && !(before->affinity >> cpu->index & 1);
+    if (running && !moving)
+        sched_requeue(cpu, before, now);
+    struct thread *next = sched_pick(cpu);
+    if (next) {
+        next->state = THREAD_RUNNING;
+        atomic_store_explicit(&next->cpu, cpu->index, memory_order_relaxed);
+        sched_start_slice(cpu, next, now);
+    }
+    cpu_work_add(cpu, WORK_TIMER);
+    if (next == before)
+        return;
+    if (before)
+        thread_save(before);
+    cpu->thread = next;
+    if (next) {
+        cpu->context_switches++;
+        next->on_cpu = true;
+        thread_load(next);
+    }
+    if (before) {
+        bool ended = before->state == THREAD_DEAD;
+        atomic_store_explicit(&before->on_cpu, false, memory_order_release);
+        if (ended)
+            object_put(&before->object);
+        else if (moving)
+            sched_move(before);
+    }
+}
+
+/* The current thread has used its whole quantum: one level down. */
+static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t now) {
+    if (thread->level >= LEVEL_TOP && thread->level < LEVEL_BOTTOM)
+        thread->level++;
+    thread->quantum_left = 0;
+    if (cpu->queue.bitmap)
+        cpu_work_add(cpu, WORK_RESCHEDULE);
+    else
+        sched_start_slice(cpu, thread, now);
+}
+
+void sched_timer(struct cpu *cpu) {
+    uint64_t now = clock_now();
+    cpu->timer_deadline = DEADLINE_NEVER;
+    alarms_run(cpu, now);
+    if (cpu->thread && cpu->thread->state == THREAD_RUNNING && now >= cpu->slice_end)
+        sched_slice_used(cpu, cpu->thread, now);
+    cpu_work_add(cpu, WORK_TIMER);
+}
+
+void sched_program_timer(struct cpu *cpu) {
+    spin_lock(&cpu->queue.lock);
+    uint64_t deadline = alarm_first(cpu);
+    /* Without a competitor the current thread needs no tick. */
+    if (cpu->thread && cpu->queue.bitmap && cpu->slice_end < deadline)
+        deadline = cpu->slice_end;
+    spin_unlock(&cpu->queue.lock);
+    if (deadline >= cpu->timer_deadline)
+        return;
+    cpu->timer_deadline = deadline;
+    uint64_t now = clock_now();
+    timer_program(deadline > now ? deadline - now : 0);
+}
+
+int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
+    uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
+
+    if (what == 0 && value >= LEVEL_SYSTEM && value < LEVELS) {
+        spin_lock(&thread->lock);
+        thread->base_level = (uint8_t)value;
+        /* A queued thread keeps its place; the new level counts from its next turn. */
+        if (thread->state != THREAD_READY)
+            thread->level = (uint8_t)value;
+        spin_unlock(&thread->lock);
+        return 0;
+    }
+    if (what == 1 && (value & all)) {
+        thread->affinity = value & all;
+        if (thread == thread_current() && !(thread->affinity >> cpu_self()->index & 1))
+            cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+        return 0;
+    }
+    return -EINVAL;
+}

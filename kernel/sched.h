@@ -1,0 +1,32 @@
+/*
+ * The scheduler: per-CPU queues of seven levels (requirement P3), the lowest number first. A thread that uses
+ * its whole quantum drops a level, one that waited climbs one; levels 0 and 1 are given, not earned, and do
+ * not move.
+ */
+#pragma once
+
+#include "kernel/cpu.h"
+#include "kernel/thread.h"
+
+/* Level of new threads; ordinary threads move between LEVEL_TOP and LEVEL_BOTTOM. */
+enum { LEVEL_REALTIME = 0, LEVEL_SYSTEM = 1, LEVEL_TOP = 2, LEVEL_NEW = 3, LEVEL_BOTTOM = 6 };
+
+/* Nanoseconds since boot. */
+uint64_t clock_now(void);
+void clock_init(const struct boot_info *info);
+struct utcb_clock clock_parameters(void);
+
+void run_queue_init(struct run_queue *queue);
+
+/* Makes a BLOCKED or CREATED thread ready and queues it where it should run. The thread's lock is held. */
+void sched_ready(struct thread *thread);
+/* The current thread goes to the end of its level. */
+void sched_yield(void);
+/* Switches to the thread that should run now (possibly none); called only on the way out of the kernel. */
+void sched_switch(struct cpu *cpu);
+/* Timer interrupt: quantum accounting, alarms, next programming. */
+void sched_timer(struct cpu *cpu);
+/* Programs the timer for the next alarm or end of quantum, if it is not already. */
+void sched_program_timer(struct cpu *cpu);
+/* Changes level (0-6) or affinity mask of a thread. */
+int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value);

@@ -1,0 +1,129 @@
+/* Address spaces as a whole: creation, copies, destruction. See space.h. */
+#include "kernel/space.h"
+
+#include "abi/errors.h"
+#include "kernel/arch/x86_64/page_table.h"
+#include "kernel/mapping.h"
+
+enum { DESTROY_STEP = 16 };
+
+static uint64_t kernel_root;
+
+void space_init(uint64_t root) {
+    kernel_root = root;
+}
+
+/* A space with roots; native NULL makes a native one. */
+static int space_create(struct space *native, struct job *job, struct space **made) {
+    struct space *space = object_create(OBJECT_SPACE, sizeof *space, job);
+    if (!space)
+        return -ENOMEM;
+    space->lock.rank = LOCK_RANK_SPACE;
+    space->table_lock.rank = LOCK_RANK_TABLE;
+    if (native) {
+        object_get(&native->object);
+        space->native = native;
+    }
+    if ((native && !page_table_share(native)) || !page_table_create(space, kernel_root)) {
+        object_put(&space->object);
+        return -ENOMEM;
+    }
+    *made = space;
+    return 0;
+}
+
+int space_create_native(struct job *job, struct space **made) {
+    return space_create(NULL, job, made);
+}
+
+int space_create_guest(struct space *native, struct job *job, struct space **made) {
+    return space_create(native, job, made);
+}
+
+/* ---- copies ---- */
+
+/* What the copy of a mapping shows: the same Vmo, or one snapshot for all pieces of a MAP_COPY mapping. */
+static int clone_source(struct mapping *mapping, struct job *job, struct vmo **source) {
+    struct vmo *vmo = mapping->vmo;
+
+    if (mapping->flags & MAP_COPY && !vmo->clone) {
+        int result = vmo_snapshot(vmo, job, &vmo->clone);
+        *source = vmo->clone;
+        return result;
+    }
+    *source = mapping->flags & MAP_COPY ? vmo->clone : vmo;
+    object_get(&(*source)->object);
+    return 0;
+}
+
+static int mapping_clone(struct mapping *mapping, struct space *space) {
+    struct job *job = space->object.job;
+    struct mapping *copy = mapping_alloc(job);
+    if (!copy)
+        return -ENOMEM;
+    *copy = *mapping;
+    copy->space = space;
+    int result = clone_source(mapping, job, &copy->vmo);
+    if (result)
+        mapping_free(copy, job);
+    else
+        mapping_insert(copy, mapping->node.key);
+    return result;
+}
+
+static struct mapping *mapping_first(const struct space *space) {
+    return mapping_from(space, 0);
+}
+
+int space_clone(struct space *space, struct job *job, struct space **made) {
+    struct space *copy;
+    struct mapping *mapping;
+
+    if (!space->native)
+        return -EINVAL;
+    int result = space_create(space->native, job, &copy);
+    if (result)
+        return result;
+    spin_lock(&space->lock);
+    for (mapping = mapping_first(space); mapping && !result; mapping = mapping_next(mapping))
+        result = mapping_clone(mapping, copy);
+    for (mapping = mapping_first(space); mapping; mapping = mapping_next(mapping))
+        mapping->vmo->clone = NULL;
+    spin_unlock(&space->lock);
+    if (result)
+        object_put(&copy->object);
+    else
+        *made = copy;
+    return result;
+}
+
+/* ---- information and end ---- */
+
+void space_info(struct space *space, struct space_info *info) {
+    spin_lock(&space->lock);
+    *info = (struct space_info){
+        .resident_pages = space->resident,
+        .table_pages = space->table_pages,
+        .mappings = space->mapping_count,
+    };
+    spin_unlock(&space->lock);
+}
+
+bool space_destroy_step(struct space *space) {
+    struct mapping *mapping;
+
+    for (unsigned i = 0; (mapping = mapping_first(space)); i++) {
+        if (i == DESTROY_STEP)
+            return false;
+        struct vmo *vmo = mapping->vmo;
+        mapping_remove(mapping);
+        mapping_free(mapping, space->object.job);
+        object_put(&vmo->object);
+    }
+    if (!page_table_destroy_step(space))
+        return false;
+    if (space->native)
+        object_put(&space->native->object);
+    object_free(&space->object, sizeof *space);
+    return true;
+}

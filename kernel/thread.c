@@ -1,0 +1,148 @@
+/* See thread.h. */
+#include "kernel/thread.h"
+
+#include "kernel/arch_cpu.h"
+#include "kernel/guest.h"
+#include "kernel/job.h"
+#include "kernel/kmem.h"
+#include "kernel/process.h"
+#include "kernel/sched.h"
+#include "kernel/space.h"
+#include "kernel/vmo.h"
+
+/* Two pinned pages, mapped in the process and known to the kernel by their place in the direct map. */
+static int utcb_create(struct thread *thread, uint64_t address) {
+    struct process *process = thread->process;
+    uint64_t pages[2];
+
+    int error = vmo_create(process->job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
+    if (error)
+        return error;
+    for (unsigned i = 0; i < 2; i++)
+        if (!(pages[i] = vmo_page(thread->utcb_vmo, i, true)))
+            return -ENOMEM;
+    error = space_map(process->space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
+    if (error)
+        return error;
+    thread->utcb = phys_to_virt(pages[0]);
+    thread->utcb_message = phys_to_virt(pages[1]);
+    thread->utcb->self = address;
+    thread->utcb->clock = clock_parameters();
+    for (unsigned i = 0; i < UTCB_ANSWERS; i++)
+        thread->utcb->answers[i] = ANSWER_NONE;
+    return 0;
+}
+
+static void frame_init(struct frame *frame, uint64_t entry, uint64_t stack, uint64_t argument) {
+    *frame = (struct frame){
+        .vector = 0, /* resumed by IRET: all registers are defined */
+        .rip = entry,
+        .rsp = stack,
+        .rdi = argument,
+        .cs = USER_CS,
+        .ss = USER_SS,
+        .rflags = FLAG_IF | FLAG_FIXED,
+    };
+}
+
+static void thread_init(struct thread *thread, struct process *process, uint64_t utcb_address) {
+    object_get(&process->object);
+    thread->process = process;
+    thread->state = THREAD_CREATED;
+    thread->level = thread->base_level = LEVEL_NEW;
+    thread->lock = (struct spinlock)SPINLOCK(LOCK_RANK_THREAD);
+    thread->affinity = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
+    thread->cpu = cpu_self()->index;
+    thread->alarm.kind = ALARM_THREAD;
+    thread->gs_base = thread->utcb_address = utcb_address;
+    thread->unified_root = process->space->root;
+    list_init(&thread->queue_link);
+    list_init(&thread->wait_link);
+    list_init(&thread->process_link);
+}
+
+int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
+                  uint64_t utcb_address, struct thread **made) {
+    if (entry >= USER_LIMIT || stack > USER_LIMIT || utcb_address >= USER_LIMIT - UTCB_SIZE ||
+        utcb_address % PAGE_SIZE)
+        return -EINVAL;
+    if (!job_charge(process->job, JOB_THREADS, 1))
+        return -ENOMEM;
+    struct thread *thread = object_create(OBJECT_THREAD, sizeof(*thread), process->job);
+    if (!thread) {
+        job_uncharge(process->job, JOB_THREADS, 1);
+        return -ENOMEM;
+    }
+    thread_init(thread, process, utcb_address);
+    frame_init(&thread->native, entry, stack, argument);
+    int error = -ENOMEM;
+    thread->fpu = kmem_alloc(fpu_size);
+    if (thread->fpu) {
+        fpu_init(thread->fpu);
+        error = utcb_create(thread, utcb_address);
+    }
+    if (!error && !process_join(process, thread))
+        error = -ESRCH;
+    if (error) {
+        object_put(&thread->object);
+        return error;
+    }
+    *made = thread;
+    return 0;
+}
+
+void thread_start(struct thread *thread) {
+    object_get(&thread->object); /* its own, until it has ended */
+    spin_lock(&thread->lock);
+    sched_ready(thread);
+    spin_unlock(&thread->lock);
+}
+
+void thread_destroy(struct thread *thread) {
+    struct job *job = thread->process->job;
+
+    if (thread->utcb_vmo)
+        object_put(&thread->utcb_vmo->object);
+    if (thread->fpu)
+        kmem_free(thread->fpu, fpu_size);
+    job_uncharge(job, JOB_THREADS, 1);
+    struct process *process = thread->process;
+    object_free(&thread->object, sizeof(*thread));
+    object_put(&process->object);
+}
+
+void thread_kill(struct thread *thread) {
+    thread->dying = 1;
+    wait_cancel(thread, 0, -ECANCELED);
+    struct cpu *cpu = cpus[thread->cpu];
+    cpu_work_add(cpu, WORK_RESCHEDULE);
+    if (cpu != cpu_self())
+        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+}
+
+/* Unmaps the UTCB, so that a new thread may take its place, and tells user space that the stack is free. */
+static void thread_release_memory(struct thread *thread) {
+    uint32_t one = 1;
+
+    space_unmap(thread->process->space, thread->utcb_address, UTCB_SIZE);
+    if (thread->exit_flag)
+        user_copy_out(thread->exit_flag, &one, sizeof(one));
+}
+
+void thread_end_current(void) {
+    struct cpu *cpu = cpu_self();
+    struct thread *thread = cpu->thread;
+
+    port_server_ended(thread);
+    cpu->guest = NULL;
+    cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
+    cpu->tss.rsp[0] = cpu->frame_top;
+    if (thread->guest_space)
+        guest_attach(thread, NULL);
+    thread_release_memory(thread);
+    spin_lock(&thread->lock);
+    thread->state = THREAD_DEAD;
+    spin_unlock(&thread->lock);
+    process_leave(thread->process, thread);
+    cpu_work_add(cpu, WORK_RESCHEDULE);
+}

@@ -1,0 +1,104 @@
+/*
+ * Threads: saved registers, scheduling state, what they wait for, and the guest they run. A thread that waits
+ * keeps nothing on a stack: the call it made has done its part, and whoever wakes it stores the result in its
+ * frame.
+ *
+ * A live thread holds one reference to itself, dropped when it has ended and left its CPU.
+ */
+#pragma once
+
+#include "abi/ipc.h"
+#include "abi/utcb.h"
+#include "frame.h"
+#include "kernel/alarm.h"
+#include "kernel/cpu.h"
+#include "kernel/object.h"
+
+struct port;
+struct process;
+struct space;
+struct vmo;
+
+struct thread {
+    struct object object;
+    struct process *process;   /* referenced */
+    uint32_t state;            /* enum thread_state; lock */
+    uint8_t level, base_level; /* scheduler level now, and the highest it may climb to; lock of its queue */
+    uint8_t preempted;         /* goes to the front of its level with what is left of its quantum */
+    uint8_t pad;
+    uint64_t quantum_left; /* ns */
+    uint64_t reserved;
+
+    struct frame native; /* outside guest mode, or at guest_enter */
+    struct frame guest;  /* interrupted in guest mode */
+    uint64_t unified_root, guest_root;
+    struct utcb
+        *guest_utcb; /* utcb once the attached space has been entered; NULL sends guest_enter through C */
+    _Atomic uint32_t kick;  /* latched thread_kick */
+    _Atomic uint32_t dying; /* ends at its next way out of the kernel */
+
+    struct utcb *utcb; /* kernel address of page 0; page 1 is utcb_message */
+    void *utcb_message;
+    struct vmo *utcb_vmo;      /* keeps the pages */
+    struct space *guest_space; /* attached; referenced */
+    struct utcb *resume_guest; /* interrupted in guest mode: guest_utcb, else NULL … */
+    uint64_t resume_root;      /* … and the root it ran on */
+
+    struct spinlock lock;       /* rank THREAD: state, parked, wait_* */
+    bool parked;                /* BLOCKED in thread_wait */
+    _Atomic bool on_cpu;        /* its registers live in a CPU */
+    uint64_t affinity;          /* bit per CPU */
+    _Atomic uint32_t cpu;       /* where it runs, or ran last */
+    struct list queue_link;     /* run queue; its lock */
+    struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again) */
+    uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
+    struct list wait_link;      /* the object's waiters; the object's lock */
+    struct alarm alarm;         /* time-out */
+    struct thread *caller;      /* whose call this thread serves; referenced; this thread's own */
+    struct port *caller_port;   /* through which it came; referenced */
+    struct thread *server;      /* serves this thread's call; the port's lock */
+
+    struct list process_link; /* struct process.threads; process lock */
+    uint64_t utcb_address;
+    uint64_t exit_flag; /* thread_exit: user address to store 1 at */
+    uint64_t run_time;  /* ns */
+    uint64_t fs_base, gs_base;
+    void *fpu; /* XSAVE area */
+};
+
+_Static_assert(offsetof(struct thread, native) == THREAD_NATIVE, "entry.S");
+_Static_assert(offsetof(struct thread, guest) == THREAD_NATIVE_END, "entry.S");
+_Static_assert(offsetof(struct thread, unified_root) == THREAD_UNIFIED_ROOT, "entry.S");
+_Static_assert(offsetof(struct thread, guest_root) == THREAD_GUEST_ROOT, "entry.S");
+_Static_assert(offsetof(struct thread, guest_utcb) == THREAD_GUEST_UTCB, "entry.S");
+_Static_assert(offsetof(struct thread, kick) == THREAD_KICK, "entry.S");
+
+/* Creates a thread of the process, ready to run at entry. The UTCB is mapped at utcb_address (page-aligned).
+ * One reference is the caller's. 0 or -EINVAL, -ENOMEM, -ESRCH (the process is dead). */
+int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
+                  uint64_t utcb_address, struct thread **made);
+void thread_start(struct thread *thread);
+void thread_destroy(struct thread *thread);
+
+/* Latches a kick: ends thread_wait or guest mode. */
+void thread_kick(struct thread *thread);
+/* Makes the thread end at its next way out of the kernel, waking it if it waits. */
+void thread_kill(struct thread *thread);
+/* Ends the current thread; it is gone once the CPU has switched away. */
+void thread_end_current(void);
+
+/* ---- waiting (kernel/wait.c) ---- */
+
+/* What a call returns whose thread now waits: its result is stored in its frame by whoever wakes it, maybe
+ * already. */
+#define WAITING INT64_MIN
+
+/* Blocks the current thread on an object (a reference is taken) whose lock the caller holds: it enters the
+ * list, and its alarm is set. The result is WAITING; a time-out gives -ETIMEDOUT, a kill -ECANCELED. */
+int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline);
+/* Wakes a thread out of an object's list with a result; the object's lock is held. */
+void wait_end(struct thread *thread, int64_t result);
+/* Takes a thread out of whatever it waits for, if it still waits in that sequence (0: any). No lock held. */
+void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result);
+/* thread_wait: 0 or -ETIMEDOUT at once, or blocks the current thread. */
+int64_t thread_park(uint64_t deadline);

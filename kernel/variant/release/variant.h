@@ -1,0 +1,20 @@
+/* What only the debug kernel does, as no-ops: see kernel/variant/debug/variant.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/errors.h"
+
+static inline bool debug_allocation_fails(void) {
+    return false;
+}
+static inline int64_t debug_fail_nth(uint64_t n) {
+    return (void)n, -ENOSYS;
+}
+static inline void debug_lock_acquired(unsigned rank) {
+    (void)rank;
+}
+static inline void debug_lock_released(unsigned rank) {
+    (void)rank;
+}

@@ -1,0 +1,110 @@
+/*
+ * Blocking and waking. A waiting thread is in its object's list, under the object's lock; its own lock guards
+ * the state. The order is object, thread, run queue. Time-outs and kills come from the thread's side and
+ * therefore first find out what it waits for, then take the locks in order and look again: wait_sequence
+ * tells whether it is still the same wait.
+ */
+#include "kernel/arch_cpu.h"
+#include "kernel/event.h"
+#include "kernel/port.h"
+#include "kernel/sched.h"
+
+/* The lock that guards an object's list of waiters. */
+static struct spinlock *wait_lock(struct object *object) {
+    if (object->type == OBJECT_EVENT)
+        return &container_of(object, struct event, object)->lock;
+    return &container_of(object, struct port, object)->lock;
+}
+
+int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
+    struct thread *thread = thread_current();
+
+    object_get(object);
+    spin_lock(&thread->lock);
+    thread->state = THREAD_BLOCKED;
+    thread->wait_object = object;
+    thread->wait_sequence++;
+    list_push_back(waiters, &thread->wait_link);
+    spin_unlock(&thread->lock);
+    alarm_set(&thread->alarm, deadline, thread->wait_sequence);
+    cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+    return WAITING;
+}
+
+void wait_end(struct thread *thread, int64_t result) {
+    spin_lock(&thread->lock);
+    list_remove(&thread->wait_link);
+    thread->wait_sequence++;
+    thread->native.rax = (uint64_t)result;
+    alarm_cancel(&thread->alarm);
+    sched_ready(thread);
+    spin_unlock(&thread->lock);
+}
+
+/* A parked thread waits for no object: its own lock is enough. */
+static void park_end(struct thread *thread, int64_t result) {
+    thread->parked = false;
+    thread->wait_sequence++;
+    thread->native.rax = (uint64_t)result;
+    alarm_cancel(&thread->alarm);
+    sched_ready(thread);
+}
+
+void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
+    struct object *object = NULL;
+
+    spin_lock(&thread->lock);
+    bool waiting = thread->state == THREAD_BLOCKED && (!sequence || sequence == thread->wait_sequence);
+    if (waiting && thread->parked)
+        park_end(thread, result);
+    else if (waiting && (object = thread->wait_object))
+        object_get(object);
+    sequence = thread->wait_sequence;
+    spin_unlock(&thread->lock);
+    if (!object)
+        return;
+
+    spin_lock(wait_lock(object));
+    if (thread->state == THREAD_BLOCKED && thread->wait_sequence == sequence) {
+        if (object->type == OBJECT_PORT)
+            port_wait_cancelled(thread);
+        wait_end(thread, result);
+    }
+    spin_unlock(wait_lock(object));
+    object_put(object);
+}
+
+int64_t thread_park(uint64_t deadline) {
+    struct thread *thread = thread_current();
+    int64_t result = 0;
+
+    spin_lock(&thread->lock);
+    if (thread->kick) {
+        thread->kick = 0;
+    } else if (deadline != DEADLINE_NEVER && deadline <= clock_now()) {
+        result = -ETIMEDOUT;
+    } else {
+        thread->state = THREAD_BLOCKED;
+        thread->parked = true;
+        thread->wait_sequence++;
+        alarm_set(&thread->alarm, deadline, thread->wait_sequence);
+        cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+        result = WAITING;
+    }
+    spin_unlock(&thread->lock);
+    return result;
+}
+
+void thread_kick(struct thread *thread) {
+    atomic_exchange(&thread->kick, 1);
+    spin_lock(&thread->lock);
+    if (thread->state == THREAD_BLOCKED && thread->parked) {
+        thread->kick = 0;
+        park_end(thread, 0);
+    }
+    spin_unlock(&thread->lock);
+    /* guest_enter sets cpu->guest before it looks at kick: one of the two sees the other. */
+    struct cpu *cpu = cpus[thread->cpu];
+    if (thread->kick && cpu->guest && cpu != cpu_self())
+        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+}
