@@ -1,0 +1,223 @@
+/* sources: */
+/* flags: -Ikernel/arch/host -Ikernel/arch/x86_64 -Ikernel/variant/release */
+/*
+ * The scheduler's queues and level moves, on the real code, included here to reach its inner functions. The
+ * processor is played by the test: time is a variable, switching saves nothing.
+ */
+#include "kernel/sched.c"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+struct cpu *host_cpu, *cpus[MAX_CPUS];
+uint32_t cpu_count;
+static struct cpu cpu_states[4];
+static struct thread threads[8];
+static unsigned interrupts_sent;
+static uint64_t now_ns;
+
+uint64_t tsc_read(void) { return now_ns; }
+void debug_lock_acquired(unsigned rank) { (void)rank; }
+void debug_lock_released(unsigned rank) { (void)rank; }
+
+void tlb_shootdown_poll(void) {}
+void thread_save(struct thread *thread) {
+    (void)thread;
+}
+void thread_load(struct thread *thread) {
+    (void)thread;
+}
+void timer_program(uint64_t ns) {
+    (void)ns;
+}
+void object_put(struct object *object) {
+    (void)object;
+}
+void cpu_interrupt(struct cpu *cpu, unsigned vector) {
+    (void)cpu, (void)vector, interrupts_sent++;
+}
+void alarms_run(struct cpu *cpu, uint64_t now) {
+    (void)cpu, (void)now;
+}
+uint64_t alarm_first(struct cpu *cpu) {
+    return (void)cpu, DEADLINE_NEVER;
+}
+
+static void setup(unsigned count) {
+    struct boot_info info = {.tsc_hz = 1000000000};
+    clock_init(&info);
+    now_ns = 1000;
+    cpus_idle = 0;
+    interrupts_sent = 0;
+    cpu_count = count;
+    memset(cpu_states, 0, sizeof(cpu_states));
+    memset(threads, 0, sizeof(threads));
+    for (unsigned i = 0; i < count; i++) {
+        cpus[i] = &cpu_states[i];
+        cpus[i]->index = i;
+        run_queue_init(&cpus[i]->queue);
+    }
+    host_cpu = cpus[0];
+    for (unsigned i = 0; i < 8; i++) {
+        list_init(&threads[i].queue_link);
+        threads[i].level = threads[i].base_level = LEVEL_NEW;
+        threads[i].affinity = (1u << count) - 1;
+    }
+}
+
+static void ready(unsigned i) {
+    sched_ready(&threads[i]);
+}
+static unsigned running(void) {
+    return (unsigned)(host_cpu->thread - threads);
+}
+
+static void tick(uint64_t ns) {
+    now_ns += ns;
+    sched_timer(host_cpu);
+    if (host_cpu->work & WORK_RESCHEDULE) {
+        host_cpu->work = 0;
+        sched_switch(host_cpu);
+    }
+}
+
+TEST(levels_in_order_and_fifo_within) {
+    setup(1);
+    threads[0].level = 4;
+    threads[1].level = 2;
+    threads[2].level = 2;
+    threads[3].level = 1;
+    for (unsigned i = 0; i < 4; i++)
+        ready(i);
+    unsigned order[] = {3, 1, 2, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        sched_switch(host_cpu);
+        CHECK_EQ(running(), order[i]);
+        host_cpu->thread->state = THREAD_BLOCKED;
+    }
+    sched_switch(host_cpu);
+    CHECK(host_cpu->thread == NULL);
+    CHECK_EQ(host_cpu->queue.bitmap, 0);
+}
+
+TEST(whole_quantum_drops_a_level) {
+    setup(1);
+    threads[0].level = LEVEL_TOP;
+    threads[0].base_level = LEVEL_TOP;
+    ready(0);
+    sched_switch(host_cpu);
+    for (unsigned level = LEVEL_TOP; level < LEVEL_BOTTOM; level++) {
+        uint64_t quantum = 1000000ULL << level;
+        CHECK_EQ(threads[0].level, level);
+        CHECK_EQ(host_cpu->slice_end - now_ns, quantum);
+        tick(quantum - 1);
+        CHECK_EQ(threads[0].level, level);
+        tick(1);
+        CHECK_EQ(threads[0].level, level + 1);
+    }
+    tick(64000000);
+    CHECK_EQ(threads[0].level, LEVEL_BOTTOM);
+}
+
+TEST(waiting_climbs_a_level) {
+    setup(1);
+    threads[0].level = LEVEL_BOTTOM;
+    for (unsigned level = LEVEL_BOTTOM; level > LEVEL_NEW; level--) {
+        CHECK_EQ(threads[0].level, level);
+        threads[0].state = THREAD_BLOCKED;
+        ready(0);
+        sched_switch(host_cpu);
+    }
+    threads[0].state = THREAD_BLOCKED;
+    ready(0);
+    CHECK_EQ(threads[0].level, LEVEL_NEW);
+}
+
+TEST(preempted_keeps_its_place_and_rest) {
+    setup(1);
+    ready(0);
+    ready(1);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    now_ns += 3000000;
+    threads[2].level = LEVEL_SYSTEM;
+    ready(2);
+    CHECK(host_cpu->work & WORK_RESCHEDULE);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 2);
+    threads[2].state = THREAD_BLOCKED;
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    CHECK_EQ(host_cpu->slice_end - now_ns, 5000000);
+}
+
+TEST(round_robin_within_a_level) {
+    setup(1);
+    for (unsigned i = 0; i < 3; i++) {
+        threads[i].level = LEVEL_BOTTOM;
+        ready(i);
+    }
+    sched_switch(host_cpu);
+    for (unsigned i = 0; i < 9; i++) {
+        CHECK_EQ(running(), i % 3);
+        tick(64000000);
+    }
+}
+
+TEST(low_levels_are_served_under_load) {
+    setup(1);
+    now_ns = 1000000000;
+    threads[0].level = LEVEL_TOP;
+    threads[1].level = LEVEL_BOTTOM;
+    ready(1);
+    bool served = false;
+    for (unsigned i = 0; i < 300 && !served; i++) {
+        threads[0].state = THREAD_BLOCKED;
+        ready(0);
+        sched_switch(host_cpu);
+        served = running() == 1;
+        now_ns += 1000000;
+        host_cpu->thread->state = THREAD_BLOCKED;
+    }
+    CHECK(served);
+}
+
+TEST(idle_cpu_steals_but_not_live_registers) {
+    setup(2);
+    cpus_idle = 0;
+    threads[0].on_cpu = true;
+    ready(0);
+    ready(1);
+    host_cpu = cpus[1];
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 1);
+    threads[1].state = THREAD_BLOCKED;
+    sched_switch(host_cpu);
+    CHECK(host_cpu->thread == NULL);
+}
+
+TEST(woken_thread_goes_to_an_idle_cpu) {
+    setup(4);
+    cpus_idle = 1u << 2;
+    ready(0);
+    CHECK_EQ(cpus[2]->queue.count, 1);
+    CHECK_EQ(interrupts_sent, 1);
+    threads[1].affinity = 1u << 3;
+    ready(1);
+    CHECK_EQ(cpus[3]->queue.count, 1);
+}
+
+TEST(affinity_moves_the_running_thread) {
+    setup(2);
+    ready(0);
+    sched_switch(host_cpu);
+    CHECK_EQ(sched_set(&threads[0], 1, 2), 0);
+    CHECK_EQ(sched_set(&threads[0], 1, 4), -EINVAL);
+    CHECK_EQ(sched_set(&threads[0], 0, 7), -EINVAL);
+    sched_switch(host_cpu);
+    CHECK(host_cpu->thread == NULL);
+    CHECK_EQ(cpus[1]->queue.count, 1);
+}
+
+TEST_MAIN();
