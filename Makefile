@@ -65,6 +65,9 @@ $(B)/bin/init: $(call objects,native,$(wildcard servers/init/*.c) $(NATIVE_LIB_S
 $(B)/bin/serial: $(call objects,native,$(wildcard drivers/serial/*.c) $(NATIVE_LIB_SRC))
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
+$(B)/bin/ktest: $(call objects,native,tests/native/ktest.c $(NATIVE_LIB_SRC))
+	@mkdir -p $(dir $@)
+	$(NATIVE_LINK) -o $@ $^
 $(B)/bin/linux: $(call objects,linux,$(LINUX_SRC)) linux/linux.ld
 	@mkdir -p $(dir $@)
 	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T linux/linux.ld -o $@ $(filter %.o,$^)

@@ -1,13 +1,13 @@
 /*
  * Page faults: the mapping tells the Vmo and the page, the Vmo's tree has or gets the page, the page table
  * gets the entry. A fault that found its page present brings its neighbours along (AROUND), because a fault
- * costs far more than an entry.
+ * costs far more than an entry; one that committed a page behind two others commits a few more (AHEAD).
  */
 #include "abi/errors.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/mapping.h"
 
-enum { AROUND = 16 };
+enum { AROUND = 16, AHEAD = 3 };
 
 /* One fault under way; space and Vmo are locked. */
 struct fault {
@@ -48,39 +48,59 @@ static void fault_around(struct fault *fault, uint64_t *entry) {
     }
 }
 
-static int fault_map(struct fault *fault, unsigned access) {
+/* Commits and maps the pages that a program which fills memory in ascending order will touch next. */
+static void fault_ahead(struct fault *fault, uint64_t *entry) {
     struct vmo *vmo = fault->mapping->vmo;
-    int result = 0;
+    unsigned slot = vmo_node_slot(fault->index);
+    uint64_t address = fault->address, index = fault->index;
 
-    spin_lock(&fault->space->table_lock);
-    uint64_t *entry = page_table_entry(fault->space, fault->address);
-    if (!entry) {
-        result = -ENOMEM;
-    } else if (vmo->kind & VMO_KIND_PHYSICAL) {
-        page_table_set(fault->space, entry, (vmo->base + (fault->index << PAGE_SHIFT)) | fault->flags);
-    } else {
-        page_table_set(fault->space, entry, fault_entry(fault, fault->found.page));
-        if (access != MAP_WRITE && !fault->found.fresh)
-            fault_around(fault, entry);
+    if (slot < 2 || !fault->found.leaf->slots[slot - 1].page || !fault->found.leaf->slots[slot - 2].page)
+        return;
+    for (unsigned i = 0; i < AHEAD && vmo_node_slot(++index); i++) {
+        address += PAGE_SIZE;
+        if (address == fault->mapping->end || index == vmo_page_count(vmo) || table_ends(address) ||
+            fault->found.leaf->slots[vmo_node_slot(index)].page)
+            return;
+        struct page *page = vmo_commit_fresh(vmo, index);
+        if (!page)
+            return;
+        page_table_set(fault->space, ++entry, fault_entry(fault, page));
     }
-    spin_unlock(&fault->space->table_lock);
-    return result;
+}
+
+/* Enters the page found, and others by the way. */
+static void fault_enter(struct fault *fault, uint64_t *entry, unsigned access) {
+    page_table_set(fault->space, entry, fault_entry(fault, fault->found.page));
+    if (fault->found.fresh)
+        fault_ahead(fault, entry);
+    else if (access != MAP_WRITE)
+        fault_around(fault, entry);
+}
+
+static void fault_enter_physical(struct fault *fault, uint64_t *entry) {
+    struct vmo *vmo = fault->mapping->vmo;
+    uint64_t uncached = vmo->kind & VMO_KIND_CACHED ? 0 : PTE_UNCACHED;
+    page_table_set(fault->space, entry, (vmo->base + (fault->index << PAGE_SHIFT)) | fault->flags | uncached);
 }
 
 /* The Vmo's part, under its lock. */
 static int fault_resolve(struct fault *fault, unsigned access, struct page_list *list) {
     struct vmo *vmo = fault->mapping->vmo;
+    bool physical = vmo->kind & VMO_KIND_PHYSICAL;
 
     if (fault->index >= vmo_page_count(vmo))
         return -ENXIO;
-    if (!(vmo->kind & VMO_KIND_PHYSICAL)) {
-        int result = vmo_commit(vmo, fault->index, access == MAP_WRITE, &fault->found, list);
-        if (result)
-            return result;
-    }
-    fault->flags = pte_flags(fault->mapping->flags,
-                             (vmo->kind & (VMO_KIND_PHYSICAL | VMO_KIND_CACHED)) == VMO_KIND_PHYSICAL);
-    return fault_map(fault, access);
+    if (!physical && vmo_commit(vmo, fault->index, access == MAP_WRITE, &fault->found, list))
+        return -ENOMEM;
+    fault->flags = pte_flags(fault->mapping->flags);
+    spin_lock_inline(&fault->space->table_lock);
+    uint64_t *entry = page_table_entry(fault->space, fault->address);
+    if (entry && physical)
+        fault_enter_physical(fault, entry);
+    else if (entry)
+        fault_enter(fault, entry, access);
+    spin_unlock(&fault->space->table_lock);
+    return entry ? 0 : -ENOMEM;
 }
 
 /* The mapping of an address that allows the access, or why not. */
@@ -101,15 +121,17 @@ static int fault_find(struct space *space, uint64_t address, unsigned access, st
 }
 
 int space_fault(struct space *space, uint64_t address, unsigned access) {
-    struct fault fault = {.space = space, .address = address & -(uint64_t)PAGE_SIZE};
+    struct fault fault; /* not cleared: this is the most frequent thing the memory code does */
     struct page_list list = {0};
 
-    spin_lock(&space->lock);
+    fault.space = space;
+    fault.address = address & -(uint64_t)PAGE_SIZE;
+    spin_lock_inline(&space->lock);
     int result = fault_find(space, address, access, &fault.mapping);
     if (!result) {
         struct vmo *vmo = fault.mapping->vmo;
         fault.index = (fault.mapping->offset + (fault.address - fault.mapping->node.key)) >> PAGE_SHIFT;
-        spin_lock(&vmo->lock);
+        spin_lock_inline(&vmo->lock);
         result = fault_resolve(&fault, access, &list);
         spin_unlock(&vmo->lock);
     }

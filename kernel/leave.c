@@ -23,7 +23,8 @@ static void cpu_idle(struct cpu *cpu) {
 
     sched_program_timer(cpu);
     atomic_fetch_or(&cpus_idle, bit);
-    if (!cpu->work && !cpu->queue.bitmap)
+    /* The timer was just programmed: that alone is no work. */
+    if (!(cpu->work & ~WORK_TIMER) && !cpu->queue.bitmap)
         cpu_halt();
     atomic_fetch_and(&cpus_idle, ~bit);
 }

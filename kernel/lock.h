@@ -20,12 +20,12 @@ enum lock_rank {
     LOCK_RANK_LOG,
     LOCK_RANK_RUN_QUEUE, /* scheduler queue and timers of a CPU */
     LOCK_RANK_THREAD,    /* thread state */
+    LOCK_RANK_HANDLES,   /* handle table of a process */
     LOCK_RANK_TABLE,     /* page tables of a space */
     LOCK_RANK_VMO,
     LOCK_RANK_SPACE, /* mappings of a space */
     LOCK_RANK_PORT,
     LOCK_RANK_OBJECT,  /* event, timer, interrupt, process: each may signal a port */
-    LOCK_RANK_HANDLES, /* handle table of a process */
     LOCK_RANK_JOB,
 };
 
@@ -48,6 +48,14 @@ static inline void spin_lock(struct spinlock *lock) {
         }
     }
     debug_lock_acquired(lock->rank);
+}
+
+/* The same without a call in the usual case, for the few paths where that counts. */
+static inline __attribute__((always_inline)) void spin_lock_inline(struct spinlock *lock) {
+    if (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire))
+        spin_lock(lock);
+    else
+        debug_lock_acquired(lock->rank);
 }
 
 static inline bool spin_try_lock(struct spinlock *lock) {

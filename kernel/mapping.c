@@ -49,10 +49,11 @@ static struct mapping *mapping_of(struct tree_node *node) {
 }
 
 struct mapping *mapping_from(const struct space *space, uint64_t address) {
-    struct mapping *mapping = mapping_of(tree_find_le(&space->mappings, address));
-    if (mapping && mapping->end > address)
-        return mapping;
-    return mapping_of(tree_find_ge(&space->mappings, address));
+    struct tree_node *node = tree_find_le(&space->mappings, address);
+    if (!node)
+        return mapping_of(tree_first(&space->mappings));
+    struct mapping *mapping = mapping_of(node);
+    return mapping->end > address ? mapping : mapping_next(mapping);
 }
 
 struct mapping *mapping_next(const struct mapping *mapping) {
@@ -137,6 +138,8 @@ int change_discard(struct change *change) {
 void change_isolate(struct change *change) {
     struct mapping *mapping;
 
+    if (!change->spares)
+        return;
     if ((mapping = mapping_across(change->space, change->start)))
         mapping_cut(mapping, change->start, spare_take(change));
     if ((mapping = mapping_across(change->space, change->end)))

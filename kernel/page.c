@@ -100,11 +100,13 @@ static void zone_fill(struct zone *zone, struct memory_cpu *cpu) {
         unsigned room = 31 - (unsigned)__builtin_clz(MAGAZINE_BATCH - cpu->page_count);
         if (order > room)
             order = room;
-        struct page *page = zone_take(zone, order);
-        for (unsigned i = 1u << order; i-- > 0;) {
-            page[i].state = PAGE_USED;
-            page[i].zone = (uint8_t)(zone - zones);
-            cpu->pages[cpu->page_count++] = &page[i];
+        struct page *page = zone_take(zone, order), *end = page + (1u << order);
+        uint64_t *slot = &cpu->pages[cpu->page_count], physical = page_phys(page);
+        cpu->page_count += 1u << order;
+        for (uint8_t number = page->zone; page < end; page++, physical += PAGE_SIZE) {
+            page->state = PAGE_USED;
+            page->zone = number;
+            *slot++ = physical;
         }
     }
 }
@@ -145,7 +147,7 @@ static void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
     struct zone *locked = NULL;
 
     while (cpu->page_count > keep) {
-        struct page *page = cpu->pages[--cpu->page_count];
+        struct page *page = page_from_phys(cpu->pages[--cpu->page_count]);
         struct zone *zone = &zones[page->zone];
         if (zone != locked) {
             if (locked)
@@ -185,7 +187,7 @@ uint64_t page_alloc(unsigned order) {
     if (!cpu->page_count && !zones_serve(0, 0, cpu, NULL))
         return 0;
     cpu->page_allocations++;
-    return page_phys(cpu->pages[--cpu->page_count]);
+    return cpu->pages[--cpu->page_count];
 }
 
 uint64_t page_alloc_clear(unsigned order) {
@@ -198,15 +200,15 @@ uint64_t page_alloc_clear(unsigned order) {
 
 void page_free(uint64_t physical, unsigned order) {
     struct memory_cpu *cpu = memory_cpu();
-    struct page *page = page_from_phys(physical);
 
     cpu->page_frees++;
     if (!order) {
         if (cpu->page_count == MEMORY_CPU_PAGES)
             magazine_flush(cpu, MAGAZINE_BATCH);
-        cpu->pages[cpu->page_count++] = page;
+        cpu->pages[cpu->page_count++] = physical;
         return;
     }
+    struct page *page = page_from_phys(physical);
     struct zone *zone = &zones[page->zone];
     spin_lock(&zone->lock);
     zone_give(zone, page, order);

@@ -45,7 +45,7 @@ struct mapping {
 struct space {
     struct object object;
     struct spinlock lock;         /* rank SPACE: mappings, last_hit, mapping_count */
-    struct spinlock table_lock;   /* rank TABLE: everything the roots lead to, and the last four fields */
+    struct spinlock table_lock;   /* rank TABLE: everything the roots lead to, and the fields from table_pages on */
     uint64_t root;                /* physical; constant */
     uint64_t unified_root;        /* guest space; else 0 */
     _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
@@ -55,6 +55,8 @@ struct space {
     uint64_t mapping_count;
     uint64_t table_pages, resident;
     uint32_t tables;   /* list of the table pages, by struct page.next */
+    uint64_t *last_table;       /* the last-level table used last, and its place: address >> 21 */
+    uint64_t last_table_place;
     bool shared_ready; /* native space: has guest spaces, its upper half's slots are fixed */
 };
 

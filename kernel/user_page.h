@@ -43,4 +43,8 @@ static inline void user_page_pin(struct page *page) {
 void user_page_unpin(struct page *page);
 
 /* Frees and uncharges the pages of the list, which is empty afterwards. No lock of rank ≥ VMO may be held. */
-void page_list_free(struct page_list *list);
+void page_list_free_all(struct page_list *list);
+static inline void page_list_free(struct page_list *list) {
+    if (list->first)
+        page_list_free_all(list);
+}

@@ -57,7 +57,8 @@ int vmo_commit(struct vmo *vmo, uint64_t index, bool write, struct vmo_found *fo
     struct page *page = user_page_alloc(vmo->object.job);
     if (!page)
         return -ENOMEM;
-    found->leaf = vmo_tree_own(&vmo->tree, index);
+    if (!found->leaf || !found->path_exclusive)
+        found->leaf = vmo_tree_own(&vmo->tree, index);
     if (!found->leaf) {
         user_page_drop(page, list);
         return -ENOMEM;
@@ -74,6 +75,15 @@ int vmo_commit(struct vmo *vmo, uint64_t index, bool write, struct vmo_found *fo
     found->leaf->slots[slot].page = page;
     user_page_drop(old, list);
     return 0;
+}
+
+struct page *vmo_commit_fresh(struct vmo *vmo, uint64_t index) {
+    struct page *page = user_page_alloc(vmo->object.job);
+    if (page) {
+        page_clear(page_virt(page));
+        vmo_tree_insert(&vmo->tree, index, page);
+    }
+    return page;
 }
 
 int vmo_remove(struct vmo *vmo, uint64_t first, uint64_t last, unsigned *budget, struct page_list *list) {

@@ -8,17 +8,13 @@
 #include "kernel/kmem.h"
 #include "lib/base/string.h"
 
-static unsigned level_shift(unsigned level) {
-    return level * VMO_NODE_BITS;
-}
-
 static bool node_shared(struct vmo_node *node) {
     return atomic_load_explicit(&node->references, memory_order_acquire) != 1;
 }
 
 /* Whether the tree is high enough for an index. */
-static bool tree_covers(const struct vmo_tree *tree, uint64_t index) {
-    return tree->root && !(index >> level_shift(tree->height));
+static inline bool tree_covers(const struct vmo_tree *tree, uint64_t index) {
+    return tree->root && !(index >> tree->bits);
 }
 
 struct vmo_node *vmo_tree_find(const struct vmo_tree *tree, uint64_t index, bool *exclusive) {
@@ -27,7 +23,7 @@ struct vmo_node *vmo_tree_find(const struct vmo_tree *tree, uint64_t index, bool
 
     if (!tree_covers(tree, index))
         return NULL;
-    for (unsigned shift = level_shift(tree->height - 1); node; shift -= VMO_NODE_BITS) {
+    for (unsigned shift = tree->bits - VMO_NODE_BITS; node; shift -= VMO_NODE_BITS) {
         own &= !node_shared(node);
         if (!shift)
             break;
@@ -77,10 +73,10 @@ static bool node_unshare(struct vmo_node **link, bool leaf) {
 /* Adds roots until the tree covers the index. */
 static bool tree_grow(struct vmo_tree *tree, uint64_t index) {
     if (!tree->root)
-        tree->height = 0;
+        tree->bits = 0;
     while (!tree_covers(tree, index)) {
-        if (!tree->root && index >> level_shift(tree->height + 1)) {
-            tree->height++; /* an empty tree starts with the height it needs */
+        if (!tree->root && index >> (tree->bits + VMO_NODE_BITS)) {
+            tree->bits += VMO_NODE_BITS; /* an empty tree starts with the height it needs */
             continue;
         }
         struct vmo_node *root = node_create();
@@ -91,7 +87,7 @@ static bool tree_grow(struct vmo_tree *tree, uint64_t index) {
             root->slots[0].node = tree->root;
         }
         tree->root = root;
-        tree->height++;
+        tree->bits += VMO_NODE_BITS;
     }
     return true;
 }
@@ -101,7 +97,7 @@ static struct vmo_node *path_own(struct vmo_tree *tree, uint64_t index) {
     if (!tree_grow(tree, index))
         return NULL;
     struct vmo_node **link = &tree->root;
-    for (unsigned shift = level_shift(tree->height - 1);; shift -= VMO_NODE_BITS) {
+    for (unsigned shift = tree->bits - VMO_NODE_BITS;; shift -= VMO_NODE_BITS) {
         if (!*link)
             *link = node_create();
         else if (node_shared(*link) && !node_unshare(link, !shift))
@@ -126,7 +122,7 @@ struct vmo_node *vmo_tree_own(struct vmo_tree *tree, uint64_t index) {
 void vmo_tree_insert(struct vmo_tree *tree, uint64_t index, struct page *page) {
     struct vmo_node *node = tree->root;
 
-    for (unsigned shift = level_shift(tree->height - 1);; shift -= VMO_NODE_BITS) {
+    for (unsigned shift = tree->bits - VMO_NODE_BITS;; shift -= VMO_NODE_BITS) {
         node->pages++;
         if (!shift)
             break;
@@ -208,8 +204,8 @@ int vmo_tree_remove(struct vmo_tree *tree, uint64_t first, uint64_t last, unsign
     if (!tree_covers(tree, first))
         return 0;
     if (!tree_covers(tree, last))
-        last = (1ULL << level_shift(tree->height)) - 1;
-    return node_remove(&tree->root, level_shift(tree->height - 1), first, last, &removal);
+        last = (1ULL << tree->bits) - 1;
+    return node_remove(&tree->root, tree->bits - VMO_NODE_BITS, first, last, &removal);
 }
 
 void vmo_tree_share(struct vmo_tree *copy, const struct vmo_tree *tree) {

@@ -28,7 +28,7 @@ struct vmo_node {
 
 struct vmo_tree {
     struct vmo_node *root; /* NULL: no page */
-    unsigned height;       /* levels */
+    unsigned bits;         /* of the page indices it covers; VMO_NODE_BITS for each level */
 };
 
 /* The leaf that covers a page index, NULL where there is none. *exclusive: it is private to this tree. */

@@ -23,17 +23,6 @@ static uint64_t *table_virt(uint64_t entry) {
     return phys_to_virt(entry & -(uint64_t)PAGE_SIZE);
 }
 
-uint64_t pte_flags(unsigned protection, bool uncached) {
-    uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
-    if (protection & MAP_WRITE)
-        flags |= PTE_WRITE | PTE_DIRTY;
-    if (!(protection & MAP_EXEC))
-        flags |= PTE_NO_EXEC;
-    if (uncached)
-        flags |= PTE_UNCACHED;
-    return flags;
-}
-
 /* ---- table pages ---- */
 
 /* A table page of the space, contents undefined; 0: memory or quota exhausted. */
@@ -87,7 +76,8 @@ static bool table_add(struct space *space, uint64_t *entry, uint64_t address, un
 
 /* ---- entries ---- */
 
-uint64_t *page_table_entry(struct space *space, uint64_t address) {
+/* Walks down to the last-level table of an address, creating what is missing; NULL as page_table_entry. */
+static uint64_t *table_walk(struct space *space, uint64_t address) {
     uint64_t *table = table_virt(space->root);
 
     for (unsigned shift = TOP_SHIFT; shift > PAGE_SHIFT; shift -= LEVEL_BITS) {
@@ -96,19 +86,16 @@ uint64_t *page_table_entry(struct space *space, uint64_t address) {
             return NULL;
         table = table_virt(*entry);
     }
-    return &table[table_slot(address, PAGE_SHIFT)];
+    space->last_table = table;
+    space->last_table_place = address >> TABLE_SHIFT;
+    return table;
 }
 
-static void pte_store(uint64_t *entry, uint64_t value) {
-    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
-}
-
-void page_table_set(struct space *space, uint64_t *entry, uint64_t value) {
-    if (!*entry) {
-        page_from_phys(virt_to_phys(entry))->count++;
-        space->resident++;
-    }
-    pte_store(entry, value);
+uint64_t *page_table_entry(struct space *space, uint64_t address) {
+    uint64_t *table = space->last_table;
+    if (!table || space->last_table_place != address >> TABLE_SHIFT)
+        table = table_walk(space, address);
+    return table ? &table[table_slot(address, PAGE_SHIFT)] : NULL;
 }
 
 /* The entry that leads to the last-level table of an address, or NULL. *next is the first address behind that
@@ -168,6 +155,7 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
         if (!whole && (page->count || !free_tables))
             continue;
         space->resident -= page->count;
+        space->last_table = NULL;
         *entry = 0;
         flush_add(&flush, at, next);
         table_unlink(space, page);

@@ -5,10 +5,8 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-
-struct space;
+#include "kernel/page.h"
+#include "kernel/space.h"
 
 enum pte_bits {
     PTE_PRESENT = 1,
@@ -22,13 +20,33 @@ enum pte_bits {
 #define PTE_ADDRESS 0x000ffffffffff000ULL
 
 /* Bits of an entry for a protection (MAP_READ, MAP_WRITE, MAP_EXEC; some access is allowed). */
-uint64_t pte_flags(unsigned protection, bool uncached);
+static inline uint64_t pte_flags(unsigned protection) {
+    uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+    if (protection & MAP_WRITE)
+        flags |= PTE_WRITE | PTE_DIRTY;
+    if (!(protection & MAP_EXEC))
+        flags |= PTE_NO_EXEC;
+    return flags;
+}
+
+/* Whether a page-aligned address is the first one of another last-level table than the page before. */
+static inline bool table_ends(uint64_t address) { return !(address >> PAGE_SHIFT & 511); }
+
+static inline void pte_store(uint64_t *entry, uint64_t value) {
+    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
 
 /* The last-level entry of an address; its table and those above are created. NULL: memory or quota exhausted,
  * or a slot of the personality's half that is not shared. Entries of one table are adjacent. */
 uint64_t *page_table_entry(struct space *space, uint64_t address);
 /* Fills an entry: a new one, or with more rights than it had. */
-void page_table_set(struct space *space, uint64_t *entry, uint64_t value);
+static inline void page_table_set(struct space *space, uint64_t *entry, uint64_t value) {
+    if (!*entry) {
+        page_from_phys(virt_to_phys(entry))->count++;
+        space->resident++;
+    }
+    pte_store(entry, value);
+}
 
 /* Removes every entry in [start, end), flushes TLBs, frees tables left empty when asked to. Takes table_lock.
  */
