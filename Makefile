@@ -15,7 +15,7 @@ LINUX_CFLAGS = $(COMMON) -O2 -mgeneral-regs-only -fPIE -fno-stack-protector -fcf
 # Native servers and drivers: C with musl.
 NATIVE_CFLAGS = $(WARN) -I. -MMD -MP -g -O2 -fno-pie -fno-stack-protector -fcf-protection=none
 
-objects = $(patsubst %,$(B)/$(1)/%.o,$(basename $(2)))
+objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
 
 KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c lib/base/format.c
 BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
@@ -27,10 +27,10 @@ all: $(B)/keel.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 define compile
-$(B)/$(1)/%.o: %.c Makefile
+$(B)/$(1)/%.c.o: %.c Makefile
 	@mkdir -p $$(dir $$@)
 	$(2) -c $$< -o $$@
-$(B)/$(1)/%.o: %.S Makefile
+$(B)/$(1)/%.S.o: %.S Makefile
 	@mkdir -p $$(dir $$@)
 	$(2) -c $$< -o $$@
 endef
@@ -50,7 +50,7 @@ $(B)/%.elf: $(B)/%.sym.elf
 
 # What QEMU starts: the PVH loader with a stripped kernel inside.
 BOOT_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T boot/boot.ld
-BOOT_OBJECTS = $(filter-out %/kernel_image.o,$(call objects,boot,$(BOOT_SRC)))
+BOOT_OBJECTS = $(filter-out %/kernel_image.S.o,$(call objects,boot,$(BOOT_SRC)))
 $(B)/%.image.o: boot/kernel_image.S $(B)/%.elf
 	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -c $< -o $@
 $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld

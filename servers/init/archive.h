@@ -1,0 +1,23 @@
+/* The initial archive as init sees it: the cpio of native files, and behind it the Linux root archive. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct archive {
+    const uint8_t *bytes; /* mapped read-only */
+    uint64_t length;      /* bytes, as loaded */
+    uint64_t root_offset; /* of the Linux root archive; 0: there is none */
+};
+
+struct archive_file {
+    const void *bytes;
+    size_t length;
+};
+
+/* Maps the archive and walks it once. 0, or a negated error after a log line that says what is wrong and
+ * where. */
+int64_t archive_open(struct archive *archive);
+
+/* Finds a regular file. 0 or -ENOENT. */
+int archive_find(const struct archive *archive, const char *name, struct archive_file *file);

@@ -1,0 +1,90 @@
+/* See grant.h. */
+#include "servers/init/grant.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/native/keel.h"
+
+enum { KIND_SHIFT = 56 };
+
+/* Adds a copy of a handle with some of its rights. GRANT is what lets it move to the service. */
+static void grant_copy(struct grants *grants, const char *name, handle_t handle, uint64_t rights) {
+    if (grants->error)
+        return;
+    int64_t copy =
+        grants->count < SPAWN_HANDLES_MAX ? keel_handle_duplicate(handle, rights | RIGHT_GRANT) : -EMFILE;
+    if (copy < 0) {
+        log_line("capability \"%s\": %s", name, strerror((int)-copy));
+        grants->error = copy;
+        return;
+    }
+    struct start_handle *entry = &grants->handles[grants->count++];
+    *entry = (struct start_handle){.handle = (handle_t)copy};
+    snprintf(entry->name, sizeof entry->name, "%s", name);
+}
+
+/* Adds authority over a range of a kind of resource. */
+static void grant_resource(struct grants *grants, const char *name, enum resource_kind kind, uint64_t base,
+                           uint64_t length, uint64_t rights) {
+    if (grants->error)
+        return;
+    int64_t made =
+        keel_handle_create(OBJECT_RESOURCE, INIT_RESOURCE, (uint64_t)kind << KIND_SHIFT | base, length);
+    if (made < 0) {
+        log_line("capability \"%s\": %s", name, strerror((int)-made));
+        grants->error = made;
+        return;
+    }
+    grant_copy(grants, name, (handle_t)made, rights);
+    (void)keel_handle_close((uint64_t)made);
+}
+
+static void grant_ranges(struct grants *grants, const struct manifest_service *spec) {
+    char name[START_NAME_SIZE];
+    for (unsigned i = 0; i < spec->ioport_count; i++) {
+        snprintf(name, sizeof name, "ioport.%x", spec->ioports[i].base);
+        grant_resource(grants, name, RESOURCE_IOPORT, spec->ioports[i].base, spec->ioports[i].length,
+                       RIGHT_DEVICE);
+    }
+    for (unsigned i = 0; i < spec->irq_count; i++) {
+        snprintf(name, sizeof name, "irq.%u", spec->irqs[i]);
+        grant_resource(grants, name, RESOURCE_IRQ, spec->irqs[i], 1, RIGHT_DEVICE);
+    }
+}
+
+static void grant_link(struct grants *grants, const struct links *links, const struct manifest_link *end) {
+    const struct link_object *link = links_find(links, end->name);
+    char kick[START_NAME_SIZE], call[START_NAME_SIZE];
+    snprintf(kick, sizeof kick, "%s.kick", end->name);
+    snprintf(call, sizeof call, "%s.call", end->name);
+    grant_copy(grants, end->name, link->vmo, RIGHT_READ | RIGHT_WRITE);
+    grant_copy(grants, kick, link->kick, end->offers ? RIGHT_RECV : RIGHT_SEND);
+    grant_copy(grants, call, link->call, end->offers ? RIGHT_SEND : RIGHT_RECV);
+}
+
+void grants_collect(struct grants *grants, const struct service *service, const struct system *system) {
+    const struct manifest_service *spec = service->spec;
+    *grants = (struct grants){0};
+    if (spec->log)
+        grant_resource(grants, "log", RESOURCE_LOG, 0, 1, RIGHT_READ | RIGHT_WRITE);
+    if (spec->info)
+        grant_resource(grants, "info", RESOURCE_INFO, 0, 1, RIGHT_READ);
+    if (spec->debug)
+        grant_resource(grants, "debug", RESOURCE_DEBUG, 0, 1, RIGHT_DEBUG);
+    /* Without ADMIN: a service does not lift its own limits. */
+    if (spec->job)
+        grant_copy(grants, "job", service->job, RIGHT_READ | RIGHT_WRITE | RIGHT_KILL);
+    if (spec->root && system->archive.root_offset)
+        grant_copy(grants, "root", INIT_ARCHIVE, RIGHT_READ);
+    grant_ranges(grants, spec);
+    for (unsigned i = 0; i < spec->link_count; i++)
+        grant_link(grants, &system->links, &spec->links[i]);
+}
+
+void grants_close(struct grants *grants) {
+    for (size_t i = 0; i < grants->count; i++)
+        (void)keel_handle_close(grants->handles[i].handle);
+    grants->count = 0;
+}

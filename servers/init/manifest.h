@@ -1,0 +1,80 @@
+/*
+ * The manifest: which services init starts, from which files, with exactly which capabilities. Plain text,
+ * one statement a line; blank lines and lines that begin with # say nothing. `service NAME` opens a block
+ * that lasts to the next:
+ *
+ *   program FILE            in the native archive (required)
+ *   argument TEXT           one more argument, without blanks
+ *   arguments FILE          0-separated arguments from a file of the archive; none when it is missing
+ *   ioport BASE LENGTH      I/O ports, handle "ioport.BASE" (hexadecimal)
+ *   irq LINE                interrupt line, handle "irq.LINE"
+ *   log | info | debug      the kernel log, system information, fault injection; handles of these names
+ *   job                     the service's own job, handle "job"
+ *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when it
+ * is missing memory N[K|M|G] | N%    limit of the job, in bytes or of all memory objects N, threads N further
+ * limits; what is not given is bounded only by the machine offers LINK, uses LINK  the two ends of a console
+ * link (abi/console.h), handles "LINK", "LINK.kick", "LINK.call" restart always | never | exit   what happens
+ * when it ends; exit: the system ends with its status. Default never
+ *
+ * The parser is pure: text in, structure or an exact message out. It does not trust the text.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    MANIFEST_SERVICES = 16,
+    MANIFEST_NAME = 16, /* service and link names, with the closing 0 */
+    MANIFEST_TEXT = 96, /* files and arguments, with the closing 0 */
+    MANIFEST_ARGUMENTS = 16,
+    MANIFEST_IOPORTS = 8,
+    MANIFEST_IRQS = 8,
+    MANIFEST_LINKS = 4, /* ends per service */
+    MANIFEST_ERROR = 160,
+};
+
+enum manifest_restart { RESTART_NEVER, RESTART_ALWAYS, RESTART_EXIT };
+
+struct manifest_ioport {
+    uint32_t base, length;
+};
+
+/* One end of a link. */
+struct manifest_link {
+    char name[MANIFEST_NAME];
+    bool offers;
+    unsigned line;
+};
+
+struct manifest_service {
+    char name[MANIFEST_NAME];
+    char program[MANIFEST_TEXT];
+    char arguments_file[MANIFEST_TEXT]; /* "" none */
+    char arguments[MANIFEST_ARGUMENTS][MANIFEST_TEXT];
+    unsigned argument_count;
+    struct manifest_ioport ioports[MANIFEST_IOPORTS];
+    unsigned ioport_count;
+    uint32_t irqs[MANIFEST_IRQS];
+    unsigned irq_count;
+    struct manifest_link links[MANIFEST_LINKS];
+    unsigned link_count;
+    bool log, info, debug, job, root;
+    uint64_t memory_bytes;   /* 0: no limit of its own */
+    unsigned memory_percent; /* 0: none */
+    uint64_t objects, threads;
+    enum manifest_restart restart;
+    bool restart_given;
+    unsigned line; /* of its `service` statement */
+};
+
+struct manifest {
+    struct manifest_service services[MANIFEST_SERVICES];
+    unsigned count;
+    char error[MANIFEST_ERROR]; /* "manifest:LINE: …" after a failure */
+};
+
+/* Parses text[0, length). True when the whole of it is valid; otherwise error says what is wrong and where.
+ */
+bool manifest_parse(struct manifest *manifest, const char *text, size_t length);
