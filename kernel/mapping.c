@@ -69,7 +69,7 @@ void mapping_set_end(struct mapping *mapping, uint64_t end) {
 /* Cuts a mapping in two at an address inside; rest becomes the upper part. The Vmo must find each entry
  * through a mapping at any time, so the two overlap for a moment. */
 static void mapping_cut(struct mapping *mapping, uint64_t address, struct mapping *rest) {
-    *rest = *mapping;
+    mapping_describe(rest, mapping);
     rest->offset += address - mapping->node.key;
     object_get(&rest->vmo->object);
     mapping_insert(rest, address);

@@ -22,6 +22,16 @@ struct change {
     struct page_list pages;
 };
 
+/* Fills in what a mapping that starts as a part or copy of another takes over; address and links are left
+ * out. */
+static inline void mapping_describe(struct mapping *mapping, const struct mapping *like) {
+    mapping->space = like->space;
+    mapping->vmo = like->vmo;
+    mapping->end = like->end;
+    mapping->offset = like->offset;
+    mapping->flags = like->flags;
+}
+
 /* Charged to a job as an object; uninitialised. NULL: quota or memory exhausted. */
 struct mapping *mapping_alloc(struct job *job);
 void mapping_free(struct mapping *mapping, struct job *job);

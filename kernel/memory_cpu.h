@@ -18,7 +18,7 @@ struct kmem_magazine {
 struct memory_cpu {
     uint32_t node;       /* NUMA node whose memory this CPU prefers; set once when the CPU starts */
     uint32_t page_count; /* pages in the magazine */
-    uint64_t pages[MEMORY_CPU_PAGES]; /* physical */
+    uint64_t pages[MEMORY_CPU_PAGES];      /* physical */
     uint64_t page_allocations, page_frees; /* blocks of any order, since boot */
     int64_t kmem_bytes; /* allocated minus freed here; only the sum over all CPUs means something */
     struct kmem_magazine kmem[KMEM_CLASSES];

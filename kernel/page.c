@@ -22,7 +22,8 @@ struct zone {
 
 struct page *page_array;
 static struct zone zones[NODES * BANDS];
-static uint64_t page_limit; /* page numbers in page_array */
+static _Atomic uint32_t zones_used; /* bit per zone that was ever given memory */
+static uint64_t page_limit;         /* page numbers in page_array */
 static _Atomic uint64_t pages_total;
 
 /* Where band ends, as a power of two; the limits of page_alloc_below, and one above all memory. */
@@ -113,7 +114,7 @@ static void zone_fill(struct zone *zone, struct memory_cpu *cpu) {
 
 /* One block from a zone or, when cpu is given, a filled magazine; whether it worked. */
 static bool zone_serve(struct zone *zone, unsigned order, struct memory_cpu *cpu, struct page **page) {
-    if (!zone->orders)
+    if (!(atomic_load_explicit(&zones_used, memory_order_relaxed) >> (zone - zones) & 1))
         return false;
     spin_lock(&zone->lock);
     if (cpu)
@@ -131,15 +132,13 @@ static bool zones_serve(unsigned order, uint64_t limit, struct memory_cpu *cpu, 
 
     while (bands > 1 && 1ULL << band_shift(bands - 1) > limit && limit)
         bands--;
-    for (unsigned i = 0; i < NODES; i++) {
+    for (unsigned i = 0; i < 2 * NODES; i++) {
         struct zone *node = &zones[(home + i) % NODES * BANDS];
-        for (unsigned band = bands; band-- > 1;)
+        unsigned lowest = i < NODES;
+        for (unsigned band = lowest ? bands : 1; band-- > lowest;)
             if (zone_serve(&node[band], order, cpu, page))
                 return true;
     }
-    for (unsigned i = 0; i < NODES; i++)
-        if (zone_serve(&zones[(home + i) % NODES * BANDS], order, cpu, page))
-            return true;
     return false;
 }
 
@@ -245,7 +244,9 @@ void page_add_range(uint64_t base, uint64_t length, unsigned node) {
             order = PAGE_ORDER_MAX;
         while (number + (1ULL << order) > end)
             order--;
-        struct zone *zone = &zones[(node < NODES ? node : NODES - 1) * BANDS + band];
+        unsigned index = (node < NODES ? node : NODES - 1) * BANDS + band;
+        struct zone *zone = &zones[index];
+        atomic_fetch_or_explicit(&zones_used, 1u << index, memory_order_relaxed);
         spin_lock(&zone->lock);
         zone_give(zone, &page_array[number], order);
         spin_unlock(&zone->lock);

@@ -61,7 +61,7 @@ static int mapping_clone(struct mapping *mapping, struct space *space) {
     struct mapping *copy = mapping_alloc(job);
     if (!copy)
         return -ENOMEM;
-    *copy = *mapping;
+    mapping_describe(copy, mapping);
     copy->space = space;
     int result = clone_source(mapping, job, &copy->vmo);
     if (result)
@@ -120,6 +120,8 @@ bool space_destroy_step(struct space *space) {
         mapping_free(mapping, space->object.job);
         object_put(&vmo->object);
     }
+    /* A CPU that went idle, or whose thread just ended, may still have a root loaded. */
+    tlb_shootdown(space, 0, 0);
     if (!page_table_destroy_step(space))
         return false;
     if (space->native)

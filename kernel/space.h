@@ -44,18 +44,19 @@ struct mapping {
 
 struct space {
     struct object object;
-    struct spinlock lock;         /* rank SPACE: mappings, last_hit, mapping_count */
-    struct spinlock table_lock;   /* rank TABLE: everything the roots lead to, and the fields from table_pages on */
-    uint64_t root;                /* physical; constant */
-    uint64_t unified_root;        /* guest space; else 0 */
+    struct spinlock lock; /* rank SPACE: mappings, last_hit, mapping_count */
+    struct spinlock
+        table_lock;        /* rank TABLE: everything the roots lead to, and the fields from table_pages on */
+    uint64_t root;         /* physical; constant */
+    uint64_t unified_root; /* guest space; else 0 */
     _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
     struct space *native;         /* guest space: the personality's, referenced; else NULL */
     struct tree mappings;
     struct mapping *last_hit; /* where the last fault was */
     uint64_t mapping_count;
     uint64_t table_pages, resident;
-    uint32_t tables;   /* list of the table pages, by struct page.next */
-    uint64_t *last_table;       /* the last-level table used last, and its place: address >> 21 */
+    uint32_t tables;      /* list of the table pages, by struct page.next */
+    uint64_t *last_table; /* the last-level table used last, and its place: address >> 21 */
     uint64_t last_table_place;
     bool shared_ready; /* native space: has guest spaces, its upper half's slots are fixed */
 };
@@ -109,9 +110,10 @@ int space_fault(struct space *space, uint64_t address, unsigned access);
 
 void space_info(struct space *space, struct space_info *info);
 
-/* Destructor: a bounded step; true when the space is gone. No CPU has a root of it loaded any more. */
+/* Destructor: a bounded step; true when the space is gone. Nothing runs in it any more. */
 bool space_destroy_step(struct space *space);
 
 /* Flushes the range on every CPU that runs the space and waits for it (kernel/tlb.c). Any locks may be held.
- * Flushes the paging-structure caches too, as one invlpg does. */
+ * Flushes the paging-structure caches too, as one invlpg does. With 0, 0 every CPU that still has a root of
+ * the space loaded leaves it instead: for a space in which nothing runs any more. */
 void tlb_shootdown(struct space *space, uint64_t start, uint64_t end);

@@ -47,9 +47,11 @@ static struct mapping *mapping_growable(struct space *space, uint64_t start, uin
 static int mapping_extend(struct mapping *mapping, uint64_t length, struct page_list *pages) {
     uint64_t end = mapping->offset + (mapping->end - mapping->node.key);
     unsigned budget = VMO_STEP;
+    int result = 0;
 
     spin_lock(&mapping->vmo->lock);
-    int result = vmo_remove(mapping->vmo, end >> PAGE_SHIFT, VMO_SIZE_MAX >> PAGE_SHIFT, &budget, pages);
+    if (mapping->vmo->size > end)
+        result = vmo_remove(mapping->vmo, end >> PAGE_SHIFT, VMO_SIZE_MAX >> PAGE_SHIFT, &budget, pages);
     if (!result)
         mapping->vmo->size = end + length;
     spin_unlock(&mapping->vmo->lock);

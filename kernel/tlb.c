@@ -24,7 +24,8 @@ void tlb_shootdown_poll(void) {
     uint64_t pending = atomic_exchange(&cpu->tlb_pending, 0);
     for (; pending; pending &= pending - 1) {
         struct tlb_request *request = &cpus[__builtin_ctzll(pending)]->tlb;
-        if (!cpu->thread && (request->space == cpu->native_space || request->space == cpu->guest_space))
+        bool loaded = request->space == cpu->native_space || request->space == cpu->guest_space;
+        if (loaded && (!cpu->thread || !request->end))
             space_deactivate(cpu);
         else
             tlb_flush(cpu, request->start, request->end);
@@ -45,8 +46,12 @@ void tlb_shootdown(struct space *space, uint64_t start, uint64_t end) {
     struct cpu *self = cpu_self();
     uint64_t active = atomic_load(&space->active_cpus);
 
-    if (active >> self->index & 1)
-        tlb_flush(self, start, end);
+    if (active >> self->index & 1) {
+        if (end)
+            tlb_flush(self, start, end);
+        else
+            space_deactivate(self);
+    }
     active &= ~(1ULL << self->index);
     if (!active)
         return;

@@ -101,7 +101,8 @@ struct vmo_found {
  * replaced go to the list. The index is below the size. 0 or -ENOMEM. */
 int vmo_commit(struct vmo *vmo, uint64_t index, bool write, struct vmo_found *found, struct page_list *list);
 
-/* Commits an absent page in a leaf that exists and whose path is exclusive; NULL: memory or quota exhausted. */
+/* Commits an absent page in a leaf that exists and whose path is exclusive; NULL: memory or quota exhausted.
+ */
 struct page *vmo_commit_fresh(struct vmo *vmo, uint64_t index);
 
 /* Removes the pages [first, last] from mappings and tree, at most *budget of them (VMO_STEP for a call that

@@ -1,6 +1,6 @@
 /*
- * The processor as unit tests on the host see it: the names of kernel/arch/x86_64/arch.h over a block of ordinary
- * memory that stands for physical memory. kernel/arch/host/machine.c holds what is not inline.
+ * The processor as unit tests on the host see it: the names of kernel/arch/x86_64/arch.h over a block of
+ * ordinary memory that stands for physical memory. kernel/arch/host/machine.c holds what is not inline.
  */
 #pragma once
 
@@ -20,7 +20,9 @@ enum { CACHE_LINE = 64, PAGE_SHIFT = 12, PAGE_SIZE = 4096 };
 extern unsigned char *host_memory;
 extern uint64_t host_memory_size;
 
-static inline void *phys_to_virt(uint64_t physical) { return host_memory + physical; }
+static inline void *phys_to_virt(uint64_t physical) {
+    return host_memory + physical;
+}
 static inline uint64_t virt_to_phys(const void *pointer) {
     return (uint64_t)((const unsigned char *)pointer - host_memory);
 }
@@ -28,10 +30,16 @@ static inline uint64_t virt_to_phys(const void *pointer) {
 static inline void cpu_relax(void) {}
 uint64_t tsc_read(void);
 
-static inline void page_clear(void *page) { __builtin_memset(page, 0, PAGE_SIZE); }
-static inline void page_copy(void *to, const void *from) { __builtin_memcpy(to, from, PAGE_SIZE); }
+static inline void page_clear(void *page) {
+    __builtin_memset(page, 0, PAGE_SIZE);
+}
+static inline void page_copy(void *to, const void *from) {
+    __builtin_memcpy(to, from, PAGE_SIZE);
+}
 
-static inline void tlb_flush_page(uint64_t address) { (void)address; }
+static inline void tlb_flush_page(uint64_t address) {
+    (void)address;
+}
 
 /* User addresses are the host's own; [host_bad_user, host_bad_user + PAGE_SIZE) faults. */
 extern uint64_t host_bad_user;

@@ -1,11 +1,13 @@
 /*
- * The host's machine for unit tests: memory, CPUs (a thread is a CPU), lock checks, failing allocations, and the
- * parts of the kernel that the memory code calls but that are not under test: jobs without a tree, objects with a queue
- * of what is to be destroyed, and a TLB whose flushes are only counted unless the test takes them.
+ * The host's machine for unit tests: memory, CPUs (a thread is a CPU), lock checks, failing allocations, and
+ * the parts of the kernel that the memory code calls but that are not under test: jobs without a tree,
+ * objects with a queue of what is to be destroyed, and a TLB whose flushes are only counted unless the test
+ * takes them.
  */
 #include "kernel/arch/host/machine.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,8 +35,12 @@ static void fail(const char *what) {
 
 /* ---- processor ---- */
 
-struct memory_cpu *memory_cpu(void) { return &cpus[host_cpu_index]; }
-struct memory_cpu *memory_cpu_of(unsigned cpu) { return cpu < HOST_CPUS ? &cpus[cpu] : NULL; }
+struct memory_cpu *memory_cpu(void) {
+    return &cpus[host_cpu_index];
+}
+struct memory_cpu *memory_cpu_of(unsigned cpu) {
+    return cpu < HOST_CPUS ? &cpus[cpu] : NULL;
+}
 
 uint64_t tsc_read(void) {
     static _Atomic uint64_t ticks;
@@ -59,7 +65,10 @@ size_t user_copy_out(uint64_t to, const void *from, size_t length) {
     return user_copy((void *)(uintptr_t)to, from, to, length);
 }
 
-void tlb_shootdown_poll(void) {}
+/* A thread that waits for a lock lets the one that holds it run. */
+void tlb_shootdown_poll(void) {
+    sched_yield();
+}
 
 void tlb_shootdown(struct space *space, uint64_t start, uint64_t end) {
     __atomic_fetch_add(&host_shootdowns, 1, __ATOMIC_RELAXED);
@@ -101,8 +110,12 @@ void debug_lock_released(unsigned rank) {
     fail("a lock is released that is not held");
 }
 
-unsigned host_locks_held(void) { return held; }
-unsigned host_lowest_rank(void) { return held ? ranks[held - 1] : UINT32_MAX; }
+unsigned host_locks_held(void) {
+    return held;
+}
+unsigned host_lowest_rank(void) {
+    return held ? ranks[held - 1] : UINT32_MAX;
+}
 
 /* ---- memory ---- */
 

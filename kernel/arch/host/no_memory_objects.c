@@ -2,5 +2,9 @@
 #include "kernel/space.h"
 #include "kernel/vmo.h"
 
-bool vmo_destroy_step(struct vmo *vmo) { return !vmo; }
-bool space_destroy_step(struct space *space) { return !space; }
+bool vmo_destroy_step(struct vmo *vmo) {
+    return !vmo;
+}
+bool space_destroy_step(struct space *space) {
+    return !space;
+}

@@ -1,6 +1,6 @@
 /*
- * The debug checks for unit tests: lock order, and allocations that fail on demand (kernel/arch/host/machine.c). Comes
- * before kernel/variant/ in the include path.
+ * The debug checks for unit tests: lock order, and allocations that fail on demand
+ * (kernel/arch/host/machine.c). Comes before kernel/variant/ in the include path.
  */
 #pragma once
 

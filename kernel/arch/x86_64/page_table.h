@@ -30,7 +30,9 @@ static inline uint64_t pte_flags(unsigned protection) {
 }
 
 /* Whether a page-aligned address is the first one of another last-level table than the page before. */
-static inline bool table_ends(uint64_t address) { return !(address >> PAGE_SHIFT & 511); }
+static inline bool table_ends(uint64_t address) {
+    return !(address >> PAGE_SHIFT & 511);
+}
 
 static inline void pte_store(uint64_t *entry, uint64_t value) {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);
