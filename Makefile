@@ -68,9 +68,19 @@ $(B)/bin/serial: $(call objects,native,$(wildcard drivers/serial/*.c) $(NATIVE_L
 $(B)/bin/ktest: $(call objects,native,tests/native/ktest.c $(NATIVE_LIB_SRC))
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
+$(B)/bin/rtest: $(call objects,native,tests/native/rtest.c $(NATIVE_LIB_SRC))
+	@mkdir -p $(dir $@)
+	$(NATIVE_LINK) -o $@ $^
+# The vDSO that the personality carries inside.
+VDSO_CFLAGS = $(WARN) -I. -O2 -fPIC -ffreestanding -fno-builtin -fno-stack-protector -fcf-protection=none -mgeneral-regs-only
+$(B)/vdso.so: linux/vdso/guest/vdso.c linux/vdso/guest/vdso.ld linux/vdso/data.h Makefile
+	@mkdir -p $(dir $@)
+	$(CC) $(VDSO_CFLAGS) -shared -nostdlib -Wl,-Bsymbolic,--hash-style=both,--build-id=none,-soname=linux-vdso.so.1,-z,max-page-size=4096,-z,noexecstack -T linux/vdso/guest/vdso.ld -o $@ $<
+	strip -s $@
+$(B)/linux/linux/arch/x86_64/vdso_image.S.o: $(B)/vdso.so
 $(B)/bin/linux: $(call objects,linux,$(LINUX_SRC)) linux/linux.ld
 	@mkdir -p $(dir $@)
-	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T linux/linux.ld -o $@ $(filter %.o,$^)
+	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -Wl,--no-relax -T linux/linux.ld -o $@ $(filter %.o,$^)
 
 # The comparison peer's first program (tests/system/peer_init.c), run by Debian's Linux.
 $(B)/peer/init: tests/system/peer_init.c

@@ -1,7 +1,7 @@
-/* The stripped kernel, as a file inside the boot image. */
+/* The stripped kernel, as a file inside the boot image; the Makefile says which. */
     .section .rodata
     .globl kernel_image, kernel_image_end
     .balign 16
 kernel_image:
-    .incbin "build/kernel.elf"
+    .incbin KERNEL_IMAGE
 kernel_image_end:

@@ -53,7 +53,7 @@ uint64_t load_kernel(void) {
     uint32_t index = 0;
 
     if (elf_read_header(&image, kernel_image, size, size) || image.type != ELF_EXEC ||
-        elf_read_segments(&image, kernel_image + image.segments_offset, KERNEL_BASE, KERNEL_LIMIT))
+        elf_read_packed_segments(&image, kernel_image + image.segments_offset, KERNEL_BASE, KERNEL_LIMIT))
         boot_fail("the kernel image is not a valid ELF64 program for x86_64");
     boot_info.kernel_length = image.high - image.low;
     boot_info.kernel_physical = memory_take(boot_info.kernel_length / PAGE_SIZE, BOOT_RANGE_KERNEL);

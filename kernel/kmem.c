@@ -69,9 +69,9 @@ static void magazine_fill(struct kmem_class *class, struct kmem_magazine *magazi
     spin_lock(&class->lock);
     while (magazine->count < count) {
         struct page *slab = class->slabs ? page_from_number(class->slabs) : slab_create(class);
-        if (!slab)
+        void **object = slab ? slab->free_objects : NULL;
+        if (!object)
             break;
-        void **object = slab->free_objects;
         slab->free_objects = *object;
         if (slab->count++ == 0)
             class->empty--;

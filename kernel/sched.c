@@ -150,7 +150,7 @@ void sched_ready(struct thread *thread) {
     sched_notify(cpu, thread);
 }
 
-void sched_yield(void) {
+void thread_yield(void) {
     struct cpu *cpu = cpu_self();
     if (!cpu->queue.bitmap)
         return;

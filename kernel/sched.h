@@ -21,7 +21,7 @@ void run_queue_init(struct run_queue *queue);
 /* Makes a BLOCKED or CREATED thread ready and queues it where it should run. The thread's lock is held. */
 void sched_ready(struct thread *thread);
 /* The current thread goes to the end of its level. */
-void sched_yield(void);
+void thread_yield(void);
 /* Switches to the thread that should run now (possibly none); called only on the way out of the kernel. */
 void sched_switch(struct cpu *cpu);
 /* Timer interrupt: quantum accounting, alarms, next programming. */

@@ -379,6 +379,9 @@ static int64_t call_space_create(uint64_t job_handle) {
     return result;
 }
 
+_Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) == (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
+               "these rights are protections");
+
 /* The rights that a mapping of a Vmo asks for; a private copy only reads it. */
 static uint32_t mapping_rights(uint64_t flags) {
     uint32_t rights = RIGHT_READ;
@@ -396,6 +399,9 @@ static int64_t call_space_map(uint64_t handle, uint64_t address, uint64_t vmo_ha
     if (!vmo_handle)
         return restart_if_again(
             WITH_SPACE(handle, space, space_map(space, address, NULL, 0, length, (unsigned)flags)));
+    int64_t rights = handle_rights(handles_current(), (handle_t)vmo_handle);
+    if (rights > 0)
+        flags |= MAP_ALLOW(rights & MAP_PROT_MASK); /* what space_protect may give later */
     return restart_if_again(
         WITH_VMO(vmo_handle, mapping_rights(flags), vmo,
                  WITH_SPACE(handle, space, space_map(space, address, vmo, offset, length, (unsigned)flags))));
@@ -522,7 +528,7 @@ static int64_t call_thread_wait(uint64_t deadline) {
 }
 
 static int64_t call_thread_yield(void) {
-    sched_yield();
+    thread_yield();
     return 0;
 }
 

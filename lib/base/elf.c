@@ -66,7 +66,7 @@ static struct elf_segment segment_at(const void *segments, uint32_t index) {
 }
 
 static bool load_valid(const struct elf_image *image, const struct elf_segment *load, uint64_t lowest,
-                       uint64_t limit) {
+                       uint64_t limit, bool mapped) {
     if (load->file_size > load->memory_size)
         return false;
     if (load->address < lowest || !range_inside(load->address, load->memory_size, limit))
@@ -74,7 +74,7 @@ static bool load_valid(const struct elf_image *image, const struct elf_segment *
     if (load->file_size == 0)
         return true;
     return range_inside(load->offset, load->file_size, image->file_size) &&
-           load->address % PAGE == load->offset % PAGE;
+           (!mapped || load->address % PAGE == load->offset % PAGE);
 }
 
 /* Takes a checked ELF_LOAD into the span; previous_end is where the one before it ended, 0 for the first. */
@@ -105,7 +105,8 @@ static bool other_valid(const struct elf_image *image, const struct elf_segment 
     }
 }
 
-int elf_read_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit) {
+static int read_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit,
+                         bool mapped) {
     uint64_t previous_end = 0;
 
     /* The last page of the address space would make the widened span end at 0; a file with no segment that
@@ -124,12 +125,20 @@ int elf_read_segments(struct elf_image *image, const void *segments, uint64_t lo
         }
         if (segment.memory_size == 0 && segment.file_size == 0)
             continue;
-        if (!load_valid(image, &segment, lowest, limit) || !load_append(image, &segment, &previous_end))
+        if (!load_valid(image, &segment, lowest, limit, mapped) || !load_append(image, &segment, &previous_end))
             return -ENOEXEC;
     }
     if (previous_end == 0 || image->entry < lowest || image->entry >= limit)
         return -ENOEXEC;
     return 0;
+}
+
+int elf_read_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit) {
+    return read_segments(image, segments, lowest, limit, true);
+}
+
+int elf_read_packed_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit) {
+    return read_segments(image, segments, lowest, limit, false);
 }
 
 bool elf_next_segment(const struct elf_image *image, const void *segments, enum elf_segment_type type,

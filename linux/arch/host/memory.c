@@ -1,0 +1,116 @@
+/* Guest memory on the host: every access goes through the mappings of the attached space. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "linux/arch/host/host.h"
+#include "linux/arch/host/thread.h"
+#include "linux/platform.h"
+
+void *host_guest_memory(void) {
+    static void *region;
+    host_lock();
+    if (!region)
+        region = mmap((void *)HOST_GUEST_BASE, HOST_GUEST_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE | MAP_NORESERVE, -1, 0);
+    host_unlock();
+    if (region == MAP_FAILED)
+        abort();
+    return region;
+}
+
+static bool guest_range(uint64_t address, uint64_t length) {
+    return length <= GUEST_END && address <= GUEST_END - length;
+}
+
+int guest_copy_in(void *to, uint64_t from, size_t length) {
+    if (!guest_range(from, length))
+        return -EFAULT;
+    host_lock();
+    size_t done = length ? host_user_read(to, from, length) : 0;
+    host_unlock();
+    return done == length ? 0 : -EFAULT;
+}
+
+int guest_copy_out(uint64_t to, const void *from, size_t length) {
+    if (!guest_range(to, length))
+        return -EFAULT;
+    host_lock();
+    size_t done = length ? host_user_write(to, from, length) : 0;
+    host_unlock();
+    return done == length ? 0 : -EFAULT;
+}
+
+int guest_clear(uint64_t to, size_t length) {
+    static const char zeros[PAGE_SIZE];
+    if (!guest_range(to, length))
+        return -EFAULT;
+    while (length) {
+        size_t count = length < PAGE_SIZE ? length : PAGE_SIZE;
+        if (guest_copy_out(to, zeros, count))
+            return -EFAULT;
+        to += count;
+        length -= count;
+    }
+    return 0;
+}
+
+int64_t guest_string_in(char *to, uint64_t from, size_t size) {
+    for (size_t i = 0; i < size; i++) {
+        if (guest_copy_in(to + i, from + i, 1))
+            return -EFAULT;
+        if (!to[i])
+            return (int64_t)i;
+    }
+    return -ENAMETOOLONG;
+}
+
+static int byte_at(uint64_t address, unsigned access, uint8_t **byte) {
+    if (address % 4)
+        return -EINVAL;
+    if (!guest_range(address, 4))
+        return -EFAULT;
+    return host_user_byte(address, access, byte) ? -EFAULT : 0;
+}
+
+int guest_load32(uint64_t address, uint32_t *found) {
+    uint8_t *byte;
+    host_lock();
+    int error = byte_at(address, MAP_READ, &byte);
+    if (!error)
+        *found = __atomic_load_n((uint32_t *)(void *)byte, __ATOMIC_SEQ_CST);
+    host_unlock();
+    return error;
+}
+
+int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found) {
+    uint8_t *byte;
+    host_lock();
+    int error = byte_at(address, MAP_WRITE, &byte);
+    if (!error) {
+        *found = expected;
+        __atomic_compare_exchange_n((uint32_t *)(void *)byte, found, desired, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
+    }
+    host_unlock();
+    return error;
+}
+
+/* ---- the personality's own view of a Vmo ---- */
+
+void *memory_map(handle_t vmo, uint64_t offset, uint64_t length, unsigned flags) {
+    struct host_object *object;
+    void *address = NULL;
+    uint32_t rights = RIGHT_READ | (flags & MAP_WRITE ? (uint32_t)RIGHT_WRITE : 0);
+    host_lock();
+    if (!host_handle_find(vmo, OBJECT_VMO, rights, &object))
+        address = host_vmo_expose((struct host_vmo *)object, offset, length);
+    host_unlock();
+    return address;
+}
+
+void memory_unmap(void *address, uint64_t length) {
+    host_lock();
+    host_vmo_conceal(address, length);
+    host_unlock();
+}

@@ -1,0 +1,80 @@
+/* Guest memory access: the one range check, then the copies of memory.S. See linux/platform.h. */
+#include "lib/keel/call.h"
+#include "linux/arch/memory.h"
+#include "linux/arch/x86_64/thread.h"
+#include "linux/platform.h"
+
+static bool guest_range(uint64_t address, uint64_t length) {
+    return length <= GUEST_END && address <= GUEST_END - length;
+}
+
+static uint64_t *fixup_own(void) { return &native_thread_self()->utcb->fixup_rip; }
+
+int guest_copy_in(void *to, uint64_t from, size_t length) {
+    if (!guest_range(from, length))
+        return -EFAULT;
+    return memory_copy(to, (const void *)from, length, fixup_own()) ? -EFAULT : 0;
+}
+
+int guest_copy_out(uint64_t to, const void *from, size_t length) {
+    if (!guest_range(to, length))
+        return -EFAULT;
+    return memory_copy((void *)to, from, length, fixup_own()) ? -EFAULT : 0;
+}
+
+int guest_clear(uint64_t to, size_t length) {
+    if (!guest_range(to, length))
+        return -EFAULT;
+    return memory_fill((void *)to, length, fixup_own()) ? -EFAULT : 0;
+}
+
+int64_t guest_string_in(char *to, uint64_t from, size_t size) {
+    if (from >= GUEST_END)
+        return -EFAULT;
+    size_t limit = size < GUEST_END - from ? size : GUEST_END - from;
+    int64_t length = memory_string(to, (const char *)from, limit, fixup_own());
+    if (length < 0)
+        return -EFAULT;
+    if ((size_t)length < limit)
+        return length;
+    return limit == size ? -ENAMETOOLONG : -EFAULT;
+}
+
+int guest_load32(uint64_t address, uint32_t *found) {
+    if (address % 4)
+        return -EINVAL;
+    if (!guest_range(address, 4))
+        return -EFAULT;
+    return memory_load32(found, (const uint32_t *)address, fixup_own()) ? -EFAULT : 0;
+}
+
+int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found) {
+    if (address % 4)
+        return -EINVAL;
+    if (!guest_range(address, 4))
+        return -EFAULT;
+    *found = expected;
+    return memory_exchange32(found, (uint32_t *)address, desired, fixup_own()) ? -EFAULT : 0;
+}
+
+int memory_commit(void *address, uint64_t length) {
+    return memory_probe(address, length / PAGE_SIZE, fixup_own()) ? -ENOMEM : 0;
+}
+
+/* ---- the personality's own mappings ---- */
+
+void *memory_map(handle_t vmo, uint64_t offset, uint64_t length, unsigned flags) {
+    static _Atomic uint64_t next = LAYOUT_MAPS;
+    if (!length || length % PAGE_SIZE || length > LAYOUT_MAPS_END - LAYOUT_MAPS)
+        return NULL;
+    uint64_t address = atomic_fetch_add(&next, length);
+    if (address > LAYOUT_MAPS_END - length || keel_space_map(0, address, vmo, offset, length, flags))
+        return NULL;
+    if (flags & MAP_WRITE && memory_commit((void *)address, length)) {
+        keel_space_unmap(0, address, length);
+        return NULL;
+    }
+    return (void *)address;
+}
+
+void memory_unmap(void *address, uint64_t length) { keel_space_unmap(0, keel_pointer(address), length); }

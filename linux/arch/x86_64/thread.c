@@ -1,0 +1,245 @@
+/*
+ * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. Slots are used in
+ * order and never given back: a parked thread serves the next fork.
+ */
+#include "linux/arch/x86_64/thread.h"
+
+#include "abi/objects.h"
+#include "abi/start.h"
+#include "lib/base/string.h"
+#include "lib/keel/call.h"
+#include "linux/arch/x86_64/vector.h"
+#include "linux/heap.h"
+#include "linux/lock.h"
+#include "linux/loop.h"
+#include "linux/platform.h"
+#include "linux/start.h"
+#include "linux/task.h"
+#include "linux/task/mm.h"
+#include "linux/task/process.h"
+
+static struct spin pool_lock;
+static struct list pool = LIST_INIT(pool);
+static uint32_t slots_used; /* pool_lock; a slot whose thread could not be made is tried again */
+
+extern char image_data[] __attribute__((visibility("hidden"))), image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
+
+static char *slot_address(uint32_t slot) { return (char *)(LAYOUT_THREADS + (uint64_t)slot * THREAD_STRIDE); }
+
+static struct native_thread *slot_thread(uint32_t slot) {
+    return (struct native_thread *)(slot_address(slot) + THREAD_STACK) - 1;
+}
+
+/* Maps and commits a slot's stack, from a thread whose fix-up field is given. */
+static int slot_prepare(uint32_t slot, uint64_t *fixup) {
+    char *stack = slot_address(slot) + PAGE_SIZE;
+    uint64_t length = THREAD_STACK - PAGE_SIZE;
+    int64_t error = keel_space_map(0, keel_pointer(stack), 0, 0, length, MAP_READ | MAP_WRITE);
+    if (!error)
+        error = memory_probe(stack, length / PAGE_SIZE, fixup);
+    return error ? -ENOMEM : 0;
+}
+
+/* ---- what a native thread does ---- */
+
+static void task_serve(struct native_thread *self) {
+    struct task *task = self->next_task;
+    self->task = task;
+    self->next_task = NULL;
+    keel_guest_attach(task->mm->space);
+    __asm__ volatile("wrfsbase %0" : : "r"(self->fs_base));
+    __asm__ volatile("wrgsbase %0" : : "r"(self->gs_base));
+    guest_vector_load(self->vector_image);
+    guest_loop(task);
+    self->task = NULL;
+}
+
+_Noreturn void thread_run(struct native_thread *self) {
+    for (;;) {
+        while (!atomic_load_explicit(&self->assigned, memory_order_acquire))
+            keel_thread_wait(DEADLINE_NEVER);
+        atomic_store_explicit(&self->assigned, false, memory_order_relaxed);
+        self->kick_kept = false;
+        if (self->next_task) {
+            task_serve(self);
+        } else {
+            self->run(self->argument);
+        }
+        spin_acquire(&pool_lock);
+        list_push_front(&pool, &self->pool_link);
+        spin_release(&pool_lock);
+    }
+}
+
+/* ---- taking one ---- */
+
+static struct native_thread *thread_make(void) {
+    struct native_thread *self = native_thread_self();
+    spin_acquire(&pool_lock);
+    uint32_t slot = slots_used < THREADS_MOST ? slots_used++ : THREADS_MOST;
+    spin_release(&pool_lock);
+    if (slot == THREADS_MOST)
+        return NULL;
+    struct native_thread *thread = slot_thread(slot);
+    uint64_t utcb = keel_pointer(slot_address(slot) + THREAD_STACK);
+    int64_t handle = slot_prepare(slot, &self->utcb->fixup_rip);
+    if (!handle) {
+        memset(thread, 0, sizeof(*thread));
+        list_init(&thread->pool_link);
+        thread->utcb = (struct utcb *)utcb;
+        handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread), utcb);
+    }
+    if (handle < 0 || memory_probe(thread->utcb, UTCB_SIZE / PAGE_SIZE, &self->utcb->fixup_rip)) {
+        spin_acquire(&pool_lock);
+        if (handle < 0 && slot + 1 == slots_used)
+            slots_used = slot;
+        spin_release(&pool_lock);
+        return NULL;
+    }
+    thread->handle = (handle_t)handle;
+    return thread;
+}
+
+static struct native_thread *thread_take(void) {
+    spin_acquire(&pool_lock);
+    struct list *node = list_pop_front(&pool);
+    spin_release(&pool_lock);
+    return node ? list_entry(node, struct native_thread, pool_link) : thread_make();
+}
+
+static void thread_release(struct native_thread *thread) {
+    atomic_store_explicit(&thread->assigned, true, memory_order_release);
+    keel_thread_kick(thread->handle);
+}
+
+static void thread_park_in_pool(struct native_thread *thread) {
+    spin_acquire(&pool_lock);
+    list_push_front(&pool, &thread->pool_link);
+    spin_release(&pool_lock);
+}
+
+int thread_spawn(void (*run)(void *argument), void *argument, handle_t *handle) {
+    struct native_thread *thread = thread_take();
+    if (!thread)
+        return -EAGAIN;
+    thread->next_task = NULL;
+    thread->run = run;
+    thread->argument = argument;
+    if (handle)
+        *handle = thread->handle;
+    thread_release(thread);
+    return 0;
+}
+
+/* ---- for fork ---- */
+
+int task_thread_take(struct task *child, const struct guest_start *start) {
+    struct native_thread *thread = thread_take();
+    if (!thread)
+        return -EAGAIN;
+    if (!thread->vector_image)
+        thread->vector_image = heap_alloc(guest_vector_size() < PAGE_SIZE ? PAGE_SIZE : guest_vector_size());
+    if (!thread->vector_image) {
+        thread_park_in_pool(thread);
+        return -EAGAIN;
+    }
+    if (task_current()) {
+        guest_vector_save(thread->vector_image);
+        __asm__ volatile("rdfsbase %0" : "=r"(thread->fs_base));
+        __asm__ volatile("rdgsbase %0" : "=r"(thread->gs_base));
+    } else {
+        guest_vector_initial(thread->vector_image);
+        thread->fs_base = thread->gs_base = 0;
+    }
+    if (start->set_fs)
+        thread->fs_base = start->fs_base;
+    thread->utcb->guest = start->registers;
+    thread->next_task = child;
+    child->thread = thread->handle;
+    child->utcb = thread->utcb;
+    child->thread_state = thread;
+    return 0;
+}
+
+void task_thread_start(struct task *child) { thread_release(child->thread_state); }
+
+void task_thread_return(struct task *child) {
+    struct native_thread *thread = child->thread_state;
+    thread->next_task = NULL;
+    thread_park_in_pool(thread);
+}
+
+void task_thread_adopt(struct task *task) {
+    struct native_thread *self = native_thread_self();
+    task->thread = self->handle;
+    task->utcb = self->utcb;
+    task->thread_state = self;
+    self->task = task;
+}
+
+void task_thread_leave(void) { native_thread_self()->task = NULL; }
+
+uint64_t task_thread_time(const struct task *task) {
+    const struct native_thread *thread = task->thread_state;
+    struct thread_info info;
+    if (!thread || keel_object_info(task->thread, keel_pointer(&info), sizeof(info)) < 0)
+        return 0;
+    return info.cpu_time;
+}
+
+/* ---- the first thread ---- */
+
+static struct start_arguments start_arguments;
+
+static void start_run(void *argument) { linux_main(argument); }
+
+/* The kernel gives no handle for a process's first thread, so it makes the main thread and ends. */
+_Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
+    if (memory_probe(image_data, (uint64_t)(image_end - image_data) / PAGE_SIZE, &utcb->fixup_rip) ||
+        slot_prepare(0, &utcb->fixup_rip))
+        keel_process_exit(127);
+    struct native_thread *main = slot_thread(0);
+    uint64_t main_utcb = keel_pointer(slot_address(0) + THREAD_STACK);
+    slots_used = 1;
+    memset(main, 0, sizeof(*main));
+    list_init(&main->pool_link);
+    main->utcb = (struct utcb *)main_utcb;
+    main->run = start_run;
+    main->argument = &start_arguments;
+    start_arguments.count = stack[0];
+    start_arguments.texts = (char **)(stack + 1);
+    start_arguments.auxiliary = stack + 1 + stack[0] + 1;
+    while (*start_arguments.auxiliary++)
+        continue;
+    int64_t handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(main), keel_pointer(main), main_utcb);
+    if (handle < 0)
+        keel_process_exit(127);
+    main->handle = (handle_t)handle;
+    clock_start(&utcb->clock);
+    thread_release(main);
+    keel_thread_exit(0);
+    keel_process_exit(127);
+    __builtin_unreachable();
+}
+
+struct task *task_current(void) { return native_thread_self()->task; }
+
+handle_t thread_self(void) { return native_thread_self()->handle; }
+
+int thread_park(uint64_t deadline) {
+    struct native_thread *self = native_thread_self();
+    if (self->kick_kept) {
+        self->kick_kept = false;
+        return 0;
+    }
+    return keel_thread_wait(deadline) ? -ETIMEDOUT : 0;
+}
+
+int thread_park_inside(uint64_t deadline) {
+    if (keel_thread_wait(deadline))
+        return -ETIMEDOUT;
+    native_thread_self()->kick_kept = true;
+    return 0;
+}
+
+void thread_unpark(handle_t thread) { keel_thread_kick(thread); }

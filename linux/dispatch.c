@@ -1,0 +1,57 @@
+/* From a call's number to its handler: one switch made from linux/syscalls.def. */
+#include "linux/platform.h"
+#include "linux/syscalls.h"
+#include "linux/task.h"
+
+static _Atomic uint64_t missing[POSIX_CALLS_ALL + 1];
+
+const char *posix_call_name(uint64_t number) {
+    switch (number) {
+#define POSIX_CALL(index, name, arguments, support, note)                                                    \
+    case index:                                                                                              \
+        return #name;
+#include "linux/syscalls.def"
+#undef POSIX_CALL
+    default:
+        return NULL;
+    }
+}
+
+uint64_t posix_call_missing(uint64_t number) {
+    return missing[number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL];
+}
+
+/* Counts a call that nobody serves; the first of its number is logged. */
+static int64_t call_missing(uint64_t number) {
+    if (!missing[number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL]++) {
+        const char *name = posix_call_name(number);
+        const struct task *task = task_current();
+        log_line("%s[%d]: call %llu (%s) is not supported", task ? task->comm : "?", task ? task->tid : 0,
+                 (unsigned long long)number, name ? name : "unknown");
+    }
+    return -ENOSYS;
+}
+
+#define ARGUMENTS_0
+#define ARGUMENTS_1 a[0]
+#define ARGUMENTS_2 ARGUMENTS_1, a[1]
+#define ARGUMENTS_3 ARGUMENTS_2, a[2]
+#define ARGUMENTS_4 ARGUMENTS_3, a[3]
+#define ARGUMENTS_5 ARGUMENTS_4, a[4]
+#define ARGUMENTS_6 ARGUMENTS_5, a[5]
+
+#define SERVE_full(number, name, arguments)    return sys_##name(ARGUMENTS_##arguments)
+#define SERVE_partial(number, name, arguments) return sys_##name(ARGUMENTS_##arguments)
+#define SERVE_none(number, name, arguments)    return call_missing(number)
+
+int64_t posix_call(uint64_t number, const uint64_t a[6]) {
+    switch (number) {
+#define POSIX_CALL(index, name, arguments, support, note)                                                    \
+    case index:                                                                                              \
+        SERVE_##support(index, name, arguments);
+#include "linux/syscalls.def"
+#undef POSIX_CALL
+    default:
+        return call_missing(number);
+    }
+}

@@ -1,0 +1,25 @@
+/*
+ * Character devices by number: what a device node opens. Registered at start only. Also the place of /dev
+ * itself.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "linux/fs.h"
+
+struct device {
+    const char *name; /* node in /dev; NULL: none is made (pts/N) */
+    uint32_t major, minor, minor_count;
+    uint32_t mode;                            /* permission bits of the node in /dev */
+    const struct file_operations *operations; /* the open file's, unless open sets others */
+    /* May be NULL. Sets file->data and, if it likes, file->operations; may block. */
+    int (*open)(struct inode *inode, struct file *file);
+};
+
+/* Makes a device known; the structure stays in use. Call before fs_start (which makes the nodes of /dev). */
+void device_register(const struct device *device);
+const struct device *device_find(uint32_t major, uint32_t minor);
+const struct device *device_at(unsigned index); /* NULL after the last */
+/* An inode's open operation for character device nodes. -ENXIO when there is no such device. */
+int device_open(struct inode *inode, struct file *file);

@@ -1,0 +1,14 @@
+/* memfd_create and its seals. */
+#pragma once
+
+#include <stdint.h>
+
+#include "linux/fs.h"
+
+/* A file of zero bytes that no directory knows, open for reading and writing, named "/memfd:NAME". Also backs
+ * shared anonymous memory. NULL: no memory. */
+struct file *memfd_open(const char *name);
+
+/* F_ADD_SEALS and F_GET_SEALS: -EINVAL for files that take none, -EPERM, -EBUSY. */
+int64_t memfd_add_seals(struct file *file, uint32_t seals);
+int64_t memfd_get_seals(struct file *file);

@@ -1,0 +1,121 @@
+/* The devices that are nothing but memory: /dev/null, zero, full, random, urandom; and kmsg, which writes to
+ * the log. */
+#include "linux/fs/memory_devices.h"
+
+#include "abi/errors.h"
+#include "lib/base/string.h"
+#include "linux/fs/device.h"
+#include "linux/platform.h"
+
+enum { RANDOM_BLOCK = 256, LOG_LINE = 960 };
+
+static int64_t read_nothing(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)buffer, (void)offset;
+    return 0;
+}
+
+static int64_t write_nowhere(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    return (int64_t)buffer->length;
+}
+
+static int64_t write_full(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    return buffer->length ? -ENOSPC : 0;
+}
+
+static int64_t read_zeros(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    int64_t total = 0;
+    while (buffer->length) {
+        uint64_t address;
+        size_t span = buffer_span(buffer, &address);
+        bool own = buffer->kernel;
+        if (own)
+            memset(buffer->kernel, 0, span);
+        if (!span || (!own && guest_clear(address, span)))
+            return total ? total : -EFAULT;
+        buffer_skip(buffer, span);
+        total += (int64_t)span;
+    }
+    return total;
+}
+
+static int64_t read_random(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    unsigned char block[RANDOM_BLOCK];
+    int64_t total = 0;
+    while (buffer->length) {
+        size_t length = buffer->length < sizeof(block) ? buffer->length : sizeof(block);
+        random_bytes(block, length);
+        if (buffer_put(buffer, block, length))
+            return total ? total : -EFAULT;
+        total += (int64_t)length;
+    }
+    return total;
+}
+
+/* What is written to the random devices would only add to the pool: it is read and dropped. */
+static int64_t write_random(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    unsigned char block[RANDOM_BLOCK];
+    int64_t total = 0;
+    while (buffer->length) {
+        size_t length = buffer->length < sizeof(block) ? buffer->length : sizeof(block);
+        if (buffer_get(buffer, block, length))
+            return total ? total : -EFAULT;
+        total += (int64_t)length;
+    }
+    return total;
+}
+
+static int64_t write_log(struct file *file, struct buffer *buffer, uint64_t *offset) {
+    (void)file, (void)offset;
+    char line[LOG_LINE];
+    size_t length = buffer->length, shown = length < sizeof(line) ? length : sizeof(line) - 1;
+    if (buffer_get(buffer, line, shown))
+        return -EFAULT;
+    while (shown && line[shown - 1] == '\n')
+        shown--;
+    log_line("kmsg: %.*s", (int)shown, line);
+    return (int64_t)length;
+}
+
+static int64_t seek_nowhere(struct file *file, int64_t offset, int whence) {
+    (void)file, (void)offset, (void)whence;
+    return 0;
+}
+
+static const struct file_operations null_operations = {
+    .read = read_nothing, .write = write_nowhere, .seek = seek_nowhere};
+static const struct file_operations zero_operations = {
+    .read = read_zeros, .write = write_nowhere, .seek = seek_nowhere};
+static const struct file_operations full_operations = {
+    .read = read_zeros, .write = write_full, .seek = seek_nowhere};
+static const struct file_operations random_operations = {
+    .read = read_random, .write = write_random, .seek = seek_nowhere};
+static const struct file_operations log_operations = {.read = read_nothing, .write = write_log};
+
+static const struct device memory_devices[] = {
+    {.name = "null", .major = 1, .minor = 3, .minor_count = 1, .mode = 0666, .operations = &null_operations},
+    {.name = "zero", .major = 1, .minor = 5, .minor_count = 1, .mode = 0666, .operations = &zero_operations},
+    {.name = "full", .major = 1, .minor = 7, .minor_count = 1, .mode = 0666, .operations = &full_operations},
+    {.name = "random",
+     .major = 1,
+     .minor = 8,
+     .minor_count = 1,
+     .mode = 0666,
+     .operations = &random_operations},
+    {.name = "urandom",
+     .major = 1,
+     .minor = 9,
+     .minor_count = 1,
+     .mode = 0666,
+     .operations = &random_operations},
+    {.name = "kmsg", .major = 1, .minor = 11, .minor_count = 1, .mode = 0644, .operations = &log_operations},
+};
+
+void memory_devices_register(void) {
+    for (unsigned i = 0; i < sizeof(memory_devices) / sizeof(memory_devices[0]); i++)
+        device_register(&memory_devices[i]);
+}

@@ -1,0 +1,103 @@
+/*
+ * What the files of procfs share. A node is a line of a constant table; an inode of procfs is a node together
+ * with the ids of the process, thread and descriptor it is about. Inodes are made by each look-up and hold
+ * nothing: a process that has ended is found missing when its file is read (-ESRCH).
+ */
+#pragma once
+
+#include "linux/fs/proc.h"
+#include "linux/task.h"
+
+struct proc_node;
+
+struct proc_ref {
+    const struct proc_node *node;
+    int32_t pid; /* 0: none */
+    int32_t tid; /* 0: the process as a whole */
+    int32_t fd;
+};
+
+/* One child of a directory whose entries come and go. */
+struct proc_child {
+    struct proc_ref ref;
+    char name[16];
+};
+
+struct proc_node {
+    const char *name;
+    uint32_t mode;   /* type and permissions */
+    uint64_t number; /* inode number; 0: computed */
+    /* Files: the text; 0 or -ESRCH … */
+    int (*show)(const struct proc_ref *ref, struct text *text);
+    /* Files that can be written: at most a page, ending in a 0 that is not counted. */
+    int (*store)(const struct proc_ref *ref, const char *bytes, size_t length);
+    const struct file_operations
+        *operations; /* files that are no text; need the right to look into the process */
+    /* Symbolic links: the text; and for magic ones the place (references). */
+    int64_t (*link)(const struct proc_ref *ref, char *to, size_t size);
+    int (*follow)(const struct proc_ref *ref, struct path *place);
+    /* Directories: constant children, */
+    const struct proc_node *children;
+    unsigned count;
+    /* and changing ones: by name (-ENOENT), and the first whose number is >= *number, which is set to its
+     * own. */
+    int (*find)(const struct proc_ref *directory, const char *name, size_t length, struct proc_child *child);
+    bool (*next)(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+};
+
+#define PROC_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* A decimal number without leading zeros, below 2^31; -1 for anything else. */
+int32_t proc_number(const char *text, size_t length);
+
+/* The process or thread of a reference; tasks_lock held: NULL when it is gone. */
+struct process *proc_process(const struct proc_ref *ref);
+struct task *proc_task(const struct proc_ref *ref);      /* a live one */
+struct fd_table *proc_files(const struct proc_ref *ref); /* valid while the lock is held; NULL: none */
+/* Its address space, referenced; NULL when it has none. Takes tasks_lock. */
+struct mm *proc_mm(const struct proc_ref *ref);
+/* The caller may look into the process (same user, or root). */
+bool proc_may_look(const struct proc_ref *ref);
+
+/* The tables of the parts. */
+extern const struct proc_node proc_root, proc_process_node;
+enum { PROC_SYS_COUNT = 4 };
+extern const struct proc_node proc_sys_children[PROC_SYS_COUNT];
+
+/* proc_fd.c */
+int proc_fd_find(const struct proc_ref *directory, const char *name, size_t length, struct proc_child *child);
+bool proc_fd_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+int proc_fdinfo_find(const struct proc_ref *directory, const char *name, size_t length,
+                     struct proc_child *child);
+bool proc_fdinfo_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+
+/* proc_status.c */
+int proc_show_stat(const struct proc_ref *ref, struct text *text);
+int proc_show_statm(const struct proc_ref *ref, struct text *text);
+int proc_show_status(const struct proc_ref *ref, struct text *text);
+/* proc_memory.c */
+int proc_show_maps(const struct proc_ref *ref, struct text *text);
+int proc_show_smaps(const struct proc_ref *ref, struct text *text);
+int proc_show_smaps_rollup(const struct proc_ref *ref, struct text *text);
+int proc_show_cmdline(const struct proc_ref *ref, struct text *text);
+int proc_show_environ(const struct proc_ref *ref, struct text *text);
+int proc_show_auxv(const struct proc_ref *ref, struct text *text);
+int64_t proc_link_exe(const struct proc_ref *ref, char *to, size_t size);
+int proc_follow_exe(const struct proc_ref *ref, struct path *place);
+extern const struct file_operations proc_mem_operations;
+/* proc_mounts.c */
+int proc_show_mounts(const struct proc_ref *ref, struct text *text);
+int proc_show_mountinfo(const struct proc_ref *ref, struct text *text);
+int proc_show_filesystems(const struct proc_ref *ref, struct text *text);
+int proc_show_devices(const struct proc_ref *ref, struct text *text);
+/* proc_system.c */
+int proc_show_uptime(const struct proc_ref *ref, struct text *text);
+int proc_show_loadavg(const struct proc_ref *ref, struct text *text);
+int proc_show_meminfo(const struct proc_ref *ref, struct text *text);
+int proc_show_system_stat(const struct proc_ref *ref, struct text *text);
+int proc_show_version(const struct proc_ref *ref, struct text *text);
+int proc_show_cpuinfo(const struct proc_ref *ref, struct text *text);
+int proc_show_swaps(const struct proc_ref *ref, struct text *text);
+int proc_show_command_line(const struct proc_ref *ref, struct text *text);
+/* proc_keel.c */
+int proc_show_keel(const struct proc_ref *ref, struct text *text);

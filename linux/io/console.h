@@ -1,0 +1,47 @@
+/*
+ * The container's own terminal or streams, over links to the serial driver (abi/console.h).
+ *
+ *   terminal mode: one link, a tty: /dev/ttyS0, /dev/console, and the controlling terminal of process 1
+ *   stream mode:   link "console" carries standard input and output as bytes, link "stderr" standard error.
+ * Input is escaped: 0x10 0x10 is the byte 0x10, 0x10 0x04 the end of input. These files are no terminals:
+ * they look like pipes.
+ *
+ * A helper thread per link waits for the driver's events.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/rights.h"
+#include "linux/abi/termios.h"
+
+struct file;
+struct process;
+
+struct console_handles { /* of one link; HANDLE_NONE everywhere: there is none, output is dropped, input is at
+                            its end */
+    handle_t memory, kick, call;
+};
+
+struct console_options {
+    struct console_handles console, errors;
+    bool tty;
+    struct winsize winsize;
+};
+
+/* Maps the links, starts the threads, registers the devices. Once, before fs_start. 0 or an error. */
+int console_start(const struct console_options *options);
+
+/* The files for descriptors 0, 1, 2 of process 1, each with a reference for the caller. NULL: no memory. */
+struct file *console_standard_file(unsigned fd);
+/* Terminal mode: gives process 1's session the terminal and its group the foreground. No locks held. */
+void console_take_control(struct process *first);
+
+/* Writes a text (no 0) to standard error's place; from any thread, blocks until taken. For messages before or
+ * without process 1. */
+void console_message(const char *text, size_t length);
+
+/* Waits until all output has left the machine, or the link is broken. Before the container ends. */
+void console_flush(void);

@@ -1,0 +1,189 @@
+/*
+ * Spin locks, mutexes, wait queues and task_wait (linux/lock.h), over thread_park and thread_unpark.
+ *
+ * A mutex is free (0), held (1), or held with maybe somebody waiting (2). Who had to wait takes it as 2, so that its
+ * unlock looks for the next one; a newcomer may take it in between.
+ *
+ * Locks wait with thread_park_inside, which keeps a kick that was not meant for them: otherwise a wake-up that arrives
+ * between task_wait's unlock and its park could be lost.
+ */
+#include "linux/lock.h"
+
+#include "abi/errors.h"
+#include "linux/platform.h"
+#include "linux/start.h"
+#include "linux/task.h"
+#include "linux/task/signal.h"
+
+enum { SPIN_TRIES = 100, SPIN_PAUSE_NS = 20000 };
+
+/* ---- spin ---- */
+
+/* The holder may be preempted, by this very thread's priority: after some tries the CPU is given away for a while. */
+static void spin_wait(struct spin *spin) {
+    for (unsigned tries = 0;; tries++) {
+        if (!atomic_load_explicit(&spin->held, memory_order_relaxed) &&
+            !atomic_exchange_explicit(&spin->held, 1, memory_order_acquire))
+            return;
+        if (tries < SPIN_TRIES)
+            __builtin_ia32_pause();
+        else
+            thread_park_inside(clock_monotonic() + SPIN_PAUSE_NS);
+    }
+}
+
+void spin_acquire(struct spin *spin) {
+    if (atomic_exchange_explicit(&spin->held, 1, memory_order_acquire))
+        spin_wait(spin);
+}
+
+void spin_release(struct spin *spin) { atomic_store_explicit(&spin->held, 0, memory_order_release); }
+
+/* ---- mutex ---- */
+
+struct mutex_waiter {
+    struct list link;
+    handle_t thread;
+    _Atomic bool woken;
+};
+
+void mutex_init(struct mutex *mutex) {
+    mutex->state = 0;
+    mutex->guard.held = 0;
+    list_init(&mutex->waiters);
+}
+
+bool mutex_try_lock(struct mutex *mutex) {
+    uint32_t free = 0;
+    return atomic_compare_exchange_strong_explicit(&mutex->state, &free, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+/* Enters the queue unless the mutex could be taken. */
+static bool mutex_enqueue(struct mutex *mutex, struct mutex_waiter *waiter) {
+    spin_acquire(&mutex->guard);
+    bool busy = atomic_exchange_explicit(&mutex->state, 2, memory_order_acquire);
+    if (busy) {
+        waiter->woken = false;
+        list_push_back(&mutex->waiters, &waiter->link);
+    }
+    spin_release(&mutex->guard);
+    return busy;
+}
+
+static void mutex_lock_slowly(struct mutex *mutex) {
+    struct mutex_waiter waiter = {.thread = thread_self()};
+
+    list_init(&waiter.link);
+    while (mutex_enqueue(mutex, &waiter))
+        while (!atomic_load_explicit(&waiter.woken, memory_order_acquire))
+            thread_park_inside(DEADLINE_NEVER);
+}
+
+void mutex_lock(struct mutex *mutex) {
+    if (!mutex_try_lock(mutex))
+        mutex_lock_slowly(mutex);
+}
+
+static void mutex_wake(struct mutex *mutex) {
+    spin_acquire(&mutex->guard);
+    struct list *node = list_pop_front(&mutex->waiters);
+    spin_release(&mutex->guard);
+    if (!node)
+        return;
+    /* Once woken is seen, the waiter's stack frame may be gone. */
+    struct mutex_waiter *waiter = list_entry(node, struct mutex_waiter, link);
+    handle_t thread = waiter->thread;
+    atomic_store_explicit(&waiter->woken, true, memory_order_release);
+    thread_unpark(thread);
+}
+
+void mutex_unlock(struct mutex *mutex) {
+    if (atomic_exchange_explicit(&mutex->state, 0, memory_order_release) == 2)
+        mutex_wake(mutex);
+}
+
+/* ---- wait queues ---- */
+
+void waitq_init(struct waitq *queue) {
+    queue->guard.held = 0;
+    list_init(&queue->waiters);
+}
+
+void waitq_add(struct waitq *queue, struct waiter *waiter) {
+    waiter->thread = thread_self();
+    waiter->woken = false;
+    spin_acquire(&queue->guard);
+    list_push_back(&queue->waiters, &waiter->link);
+    spin_release(&queue->guard);
+}
+
+void waitq_remove(struct waitq *queue, struct waiter *waiter) {
+    spin_acquire(&queue->guard);
+    list_remove(&waiter->link);
+    spin_release(&queue->guard);
+}
+
+static void waiter_wake(struct waiter *waiter) {
+    waiter->woken = true;
+    if (waiter->notify)
+        waiter->notify(waiter);
+    else
+        thread_unpark(waiter->thread);
+}
+
+void waitq_wake_all(struct waitq *queue) {
+    struct waiter *waiter, *after;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    if (waitq_empty(queue))
+        return;
+    spin_acquire(&queue->guard);
+    list_for_each_safe(waiter, after, &queue->waiters, link) waiter_wake(waiter);
+    spin_release(&queue->guard);
+}
+
+bool waitq_wake_one(struct waitq *queue) {
+    struct waiter *waiter, *after;
+    bool found = false;
+
+    atomic_thread_fence(memory_order_seq_cst);
+    if (waitq_empty(queue))
+        return false;
+    spin_acquire(&queue->guard);
+    list_for_each_safe(waiter, after, &queue->waiters, link) {
+        if (waiter->exclusive) {
+            if (found)
+                continue;
+            found = true;
+            list_remove(&waiter->link); /* to the end: the next wake-up is for another one */
+            list_push_back(&queue->waiters, &waiter->link);
+        }
+        waiter_wake(waiter);
+    }
+    spin_release(&queue->guard);
+    return found;
+}
+
+int task_wait(struct mutex *release, uint64_t deadline) {
+    struct task *task = task_current();
+    int error = 0;
+
+    if (release)
+        mutex_unlock(release);
+    if (task && signal_interrupts(task)) {
+        error = -EINTR;
+    } else {
+        if (task)
+            task->state = 'S';
+        error = thread_park(deadline);
+        if (task) {
+            task->state = 'R';
+            if (signal_interrupts(task))
+                error = -EINTR;
+        }
+    }
+    if (release)
+        mutex_lock(release);
+    return error;
+}

@@ -1,0 +1,74 @@
+/*
+ * The guest loop (linux/loop.h). Each turn: what signals, stops and the end want (linux/task/deliver.c), then the
+ * program until it leaves guest mode, then what it left for.
+ *
+ * Between the look at task->signal_pending and guest_run nothing is lost: who sets it kicks the thread afterwards, and
+ * a kick that comes too early ends guest_run at once.
+ */
+#include "linux/loop.h"
+
+#include "linux/arch/guest.h"
+#include "linux/platform.h"
+#include "linux/syscalls.h"
+#include "linux/task/process.h"
+#include "linux/task/signal.h"
+
+enum { OUT_OF_MEMORY_PAUSE_NS = 2000000 };
+
+uint64_t guest_isolation_flags;
+
+static void serve_call(struct task *task) {
+    struct guest_registers *guest = &task->utcb->guest;
+    const uint64_t arguments[6] = {guest->rdi, guest->rsi, guest->rdx, guest->r10, guest->r8, guest->r9};
+    int64_t result = posix_call((uint32_t)guest->rax, arguments);
+
+    if (task->full_restore)
+        return;
+    if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
+        task->restart = result;
+    else
+        guest->rax = (uint64_t)result;
+}
+
+/* A page fault that no mapping explains, or that found no memory. */
+static void serve_fault(struct task *task) {
+    const struct utcb *utcb = task->utcb;
+
+    if (utcb->fault_error != -ENOMEM)
+        signal_from_fault(task, utcb->fault_address, utcb->fault_code, utcb->fault_error);
+    else if (process_kill_largest(task))
+        task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
+}
+
+static void serve_exit(struct task *task, int64_t exit) {
+    switch (exit) {
+    case GUEST_FAULT:
+        serve_fault(task);
+        break;
+    case GUEST_EXCEPTION:
+        signal_from_exception(task, task->utcb->fault_vector, task->utcb->fault_code);
+        break;
+    case GUEST_INT80:
+        task->utcb->guest.rax = (uint64_t)-ENOSYS; /* 32-bit system calls */
+        break;
+    case GUEST_KICK:
+        break;
+    default:
+        fatal("guest mode of task %d failed: error %d", task->tid, (int)-exit);
+    }
+    task->full_restore = true; /* the program was stopped between any two instructions */
+}
+
+void guest_loop(struct task *task) {
+    for (;;) {
+        if ((task->signal_pending || task->restart) && !task_ready(task))
+            return;
+        uint64_t flags = guest_isolation_flags | (task->full_restore ? GUEST_FULL : 0);
+        task->full_restore = false;
+        int64_t exit = guest_run(flags);
+        if (exit == GUEST_SYSCALL)
+            serve_call(task);
+        else
+            serve_exit(task, exit);
+    }
+}

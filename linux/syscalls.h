@@ -1,0 +1,41 @@
+/*
+ * Linux system calls by number and the prototypes of their handlers, generated from linux/syscalls.def. A handler gets
+ * the call's argument words as they are, narrows them itself, and returns the result or a negative errno (-ERESTART…,
+ * linux/task/signal.h, when a signal interrupted it). It runs as the current task with that task's space attached.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "abi/errors.h"
+
+enum { POSIX_CALLS = 335, POSIX_CALLS_ALL = 450 }; /* the class 0 table; with Linux's later numbers */
+
+enum posix_call_number {
+#define POSIX_CALL(number, name, arguments, support, note) NR_##name = number,
+#include "linux/syscalls.def"
+#undef POSIX_CALL
+};
+
+#define POSIX_PARAMETERS_0 void
+#define POSIX_PARAMETERS_1 uint64_t
+#define POSIX_PARAMETERS_2 POSIX_PARAMETERS_1, uint64_t
+#define POSIX_PARAMETERS_3 POSIX_PARAMETERS_2, uint64_t
+#define POSIX_PARAMETERS_4 POSIX_PARAMETERS_3, uint64_t
+#define POSIX_PARAMETERS_5 POSIX_PARAMETERS_4, uint64_t
+#define POSIX_PARAMETERS_6 POSIX_PARAMETERS_5, uint64_t
+
+#define POSIX_CALL(number, name, arguments, support, note) int64_t sys_##name(POSIX_PARAMETERS_##arguments);
+#include "linux/syscalls.def"
+#undef POSIX_CALL
+
+/* Makes one call with its argument words (the six registers in order): what the handler returned; -ENOSYS for numbers
+ * outside the table and calls without support, which are counted and logged once each. */
+int64_t posix_call(uint64_t number, const uint64_t arguments[6]);
+
+/* "openat"; NULL for numbers outside the table. */
+const char *posix_call_name(uint64_t number);
+/* How often a call without support was made, for /proc/keel; numbers from POSIX_CALLS_ALL up count
+ * together there. */
+uint64_t posix_call_missing(uint64_t number);

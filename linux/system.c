@@ -1,0 +1,132 @@
+/* The container as a whole: names, counters, memory (system.h), and the calls that show them. */
+#include "linux/system.h"
+
+#include "lib/base/string.h"
+#include "lib/keel/call.h"
+#include "linux/platform.h"
+#include "linux/syscalls.h"
+#include "linux/task.h"
+#include "linux/task/process.h"
+
+enum { HOST_NAME_MAX = 64, RANDOM_CHUNK = 256 };
+enum { GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4 };
+enum { MEMBARRIER_QUERY = 0 };
+
+struct system_handles system_handles;
+struct mutex system_lock = MUTEX_INIT(system_lock);
+struct utsname64 system_names = {
+    .sysname = "Linux",
+    .nodename = "keel",
+    .release = "6.1.0-keel",
+    .version = "#1 SMP Keel",
+    .machine = "x86_64",
+    .domainname = "(none)",
+};
+
+int system_counters(struct system_info *info) {
+    memset(info, 0, sizeof(*info));
+    int64_t result = system_handles.info ? keel_object_info(system_handles.info, keel_pointer(info), sizeof(*info)) : -EACCES;
+    return result < 0 ? (int)result : 0;
+}
+
+uint32_t system_cpus(void) {
+    static _Atomic uint32_t cpus; /* never changes */
+    if (!cpus) {
+        struct system_info info;
+        cpus = !system_counters(&info) && info.cpus ? (uint32_t)info.cpus : 1;
+    }
+    return cpus;
+}
+
+void system_memory(uint64_t *total, uint64_t *free) {
+    struct system_info info;
+    struct job_info job = {0};
+    system_counters(&info);
+    if (system_handles.job)
+        keel_object_info(system_handles.job, keel_pointer(&job), sizeof(job));
+    uint64_t pages = info.pages_total, available = info.pages_free;
+    if (job.pages_limit && (job.pages_limit < pages || !pages)) {
+        uint64_t left = job.pages_limit > job.pages ? job.pages_limit - job.pages : 0;
+        pages = job.pages_limit;
+        if (left < available || !info.pages_total)
+            available = left;
+    }
+    *total = pages * PAGE_SIZE;
+    *free = available * PAGE_SIZE;
+}
+
+/* ---- names ---- */
+
+int64_t sys_uname(uint64_t to) {
+    mutex_lock(&system_lock);
+    struct utsname64 names = system_names;
+    mutex_unlock(&system_lock);
+    return guest_copy_out(to, &names, sizeof(names));
+}
+
+static int64_t name_set(char *field, uint64_t from, uint64_t length) {
+    char name[UTSNAME_SIZE] = {0};
+    if (!task_is_root(task_current()))
+        return -EPERM;
+    if (length > HOST_NAME_MAX)
+        return -EINVAL;
+    if (guest_copy_in(name, from, length))
+        return -EFAULT;
+    mutex_lock(&system_lock);
+    memcpy(field, name, sizeof(name));
+    mutex_unlock(&system_lock);
+    return 0;
+}
+
+int64_t sys_sethostname(uint64_t from, uint64_t length) { return name_set(system_names.nodename, from, length); }
+int64_t sys_setdomainname(uint64_t from, uint64_t length) { return name_set(system_names.domainname, from, length); }
+
+/* ---- numbers ---- */
+
+int64_t sys_sysinfo(uint64_t to) {
+    uint64_t total, free;
+    system_memory(&total, &free);
+    struct sysinfo64 info = {
+        .uptime = (int64_t)(clock_monotonic() / 1000000000),
+        .totalram = total,
+        .freeram = free,
+        .procs = (uint16_t)task_count,
+        .mem_unit = 1,
+    };
+    return guest_copy_out(to, &info, sizeof(info));
+}
+
+int64_t sys_getrandom(uint64_t to, uint64_t length, uint64_t flags) {
+    uint8_t chunk[RANDOM_CHUNK];
+    if (flags & ~(uint64_t)(GRND_NONBLOCK | GRND_RANDOM | GRND_INSECURE) ||
+        (flags & (GRND_RANDOM | GRND_INSECURE)) == (GRND_RANDOM | GRND_INSECURE))
+        return -EINVAL;
+    if (length > INT32_MAX)
+        length = INT32_MAX;
+    for (uint64_t done = 0; done < length;) {
+        size_t count = length - done < sizeof(chunk) ? length - done : sizeof(chunk);
+        random_bytes(chunk, count);
+        if (guest_copy_out(to + done, chunk, count))
+            return done ? (int64_t)done : -EFAULT;
+        done += count;
+        if (task_current()->signal_pending && done < length)
+            return (int64_t)done;
+    }
+    return (int64_t)length;
+}
+
+int64_t sys_getcpu(uint64_t cpu, uint64_t node, uint64_t cache) {
+    struct thread_info info = {0};
+    (void)cache; /* unused since Linux 2.6.24 */
+    keel_object_info(task_current()->thread, keel_pointer(&info), sizeof(info));
+    uint32_t number = (uint32_t)info.cpu, zero = 0;
+    if ((cpu && guest_copy_out(cpu, &number, sizeof(number))) || (node && guest_copy_out(node, &zero, sizeof(zero))))
+        return -EFAULT;
+    return 0;
+}
+
+/* No barrier command is offered, which libraries take as: use their own. */
+int64_t sys_membarrier(uint64_t command, uint64_t flags, uint64_t cpu) {
+    (void)cpu;
+    return (int32_t)command == MEMBARRIER_QUERY && !(uint32_t)flags ? 0 : -EINVAL;
+}

@@ -1,0 +1,376 @@
+/*
+ * The end of tasks and processes. A task ends itself, in task_ready, after something marked it as dying:
+ * exit, exit_group, a fatal signal, or another thread's execve. Its memory, descriptors and directory go
+ * first, so that a parent that learns of the end finds pipes closed and memory free. The last thread makes
+ * the process a zombie: its children go to their new parent, its group may become orphaned, its parent is
+ * told.
+ */
+#include "linux/abi/resource.h"
+#include "linux/abi/signal.h"
+#include "linux/abi/wait.h"
+#include "linux/fs/fd.h"
+#include "linux/io/tty.h"
+#include "linux/platform.h"
+#include "linux/syscalls.h"
+#include "linux/task/futex.h"
+#include "linux/task/mm.h"
+#include "linux/task/process.h"
+#include "linux/task/session.h"
+#include "linux/task/signal.h"
+#include "linux/task/tables.h"
+
+static void task_doom(struct task *task) {
+    task->dying = true;
+    task->signal_pending = true;
+    task_kick(task);
+}
+
+void process_exit_all_locked(struct process *process, int32_t status) {
+    if (process->exiting || process->zombie)
+        return;
+    process->exiting = true;
+    process->group_exit_code = status;
+    process->stop_requested = process->stopped = false;
+    struct task *task;
+    list_for_each(task, &process->threads, thread_link) task_doom(task);
+}
+
+void process_exit_all(struct process *process, int32_t status) {
+    mutex_lock(&tasks_lock);
+    process_exit_all_locked(process, status);
+    mutex_unlock(&tasks_lock);
+}
+
+/* ---- telling parents ---- */
+
+static uint64_t ns_to_ticks(uint64_t ns) {
+    return ns / (NS_PER_SECOND / USER_HZ);
+}
+
+static struct signal_info child_info(const struct process *process, int32_t code, int32_t status) {
+    return (struct signal_info){.signo = SIGCHLD,
+                                .code = code,
+                                .pid = process->pid,
+                                .uid = (int32_t)process->leader->credentials.uid,
+                                .status = status,
+                                .utime = ns_to_ticks(process->user_time),
+                                .stime = ns_to_ticks(process->system_time)};
+}
+
+void process_notify_stop(struct process *process, int32_t code) {
+    struct process *parent = process->parent;
+    if (!parent || parent == &hidden_init || parent->zombie)
+        return;
+    const struct signal_action *action = &parent->sighand->actions[SIGCHLD - 1];
+    if (action->handler != SIG_IGN && !(action->flags & SA_NOCLDSTOP)) {
+        struct signal_info info =
+            child_info(process, code, code == CLD_STOPPED ? process->stop_signal : SIGCONT);
+        signal_send_process_locked(parent, &info);
+    }
+    waitq_wake_all(&parent->child_wait);
+}
+
+/* Tells the parent of the end; true: nobody will wait for the zombie, it goes at once. */
+static bool notify_end(struct process *process) {
+    struct process *parent = process->parent;
+    if (parent == &hidden_init) {
+        if (process->pid == 1 && hidden_init.waiting_thread)
+            thread_unpark(hidden_init.waiting_thread);
+        return process->pid != 1;
+    }
+    int signo = process->exit_signal;
+    bool signaled = process->exit_code & 0x7f;
+    struct signal_info info =
+        child_info(process, signaled ? CLD_KILLED : CLD_EXITED,
+                   signaled ? process->exit_code & 0x7f : process->exit_code >> 8 & 0xff);
+    bool reap = false, send = signo != 0;
+    if (signo == SIGCHLD && parent->sighand) {
+        const struct signal_action *action = &parent->sighand->actions[SIGCHLD - 1];
+        reap = action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT);
+        send = action->handler != SIG_IGN;
+    }
+    info.signo = signo;
+    if (send)
+        signal_send_process_locked(parent, &info);
+    waitq_wake_all(&parent->child_wait);
+    return reap;
+}
+
+/* ---- the process's part ---- */
+
+static struct process *new_parent(const struct process *process) {
+    for (struct process *parent = process->parent; parent && parent != &hidden_init; parent = parent->parent)
+        if (parent->child_subreaper && !parent->zombie && !parent->exiting)
+            return parent;
+    return &hidden_init;
+}
+
+static void child_adopt(struct process *child, struct process *parent) {
+    list_remove(&child->sibling);
+    list_push_back(&parent->children, &child->sibling);
+    child->parent = parent;
+    child->exit_signal = SIGCHLD;
+    process_parent_changed(child);
+    struct task *task, *after;
+    list_for_each_safe(task, after, &child->threads, thread_link) {
+        struct signal_info info = {.signo = task->parent_death_signal, .code = SI_USER};
+        if (info.signo)
+            signal_send_process_locked(child, &info);
+    }
+    if (child->zombie && notify_end(child))
+        process_release(child);
+}
+
+static void children_leave(struct process *process) {
+    struct process *parent = new_parent(process), *child, *after;
+    list_for_each_safe(child, after, &process->children, sibling) {
+        process_group_check_orphans(child, process);
+        child_adopt(child, parent);
+    }
+}
+
+/* The last thread is gone. tasks_lock held. */
+static void process_become_zombie(struct process *process) {
+    signal_flush_process(process);
+    process->zombie = true;
+    process->exit_code = process->group_exit_code;
+    children_leave(process);
+    process_group_check_orphans(process, NULL);
+    if (session_of(process->leader)->leader == process)
+        session_of(process->leader)->leader = NULL;
+    if (notify_end(process))
+        process_release(process);
+}
+
+/* ---- the task's part ---- */
+
+void task_vfork_done(struct task *task) {
+    mutex_lock(&tasks_lock);
+    struct task *parent = task->vfork_parent;
+    task->vfork_parent = NULL;
+    if (parent) {
+        parent->vfork_child = NULL;
+        task_kick(parent);
+    }
+    mutex_unlock(&tasks_lock);
+}
+
+static void usage_collect(const struct task *task) {
+    uint64_t pages = mm_resident_pages(task->mm);
+    if (pages > task->process->max_rss)
+        task->process->max_rss = pages;
+}
+
+/* What the task holds for itself; may block. */
+static void task_let_go(struct task *task) {
+    struct fd_table *files = task->files;
+    struct fs_state *fs = task->fs;
+    usage_collect(task);
+    futex_task_end(task);
+    mm_switch(task, NULL);
+    task_vfork_done(task);
+    mutex_lock(&tasks_lock);
+    task->files = NULL;
+    task->fs = NULL;
+    mutex_unlock(&tasks_lock);
+    fd_table_put(files);
+    fs_state_put(fs);
+}
+
+/* True for the thread that finds all others ending too: from then on no new thread can appear. Where each
+ * thread called exit by itself, the process ends with the leader's code. */
+static bool is_last_thread(struct process *process) {
+    mutex_lock(&tasks_lock);
+    bool last = ++process->ending_count == process->thread_count;
+    if (last && !process->exiting) {
+        process->exiting = true;
+        process->group_exit_code = process->leader->exit_code;
+    }
+    mutex_unlock(&tasks_lock);
+    return last;
+}
+
+/* Out of the thread list and every table but the leader's. tasks_lock held. */
+static void task_unlink(struct task *task) {
+    struct process *process = task->process;
+    process->user_time += task_cpu_time(task);
+    sched_end(task);
+    task->ended = true;
+    task->utcb = NULL;
+    task->thread = HANDLE_NONE;
+    list_remove(&task->thread_link);
+    process->thread_count--;
+    process->ending_count--;
+    session_of(task)->task_count--;
+    task_count--;
+    if (task->stopping)
+        process->stopped_count--;
+    if (task->vfork_child) { /* killed while it waited */
+        task->vfork_child->vfork_parent = NULL;
+        task->vfork_child = NULL;
+    }
+    signal_flush_task(task);
+}
+
+void task_end(struct task *task) {
+    struct process *process = task->process;
+    task->state = 'X';
+    task_let_go(task);
+    if (is_last_thread(process)) {
+        timers_exit(process);
+        tty_leader_exit(process);
+    }
+    mutex_lock(&tasks_lock);
+    task_unlink(task);
+    bool leader = process->leader == task, last = !process->thread_count;
+    if (!leader)
+        task_hash_remove(task);
+    struct sighand *sighand = NULL;
+    if (last) {
+        sighand = process->sighand;
+        process_become_zombie(process);
+    } else {
+        process_stop_recheck(process);
+        if (process->exec_task && process->thread_count == 1)
+            task_kick(process->exec_task);
+    }
+    mutex_unlock(&tasks_lock);
+    sighand_put(sighand);
+    if (!leader)
+        task_free(task);
+}
+
+/* ---- calls ---- */
+
+int64_t sys_exit(uint64_t code) {
+    struct task *task = task_current();
+    mutex_lock(&tasks_lock);
+    task->exit_code = WAIT_EXITED((int32_t)code);
+    task_doom(task);
+    mutex_unlock(&tasks_lock);
+    return 0;
+}
+
+int64_t sys_exit_group(uint64_t code) {
+    process_exit_all(task_current()->process, WAIT_EXITED((int32_t)code));
+    return 0;
+}
+
+/* ---- execve ---- */
+
+/* The old leader has ended; the thread that execs takes its place and id. tasks_lock held. */
+static void take_leader(struct task *task) {
+    struct process *process = task->process;
+    struct task *old = process->leader;
+    if (old == task)
+        return;
+    task_hash_remove(old);
+    task_hash_remove(task);
+    task->tid = process->pid;
+    task_hash_add(task);
+    process->leader = task;
+    task_free(old);
+    task_answers_update(task);
+}
+
+int process_leave_threads(struct task *task) {
+    struct process *process = task->process;
+    mutex_lock(&tasks_lock);
+    if (process->exiting || process->exec_task) {
+        mutex_unlock(&tasks_lock);
+        return -EAGAIN;
+    }
+    process->exec_task = task;
+    struct task *other;
+    list_for_each(other, &process->threads, thread_link) if (other != task) task_doom(other);
+    while (process->thread_count > 1 && !task->dying) {
+        mutex_unlock(&tasks_lock);
+        thread_park(DEADLINE_NEVER);
+        mutex_lock(&tasks_lock);
+    }
+    process->exec_task = NULL;
+    if (!task->dying)
+        take_leader(task);
+    mutex_unlock(&tasks_lock);
+    return task->dying ? -EAGAIN : 0;
+}
+
+/* Caught signals fall back to the default, ignored ones stay ignored. tasks_lock held. */
+static void actions_exec(struct sighand *sighand) {
+    for (int i = 0; i < LINUX_SIGNALS; i++) {
+        struct signal_action *action = &sighand->actions[i];
+        *action = (struct signal_action){.handler = action->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
+    }
+}
+
+void process_exec_done(struct task *task) {
+    struct process *process = task->process;
+    if (process->sighand->references > 1) {
+        struct sighand *own = sighand_copy(process->sighand), *shared = process->sighand;
+        if (own) {
+            mutex_lock(&tasks_lock);
+            process->sighand = own;
+            mutex_unlock(&tasks_lock);
+            sighand_put(shared);
+        }
+    }
+    timers_exec(process);
+    mutex_lock(&tasks_lock);
+    actions_exec(process->sighand);
+    process->execed = true;
+    process->exit_signal = SIGCHLD;
+    task->altstack_base = task->altstack_size = 0;
+    task->altstack_flags = 2; /* SS_DISABLE */
+    task->robust_list = task->clear_child_tid = 0;
+    task->parent_death_signal = 0;
+    task->restart_block.function = NULL;
+    task_answers_update(task);
+    mutex_unlock(&tasks_lock);
+    task_vfork_done(task);
+}
+
+/* ---- out of memory ---- */
+
+/* A process of the session on its way out whose memory is about to come back. tasks_lock held. */
+static bool memory_returns(const struct session *session) {
+    struct process *process;
+    list_for_each(process, &process_list, link) {
+        struct task *live = process_live_task(process);
+        if (process->exiting && live && live->mm && process->group->session == session)
+            return true;
+    }
+    return false;
+}
+
+/* tasks_lock held. */
+static struct process *largest_process(const struct session *session, uint64_t *most) {
+    struct process *process, *largest = NULL;
+    *most = 0;
+    list_for_each(process, &process_list, link) {
+        struct task *live = process_live_task(process);
+        if (!live || !live->mm || process->group->session != session)
+            continue;
+        uint64_t pages = mm_resident_pages(live->mm);
+        if (pages >= *most) {
+            *most = pages;
+            largest = process;
+        }
+    }
+    return largest;
+}
+
+bool process_kill_largest(struct task *task) {
+    uint64_t pages;
+    mutex_lock(&tasks_lock);
+    struct session *session = session_of(task);
+    bool other = !task->process->exiting;
+    if (other && !memory_returns(session)) {
+        struct process *victim = largest_process(session, &pages);
+        log_line("out of memory: %s[%d] killed, %llu pages", victim->leader->comm, victim->pid,
+                 (unsigned long long)pages);
+        process_exit_all_locked(victim, WAIT_SIGNALED(SIGKILL));
+        other = victim != task->process;
+    }
+    mutex_unlock(&tasks_lock);
+    return other;
+}

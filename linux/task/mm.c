@@ -1,0 +1,359 @@
+/*
+ * Address spaces: creation, copies, the end, and the one way in which a VMA's pages are put into the kernel space.
+ *
+ *   anonymous private     zero memory, MAP_COPY: fork snapshots it
+ *   file, private         writable: the file's Vmo, MAP_COPY. Not writable: the Vmo itself (VMA_DIRECT), which costs no
+ *                         snapshot, neither now nor at fork; a later mprotect for writing maps it again
+ *   shared                the Vmo itself
+ */
+#include "lib/base/string.h"
+#include "lib/keel/call.h"
+#include "linux/abi/mman.h"
+#include "linux/abi/resource.h"
+#include "linux/fs/file.h"
+#include "linux/heap.h"
+#include "linux/platform.h"
+#include "linux/task.h"
+#include "linux/task/mm_internal.h"
+
+/* ---- life ---- */
+
+static struct mm *mm_alloc(void) {
+    struct mm *mm = heap_zalloc(sizeof(*mm));
+    if (!mm)
+        return NULL;
+    mm->references = 1;
+    mutex_init(&mm->lock);
+    return mm;
+}
+
+struct mm *mm_create(handle_t job) {
+    struct mm *mm = mm_alloc();
+    if (!mm)
+        return NULL;
+    int64_t space = keel_space_create(job);
+    if (space < 0) {
+        heap_free(mm);
+        return NULL;
+    }
+    mm->space = (handle_t)space;
+    mm->job = job;
+    return mm;
+}
+
+/* Ranges that MADV_DONTFORK keeps from the child, or that MADV_WIPEONFORK clears there. */
+static int fork_exceptions(struct mm *mm) {
+    struct vma *vma = mm_find(mm, 0);
+    int error = 0;
+    while (vma && !error) {
+        struct vma *next = vma_next(vma);
+        uint64_t start = vma_start(vma), end = vma->end;
+        if (vma->flags & VMA_DONTFORK) {
+            error = (int)keel_space_unmap(mm->space, start, end - start);
+            vma_clear(mm, start, end);
+        } else if (vma->flags & VMA_WIPEONFORK) {
+            error = mm_show_again(mm, vma, start, end, vma->protection);
+        }
+        vma = next;
+    }
+    return error;
+}
+
+static void mm_copy_numbers(struct mm *to, const struct mm *from) {
+    to->vma_count = from->vma_count;
+    to->total_pages = to->peak_pages = from->total_pages;
+    to->data_pages = from->data_pages;
+    to->exec_pages = from->exec_pages;
+    to->stack_pages = from->stack_pages;
+    to->mmap_top = from->mmap_top;
+    to->brk_start = from->brk_start;
+    to->brk = from->brk;
+    to->code_start = from->code_start;
+    to->code_end = from->code_end;
+    to->data_start = from->data_start;
+    to->data_end = from->data_end;
+    to->stack_start = from->stack_start;
+    to->argument_start = from->argument_start;
+    to->argument_end = from->argument_end;
+    to->environment_start = from->environment_start;
+    to->environment_end = from->environment_end;
+    to->vdso = from->vdso;
+    to->fork_exceptions = from->fork_exceptions;
+    memcpy(to->auxv, from->auxv, sizeof(to->auxv));
+}
+
+static int mm_copy(struct mm *to, struct mm *from) {
+    int error = vma_copy_all(to, from);
+    if (error)
+        return error;
+    int64_t space = keel_space_clone(from->space, to->job);
+    if (space < 0) {
+        vma_free_all(to);
+        return (int)space;
+    }
+    to->space = (handle_t)space;
+    mm_copy_numbers(to, from);
+    if (from->executable && !inode_deny_write(from->executable->path.inode))
+        to->executable = file_get(from->executable);
+    return 0;
+}
+
+struct mm *mm_fork(struct mm *mm, handle_t job) {
+    struct mm *copy = mm_alloc();
+    if (!copy)
+        return NULL;
+    copy->job = job;
+    mutex_lock(&mm->lock);
+    int error = mm_copy(copy, mm);
+    mutex_unlock(&mm->lock);
+    if (error) {
+        heap_free(copy);
+        return NULL;
+    }
+    if (copy->fork_exceptions && fork_exceptions(copy)) {
+        mm_put(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+struct mm *mm_get(struct mm *mm) {
+    atomic_fetch_add_explicit(&mm->references, 1, memory_order_relaxed);
+    return mm;
+}
+
+void mm_put(struct mm *mm) {
+    if (atomic_fetch_sub(&mm->references, 1) != 1)
+        return;
+    keel_handle_close(mm->space);
+    vma_free_all(mm);
+    if (mm->executable) {
+        inode_allow_write(mm->executable->path.inode);
+        file_put(mm->executable);
+    }
+    heap_free(mm);
+}
+
+void mm_switch(struct task *task, struct mm *mm) {
+    mutex_lock(&tasks_lock); /* others find task->mm under it */
+    struct mm *old = task->mm;
+    task->mm = mm;
+    mutex_unlock(&tasks_lock);
+    if (keel_guest_attach(mm ? mm->space : 0))
+        fatal("attaching a guest space failed");
+    if (old)
+        mm_put(old);
+}
+
+/* ---- pages ---- */
+
+static uint64_t kernel_protection(uint32_t protection) {
+    return (protection & PROT_READ ? MAP_READ : 0) | (protection & PROT_WRITE ? MAP_WRITE : 0) |
+           (protection & PROT_EXEC ? MAP_EXEC : 0);
+}
+
+int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
+            uint64_t offset) {
+    bool copy = !(flags & (VMA_SHARED | VMA_DIRECT));
+    return (int)keel_space_map(mm->space, address, vmo, vmo ? offset : 0, length,
+                               kernel_protection(protection) | (copy ? MAP_COPY : 0));
+}
+
+static int file_vmo(struct file *file, handle_t *vmo) {
+    *vmo = HANDLE_NONE;
+    if (!file)
+        return 0;
+    return file->operations->map ? file->operations->map(file, vmo) : -ENODEV;
+}
+
+/* The flags of an area that is mapped from its file just now. */
+static uint32_t fresh_flags(uint32_t flags, const struct file *file, uint32_t protection) {
+    flags &= ~(uint32_t)VMA_DIRECT;
+    if (file && !(flags & VMA_SHARED) && !(protection & PROT_WRITE))
+        flags |= VMA_DIRECT;
+    return flags;
+}
+
+int mm_show_again(struct mm *mm, const struct vma *vma, uint64_t start, uint64_t end, uint32_t protection) {
+    handle_t vmo;
+    int error = file_vmo(vma->file, &vmo);
+    if (error)
+        return error;
+    return mm_show(mm, start, end - start, protection, fresh_flags(vma->flags, vma->file, protection), vmo,
+                   vma->offset + (start - vma_start(vma)));
+}
+
+static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo, const struct vma *model) {
+    struct vma_spares spares;
+    int error = mm->vma_count > VMA_COUNT_MAX ? -ENOMEM : vma_spares_take(&spares);
+    if (error)
+        return error;
+    error = mm_show(mm, address, length, model->protection, model->flags, vmo, model->offset);
+    if (!error) {
+        vma_isolate(mm, address, address + length, &spares);
+        vma_clear(mm, address, address + length);
+        struct vma *vma = spares.nodes[2];
+        spares.nodes[2] = NULL;
+        *vma = *model;
+        vma->end = address + length;
+        if (vma->file)
+            file_get(vma->file);
+        vma_insert(mm, vma, address);
+    }
+    vma_spares_free(&spares);
+    return error;
+}
+
+int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, struct file *file,
+           uint64_t offset, const char *label) {
+    handle_t vmo;
+    int error = file_vmo(file, &vmo);
+    if (error)
+        return error;
+    struct vma model = {.offset = offset,
+                        .file = file,
+                        .label = label,
+                        .protection = protection,
+                        .flags = fresh_flags(flags, file, protection)};
+    return map_at(mm, address, length, vmo, &model);
+}
+
+int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
+               uint64_t offset, const char *label) {
+    struct vma model = {.offset = offset, .label = label, .protection = protection, .flags = flags};
+    return map_at(mm, address, length, vmo, &model);
+}
+
+int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
+    struct vma *first = mm_find(mm, address);
+    if (!first || vma_start(first) >= address + length)
+        return 0;
+    struct vma_spares spares;
+    int error = vma_spares_take(&spares);
+    if (error)
+        return error;
+    error = (int)keel_space_unmap(mm->space, address, length);
+    if (!error) {
+        vma_isolate(mm, address, address + length, &spares);
+        vma_clear(mm, address, address + length);
+    }
+    vma_spares_free(&spares);
+    return error;
+}
+
+/* ---- protection ---- */
+
+/* Of one isolated area. What shows a file's own pages is mapped anew: the kernel allows a mapping no more than it was
+ * made with. */
+static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
+    uint64_t start = vma_start(vma);
+    uint32_t flags = vma->flags;
+    int error;
+    if (vma->protection == protection)
+        return 0;
+    if (flags & VMA_SEALED || (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
+        return -EACCES;
+    if (vma->file && flags & (VMA_DIRECT | VMA_SHARED)) {
+        error = mm_show_again(mm, vma, start, vma->end, protection);
+        flags = fresh_flags(flags, vma->file, protection);
+    } else {
+        error = (int)keel_space_protect(mm->space, start, vma->end - start, kernel_protection(protection));
+    }
+    if (!error)
+        vma_set(mm, vma, protection, flags);
+    return error;
+}
+
+int mm_protect(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection) {
+    uint64_t end = address + length, at = address;
+    struct vma_spares spares;
+    int error = vma_spares_take(&spares);
+    if (error)
+        return error;
+    vma_isolate(mm, address, end, &spares);
+    while (at < end && !error) {
+        struct vma *vma = mm_at(mm, at);
+        error = vma ? vma_protect(mm, vma, protection) : -ENOMEM;
+        if (vma)
+            at = vma->end;
+    }
+    vma_join(mm, address, end);
+    vma_spares_free(&spares);
+    return error;
+}
+
+/* ---- room and limits ---- */
+
+int64_t mm_find_room(struct mm *mm, uint64_t length) {
+    uint64_t limit = mm->mmap_top;
+    struct tree_node *node = limit ? tree_find_le(&mm->vmas, limit - 1) : NULL;
+    for (; node; node = tree_prev(node)) {
+        const struct vma *vma = container_of(node, struct vma, node);
+        if (vma->end <= limit && limit - vma->end >= length)
+            break;
+        if (vma_start(vma) < limit)
+            limit = vma_start(vma);
+    }
+    if (limit < length || limit - length < MMAP_LOWEST)
+        return -ENOMEM;
+    return (int64_t)(limit - length);
+}
+
+int mm_check_limits(const struct mm *mm, uint64_t more, bool data) {
+    const struct rlimit64 *limits = task_current()->process->limits;
+    if (mm->total_pages + more > limits[RLIMIT_AS].current / PAGE_SIZE)
+        return -ENOMEM;
+    if (data && mm->data_pages + more > limits[RLIMIT_DATA].current / PAGE_SIZE)
+        return -ENOMEM;
+    return 0;
+}
+
+/* ---- for others ---- */
+
+uint64_t mm_resident_pages(const struct mm *mm) {
+    struct space_info space;
+    if (!mm || keel_object_info(mm->space, keel_pointer(&space), sizeof(space)) < 0)
+        return 0;
+    return space.resident_pages;
+}
+
+static void attach_own(void) {
+    const struct task *task = task_current();
+    keel_guest_attach(task && task->mm ? task->mm->space : 0);
+}
+
+int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length) {
+    keel_guest_attach(mm->space);
+    int error = guest_copy_in(to, address, length);
+    attach_own();
+    return error ? error : (int64_t)length;
+}
+
+int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length) {
+    keel_guest_attach(mm->space);
+    int error = guest_copy_out(address, from, length);
+    attach_own();
+    return error ? error : (int64_t)length;
+}
+
+int mm_place(struct mm *mm, uint64_t address, struct mm_place *place) {
+    mutex_lock(&mm->lock);
+    const struct vma *vma = mm_at(mm, address);
+    *place = (struct mm_place){mm, address};
+    if (vma && vma->flags & VMA_SHARED && vma->file) {
+        const struct inode *inode = vma->file->path.inode;
+        place->object = inode ? (const void *)inode : vma->file;
+        place->offset = vma->offset + (address - vma_start(vma));
+    }
+    mutex_unlock(&mm->lock);
+    return vma ? 0 : -EFAULT;
+}
+
+int mm_populate(uint64_t start, uint64_t end, bool write) {
+    for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        uint32_t found;
+        if (guest_load32(at, &found) || (write && guest_exchange32(at, found, found, &found)))
+            return -EFAULT;
+    }
+    return 0;
+}

@@ -1,0 +1,66 @@
+/* What mm.c, vma.c, mmap.c, mremap.c and madvise.c share. mm->lock is held for all of it. */
+#pragma once
+
+#include "linux/abi/fcntl.h"
+#include "linux/task/mm.h"
+
+enum { VMA_COUNT_MAX = 65530 }; /* vm.max_map_count */
+
+static inline uint64_t page_up(uint64_t bytes) { return (bytes + 4095) & ~4095ULL; }
+
+static inline bool file_readable(const struct file *file) {
+    uint32_t mode = file->flags & O_ACCMODE;
+    return mode == O_RDONLY || mode == O_RDWR;
+}
+static inline bool file_writable(const struct file *file) {
+    uint32_t mode = file->flags & O_ACCMODE;
+    return mode == O_WRONLY || mode == O_RDWR;
+}
+
+/* ---- vma.c: the tree only; the kernel's mappings are the caller's ---- */
+
+/* Spare nodes, taken before anything changes, so that nothing fails later. */
+struct vma_spares {
+    struct vma *nodes[3];
+};
+int vma_spares_take(struct vma_spares *spares); /* 0 or -ENOMEM */
+void vma_spares_free(struct vma_spares *spares);
+
+/* Makes the range's ends boundaries between VMAs. */
+void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares);
+/* Takes the (isolated) range's VMAs away. */
+void vma_clear(struct mm *mm, uint64_t start, uint64_t end);
+/* Enters a VMA (fields but the node filled in, file already referenced) and joins it with equal neighbours. */
+void vma_insert(struct mm *mm, struct vma *vma, uint64_t start);
+/* Joins equal neighbours from just before start to just behind end. */
+void vma_join(struct mm *mm, uint64_t start, uint64_t end);
+/* Changes flags of an isolated VMA, keeping the sums. */
+void vma_set(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags);
+struct vma *vma_next(const struct vma *vma);
+struct vma *vma_prev(const struct vma *vma);
+/* Whether VMAs cover all of the range. */
+bool vma_covered(const struct mm *mm, uint64_t start, uint64_t end);
+void vma_free_all(struct mm *mm);
+/* Copies all VMAs: 0 or -ENOMEM (none left). */
+int vma_copy_all(struct mm *to, const struct mm *from);
+
+/* ---- mm.c ---- */
+
+/* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them. */
+int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
+            uint64_t offset);
+/* The same for part of an existing VMA, from its file: fresh, as after mmap. */
+int mm_show_again(struct mm *mm, const struct vma *vma, uint64_t start, uint64_t end, uint32_t protection);
+/* mm_map with a Vmo chosen by the caller. */
+int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
+               uint64_t offset, const char *label);
+
+/* Whether the limits of the calling task's process allow so many more pages: 0 or -ENOMEM. */
+int mm_check_limits(const struct mm *mm, uint64_t more, bool data);
+
+/* A file over fresh memory of so many bytes for MAP_SHARED | MAP_ANONYMOUS; NULL: no memory. */
+struct file *shared_memory_create(uint64_t length);
+
+/* Touches the pages of a range of the calling task's space, for writing where its VMAs allow it. No lock held. 0, or
+ * -EFAULT at the first page that is not there. */
+int mm_populate(uint64_t start, uint64_t end, bool write);

@@ -1,0 +1,203 @@
+/* The tree of virtual memory areas and the sums over it (mm.h). Changes prepare spare nodes first: see mm_internal.h. */
+#include "lib/base/string.h"
+#include "linux/abi/mman.h"
+#include "linux/heap.h"
+#include "linux/platform.h"
+#include "linux/task/mm_internal.h"
+
+enum { STACK_SHOWN = 33 * 4096 }; /* what Linux's stack has when a program starts */
+
+static struct vma *vma_of(struct tree_node *node) { return node ? container_of(node, struct vma, node) : NULL; }
+
+struct vma *vma_next(const struct vma *vma) { return vma_of(tree_next(&vma->node)); }
+struct vma *vma_prev(const struct vma *vma) { return vma_of(tree_prev(&vma->node)); }
+
+struct vma *mm_at(const struct mm *mm, uint64_t address) {
+    struct vma *vma = vma_of(tree_find_le(&mm->vmas, address));
+    return vma && vma->end > address ? vma : NULL;
+}
+
+struct vma *mm_find(const struct mm *mm, uint64_t address) {
+    struct vma *vma = mm_at(mm, address);
+    return vma ? vma : vma_of(tree_find_ge(&mm->vmas, address));
+}
+
+uint64_t vma_shown_start(const struct vma *vma) {
+    if (!(vma->flags & VMA_STACK) || vma->end - vma_start(vma) <= STACK_SHOWN)
+        return vma_start(vma);
+    return vma->end - STACK_SHOWN;
+}
+
+/* ---- sums ---- */
+
+static void sums_add(struct mm *mm, const struct vma *vma, int64_t sign) {
+    uint64_t pages = (uint64_t)sign * ((vma->end - vma_shown_start(vma)) / PAGE_SIZE);
+    mm->total_pages += pages;
+    if (vma->flags & VMA_STACK)
+        mm->stack_pages += pages;
+    else if (vma->protection & PROT_WRITE && !(vma->flags & VMA_SHARED))
+        mm->data_pages += pages;
+    else if (vma->protection & PROT_EXEC && vma->file)
+        mm->exec_pages += pages;
+    if (vma->flags & VMA_LOCKED)
+        mm->locked_pages += pages;
+    if (mm->total_pages > mm->peak_pages)
+        mm->peak_pages = mm->total_pages;
+}
+
+/* ---- single areas ---- */
+
+static void vma_drop(struct vma *vma) {
+    if (vma->file)
+        file_put(vma->file);
+    heap_free(vma);
+}
+
+static void tree_enter(struct mm *mm, struct vma *vma, uint64_t start) {
+    tree_insert(&mm->vmas, &vma->node, start);
+    mm->vma_count++;
+    sums_add(mm, vma, 1);
+}
+
+static void tree_leave(struct mm *mm, struct vma *vma) {
+    sums_add(mm, vma, -1);
+    mm->vma_count--;
+    tree_remove(&mm->vmas, &vma->node);
+}
+
+static bool vma_joins(const struct vma *left, const struct vma *right) {
+    return left->end == vma_start(right) && left->file == right->file && left->label == right->label &&
+           left->protection == right->protection && left->flags == right->flags &&
+           (!left->file || left->offset + (left->end - vma_start(left)) == right->offset) &&
+           !(left->flags & VMA_SEALED);
+}
+
+void vma_join(struct mm *mm, uint64_t start, uint64_t end) {
+    struct vma *vma = start ? mm_find(mm, start - 1) : mm_find(mm, 0), *next;
+    while (vma && vma_start(vma) < end && (next = vma_next(vma))) {
+        if (!vma_joins(vma, next)) {
+            vma = next;
+            continue;
+        }
+        uint64_t new_end = next->end;
+        tree_leave(mm, next);
+        vma_drop(next);
+        sums_add(mm, vma, -1);
+        vma->end = new_end;
+        sums_add(mm, vma, 1);
+    }
+}
+
+void vma_insert(struct mm *mm, struct vma *vma, uint64_t start) {
+    tree_enter(mm, vma, start);
+    vma_join(mm, start, vma->end);
+}
+
+void vma_set(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags) {
+    sums_add(mm, vma, -1);
+    vma->protection = protection;
+    vma->flags = flags;
+    sums_add(mm, vma, 1);
+}
+
+/* ---- ranges ---- */
+
+int vma_spares_take(struct vma_spares *spares) {
+    memset(spares, 0, sizeof(*spares));
+    for (unsigned i = 0; i < sizeof(spares->nodes) / sizeof(spares->nodes[0]); i++) {
+        if ((spares->nodes[i] = heap_alloc(sizeof(struct vma))))
+            continue;
+        vma_spares_free(spares);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void vma_spares_free(struct vma_spares *spares) {
+    for (unsigned i = 0; i < sizeof(spares->nodes) / sizeof(spares->nodes[0]); i++)
+        heap_free(spares->nodes[i]);
+}
+
+static struct vma *spare_use(struct vma_spares *spares) {
+    for (unsigned i = 0;; i++) {
+        struct vma *vma = spares->nodes[i];
+        spares->nodes[i] = NULL;
+        if (vma)
+            return vma;
+    }
+}
+
+static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares) {
+    struct vma *vma = mm_at(mm, address);
+    if (!vma || vma_start(vma) == address)
+        return;
+    struct vma *rest = spare_use(spares);
+    sums_add(mm, vma, -1);
+    *rest = *vma;
+    if (rest->file) {
+        file_get(rest->file);
+        rest->offset += address - vma_start(vma);
+    }
+    vma->end = address;
+    if (vma->flags & VMA_STACK)
+        vma->flags &= ~(uint32_t)VMA_STACK; /* its lower part is nothing special any more */
+    sums_add(mm, vma, 1);
+    tree_enter(mm, rest, address);
+}
+
+void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares) {
+    vma_cut(mm, start, spares);
+    vma_cut(mm, end, spares);
+}
+
+void vma_clear(struct mm *mm, uint64_t start, uint64_t end) {
+    struct vma *vma = mm_find(mm, start);
+    while (vma && vma_start(vma) < end) {
+        struct vma *next = vma_next(vma);
+        tree_leave(mm, vma);
+        vma_drop(vma);
+        vma = next;
+    }
+}
+
+bool vma_covered(const struct mm *mm, uint64_t start, uint64_t end) {
+    struct vma *vma = mm_at(mm, start);
+    while (vma && vma->end < end) {
+        struct vma *next = vma_next(vma);
+        if (!next || vma_start(next) != vma->end)
+            return false;
+        vma = next;
+    }
+    return vma;
+}
+
+void vma_free_all(struct mm *mm) {
+    struct tree_node *node;
+    while ((node = mm->vmas.root)) {
+        tree_remove(&mm->vmas, node);
+        vma_drop(vma_of(node));
+    }
+}
+
+int vma_copy_all(struct mm *to, const struct mm *from) {
+    for (struct vma *vma = vma_of(tree_first(&from->vmas)); vma; vma = vma_next(vma)) {
+        struct vma *copy = heap_alloc(sizeof(*copy));
+        if (!copy) {
+            vma_free_all(to);
+            return -ENOMEM;
+        }
+        *copy = *vma;
+        copy->flags &= ~(uint32_t)VMA_LOCKED;
+        if (copy->file)
+            file_get(copy->file);
+        tree_insert(&to->vmas, &copy->node, vma_start(vma));
+    }
+    return 0;
+}
+
+void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context), void *context) {
+    mutex_lock(&mm->lock);
+    for (struct vma *vma = vma_of(tree_first(&mm->vmas)); vma; vma = vma_next(vma))
+        visit(vma, context);
+    mutex_unlock(&mm->lock);
+}

@@ -1,0 +1,91 @@
+"""`./keel test`: finds the cases, runs two at a time, prints a line each and the failures in full."""
+import argparse
+import concurrent.futures
+import os
+import sys
+import threading
+import time
+import traceback
+
+from harness import host, system
+from harness.case import Failure
+from launch.errors import UserError
+
+WORKERS = 2
+LINES_MAX = 150  # of a failure
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(f"{message}; see ./keel test --help")
+
+
+class Report:
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.passed, self.failed = 0, []
+
+    def add(self, case, problem, seconds):
+        with self.lock:
+            detail = f"  {case.detail}" if case.detail and not problem else ""
+            print(f"{'FAIL' if problem else 'ok  '}  {case.name}  ({seconds:.1f} s){detail}", flush=True)
+            if problem:
+                self.failed.append(case.name)
+                print("".join(f"      {line}\n" for line in problem.rstrip().splitlines()[:LINES_MAX]), end="", flush=True)
+            else:
+                self.passed += 1
+
+
+def _run(case, report):
+    began = time.monotonic()
+    problem = ""
+    try:
+        case.run()
+    except (Failure, UserError) as failure:
+        problem = str(failure) or "failed"
+    except Exception:  # pylint: disable=broad-except — an error in a test is a failed test
+        problem = traceback.format_exc()
+    report.add(case, problem, time.monotonic() - began)
+
+
+def _wanted(case, names):
+    group, _, rest = case.name.partition("/")
+    return not names or any(name in (case.name, group, rest) or case.name.startswith(name + "/") or
+                            rest.partition("@")[0] == name for name in names)
+
+
+def _check_names(cases, names):
+    for name in names:
+        if not any(_wanted(case, [name]) for case in cases):
+            raise UserError(f"no test \"{name}\"; see ./keel test --list")
+
+
+def run(arguments):
+    parser = Parser(prog="./keel test", description="Runs the tests: everything, or the groups and cases named.")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="size lint unit fuzz system, or a case's name")
+    parser.add_argument("--list", action="store_true", help="print the names and end")
+    parser.add_argument("--on", choices=["keel", "linux"], default="keel",
+                        help="linux: run the system cases on Debian's Linux instead, to see that they are right")
+    options = parser.parse_args(arguments)
+    cases = host.cases() + system.cases(options.on)
+    if options.list:
+        print("\n".join(case.name for case in cases))
+        return 0
+    _check_names(cases, options.names)
+    cases = [case for case in cases if _wanted(case, options.names)]
+    if options.on == "linux":
+        cases = [case for case in cases if case.name.startswith("system/")]
+    report = Report()
+    workers = int(os.environ.get("KEEL_TEST_WORKERS", WORKERS))
+    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(_run, case, report) for case in cases]
+        try:
+            concurrent.futures.wait(futures)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    for name in report.failed:
+        print(f"failed: {name}")
+    print(f"{report.passed} passed, {len(report.failed)} failed")
+    sys.stdout.flush()
+    return 1 if report.failed else 0

@@ -1,0 +1,119 @@
+"""Keel's command line: run, test, bench. Started by ./keel, which installs what is missing first."""
+import argparse
+import os
+import signal
+import sys
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests"), TOP]
+
+from launch import build  # noqa: E402
+from launch.errors import UserError  # noqa: E402
+
+HELP = """\
+Keel: a capability microkernel below 50 KB that runs unmodified Linux programs.
+
+  ./keel run                              build, boot, and an interactive shell (Debian's busybox)
+  ./keel run [options] -- PROGRAM ARGS…   run one Linux program; exits with its status, 128+n for signal n
+  ./keel test [NAME…]                     everything CI runs, or parts: unit fuzz size lint system, or a case's name
+  ./keel test --list                      the names of all cases
+  ./keel bench [--json FILE]              Keel beside Debian's Linux 6.1, in instructions and time
+  ./keel COMMAND --help                   the options of a command
+
+run prints nothing but the program's own output; the system's messages go to --log FILE. Exit status 124: --timeout was
+over; 125: the system itself failed, with the end of its log; 2: the command line is wrong; 126, 127: the program
+could not be started, was not found. In the interactive shell, Ctrl-] three times within a second leaves at once.
+"""
+
+LATER = "not available yet; see docs/status.md"
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        raise UserError(f"{message}; see ./keel --help")
+
+
+def run_parser():
+    parser = Parser(prog="./keel run", description="Runs one Linux program, or an interactive shell.",
+                    usage="./keel run [options] [-- PROGRAM ARGS…]", allow_abbrev=False)
+    add = parser.add_argument
+    add("--smp", type=int, default=1, metavar="N", help="CPUs (default 1)")
+    add("--mem", default="512M", metavar="SIZE", help="memory, for example 32M or 1G (default 512M)")
+    add("--root", metavar="DIR|CPIO", help="root file system: a directory or a cpio archive, plain or gzip "
+        "(default: made from Debian's busybox-static and bash-static)")
+    add("--timeout", type=float, metavar="S", help="end after S seconds with status 124")
+    add("--log", metavar="FILE", help="where the system's messages go")
+    add("--machine", choices=["q35", "pc", "microvm"], default="q35", help="QEMU machine (default q35)")
+    add("--icount", action="store_true", help="deterministic: the clock counts guest instructions; one CPU")
+    add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
+    add("--append", default="", metavar="STR", help="added to the kernel command line")
+    add("--boot", choices=["pvh", "bios", "uefi"], default="pvh", help="boot path (bios, uefi: not available yet)")
+    add("--disk", metavar="FILE", help="not available yet")
+    add("--net", action="store_true", help="not available yet")
+    add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
+    add("--peer", choices=["linux"], help="run the same program and root on Debian's Linux 6.1 instead, for comparison")
+    add("--json", action="store_true", help="print the result as JSON on standard error after the run")
+    return parser
+
+
+def _arguments_check(options):
+    for value, name in ((options.disk, "--disk"), (options.net, "--net")):
+        if value:
+            raise UserError(f"{name}: {LATER}")
+    if options.boot != "pvh":
+        raise UserError(f"--boot {options.boot}: {LATER}")
+    if not 1 <= options.smp <= 64:
+        raise UserError("--smp: 1 to 64")
+    if options.icount and options.smp != 1:
+        raise UserError("--icount needs --smp 1")
+    if options.timeout is not None and options.timeout <= 0:
+        raise UserError("--timeout: more than 0 seconds")
+
+
+def command_run(arguments):
+    program = []
+    if "--" in arguments:
+        split = arguments.index("--")
+        arguments, program = arguments[:split], arguments[split + 1:]
+    options = run_parser().parse_args(arguments)
+    _arguments_check(options)
+    from launch import console
+    return console.run(options, program)
+
+
+def command_test(arguments):
+    from harness import main
+    return main.run(arguments)
+
+
+def command_bench(arguments):
+    parser = Parser(prog="./keel bench", description="Measures Keel and Debian's Linux 6.1 side by side.")
+    parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
+    parser.add_argument("--quick", action="store_true", help="instruction counts only, no wall time")
+    options = parser.parse_args(arguments)
+    from bench import bench
+    return bench.run(options)
+
+
+COMMANDS = {"run": command_run, "test": command_test, "bench": command_bench}
+
+
+def main(arguments):
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0 if arguments else 2
+    if arguments[0] not in COMMANDS:
+        raise UserError(f"no command \"{arguments[0]}\"; see ./keel --help")
+    return COMMANDS[arguments[0]](arguments[1:])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        code = main(sys.argv[1:])
+    except UserError as error:
+        print(f"keel: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,45 @@
+"""Making build/ with make, and the archive of native programs the kernel starts from."""
+import fcntl
+import os
+import subprocess
+
+from launch import cpio
+from launch.errors import UserError
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, "build")
+KERNEL = os.path.join(BUILD, "keel.elf")
+KERNEL_DEBUG = os.path.join(BUILD, "keel-debug.elf")
+NATIVE = ["init", "serial", "linux"]
+PAGE = 4096
+
+
+def make(*targets):
+    """Runs make; its output appears only when it fails. Two runs at once take turns."""
+    if os.environ.get("KEEL_NO_BUILD"):
+        return
+    os.makedirs(BUILD, exist_ok=True)
+    with open(os.path.join(BUILD, ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = ["make", "-s", "-j2", "-C", TOP, *targets]
+        result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if result.returncode != 0:
+        raise UserError("the build failed\n" + result.stdout.decode(errors="replace").rstrip())
+
+
+def _read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def native_archive(arguments):
+    """The first archive: bin/*, etc/manifest and etc/run (arguments: bytes strings), padded to whole pages."""
+    archive = cpio.Archive()
+    archive.directory("bin")
+    archive.directory("etc")
+    for name in NATIVE:
+        archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
+    archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
+    archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))
+    data = archive.finish()
+    return data + b"\0" * (-len(data) % PAGE)

@@ -1,0 +1,138 @@
+"""One QEMU machine: its command line, its two serial lines as sockets, its log.
+
+COM1 and COM2 are socket pairs whose other ends QEMU inherits, so that nothing is lost when it ends: what it wrote stays
+readable. The debug port 0xE9 goes to the log file.
+"""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+
+from launch.errors import UserError
+
+QEMU = "qemu-system-x86_64"
+MACHINES = ["q35", "pc", "microvm"]
+GDB_PORT = 1234
+
+
+def kvm_usable():
+    """A /dev/kvm without the CPU's own support (nested, emulated) can hang: it is trusted only with vmx or svm."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            flags = set(file.read().split())
+    except OSError:
+        return False
+    return bool(flags & {"vmx", "svm"}) and os.access("/dev/kvm", os.R_OK | os.W_OK)
+
+
+def memory_megabytes(text):
+    match = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if not match:
+        raise UserError(f"--mem {text}: a number with K, M or G is needed")
+    scale = {"K": 1 / 1024, "": 1, "M": 1, "G": 1024}[match[2]]
+    size = int(int(match[1]) * scale)
+    if size < 8:
+        raise UserError(f"--mem {text}: at least 8M")
+    return size
+
+
+def command(options, initrd, log, com1, com2, kernel_log=None):
+    """The QEMU command line for a run's options; com1 and com2 are inherited descriptors."""
+    machine = options.machine
+    if machine == "microvm":
+        machine = "microvm,isa-serial=on,pit=on,pic=on,rtc=on"
+    line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine,
+            "-accel", "kvm" if kvm_usable() and not options.icount else "tcg",
+            "-cpu", options.cpu, "-smp", str(options.smp), "-m", f"{memory_megabytes(options.mem)}M",
+            "-kernel", options.kernel, "-initrd", initrd,
+            "-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1",
+            "-chardev", f"socket,id=com2,fd={com2}"]
+    if options.machine == "microvm":
+        line += ["-device", "isa-serial,chardev=com2,iobase=0x2f8,irq=3"]
+    else:
+        line += ["-serial", "chardev:com2"]
+    if kernel_log:
+        line += ["-serial", "file:" + kernel_log]
+    line += ["-debugcon", "file:" + log, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    if options.icount:
+        line += ["-icount", "shift=0,sleep=off"]
+    if options.debug:
+        line += ["-s", "-S"]
+    if options.append:
+        line += ["-append", options.append]
+    return line
+
+
+class Machine:
+    """A started QEMU. Use as a context manager: leaving it ends QEMU and removes the temporary files."""
+
+    def __init__(self, options, initrd_bytes):
+        self.folder = tempfile.mkdtemp(prefix="keel-run-")
+        self.log_path = os.path.join(self.folder, "log")
+        self.kernel_log = os.path.join(self.folder, "kernel-log") if options.peer else None
+        if options.log and (not os.path.exists(options.log) or os.path.isfile(options.log)):
+            self.log_path = os.path.abspath(options.log)
+            open(self.log_path, "wb").close()
+        self.errors_path = os.path.join(self.folder, "qemu-errors")
+        try:
+            self._start(options, initrd_bytes)
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
+    def _start(self, options, initrd_bytes):
+        if not shutil.which(QEMU):
+            raise UserError(f"{QEMU} is missing: apt-get install qemu-system-x86")
+        initrd = os.path.join(self.folder, "initrd")
+        with open(initrd, "wb") as file:
+            file.write(initrd_bytes)
+        self.com1, far1 = socket.socketpair()
+        self.com2, far2 = socket.socketpair()
+        line = command(options, initrd, self.log_path, far1.fileno(), far2.fileno(), self.kernel_log)
+        with open(self.errors_path, "wb") as errors, far1, far2:
+            # A session of its own: a Ctrl-C meant for the program must not end QEMU.
+            self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,
+                                            pass_fds=(far1.fileno(), far2.fileno()), start_new_session=True)
+        self.com1.setblocking(False)
+        self.com2.setblocking(False)
+
+    def log(self):
+        return _contents(self.log_path)
+
+    def complaints(self):
+        """What QEMU itself, and the peer's kernel, had to say."""
+        text = _contents(self.errors_path)
+        return text + _contents(self.kernel_log) if self.kernel_log else text
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        return self.process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.stop()
+        self.com1.close()
+        self.com2.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _contents(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+EXIT_LINE = re.compile(rb"^(?:.*\] *)?keel: exit (\d+)\s*\Z", re.MULTILINE)
+
+
+def exit_status(log):
+    """The status in the log's last line, or None when the system did not end in order."""
+    match = EXIT_LINE.search(log[-4096:].rstrip() + b"\n")
+    return int(match[1]) if match else None

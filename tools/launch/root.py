@@ -1,0 +1,111 @@
+"""The Linux root file system a run starts with: made from Debian's busybox-static and bash-static, or the user's own."""
+import gzip
+import hashlib
+import os
+import subprocess
+import zlib
+
+from launch import cpio
+from launch.errors import UserError
+
+BUSYBOX = "/bin/busybox"
+BASH = "/bin/bash-static"
+MTIME = 1700000000  # of every file made here: the same on every machine
+
+PASSWD = "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\nuser:x:1000:1000:user:/tmp:/bin/sh\n"
+GROUP = "root:x:0:\ntty:x:5:\nnogroup:x:65534:\nuser:x:1000:\n"
+DEVICES = [  # name, type, major, minor, mode: what Keel's own /dev has too
+    ("console", 5, 1, 0o600), ("null", 1, 3, 0o666), ("zero", 1, 5, 0o666), ("full", 1, 7, 0o666),
+    ("random", 1, 8, 0o666), ("urandom", 1, 9, 0o666), ("tty", 5, 0, 0o666), ("ptmx", 5, 2, 0o666),
+    ("ttyS0", 4, 64, 0o600),
+]
+DIRECTORIES = ["bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin", "sys", "usr", "usr/bin",
+               "usr/sbin", "usr/lib", "var", "var/log", "var/run"]
+
+
+def _read(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _applets():
+    result = subprocess.run([BUSYBOX, "--list-full"], capture_output=True, text=True, check=True)
+    return result.stdout.split()
+
+
+def standard(archive):
+    """Adds the default root: busybox with a link per applet, bash, and the usual directories and files."""
+    old = {"mtime": MTIME}
+    archive.directory(".", 0o755, **old)
+    for name in DIRECTORIES:
+        archive.directory(name, 0o700 if name == "root" else 0o755, **old)
+    archive.directory("tmp", 0o1777, **old)
+    archive.file("bin/busybox", _read(BUSYBOX), 0o755, **old)
+    archive.file("bin/bash", _read(BASH), 0o755, **old)
+    for applet in _applets():
+        if applet not in archive.names:
+            archive.symlink(applet, "/bin/busybox", **old)
+    archive.file("etc/passwd", PASSWD, **old)
+    archive.file("etc/group", GROUP, **old)
+    archive.file("etc/hostname", "keel\n", **old)
+    archive.file("etc/profile", "export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root PS1='\\w \\$ '\n", **old)
+    archive.symlink("etc/mtab", "/proc/mounts", **old)
+    for name, major, minor, mode in DEVICES:
+        archive.device("dev/" + name, "c", major, minor, mode, **old)
+
+
+def stamp(paths):
+    """A short text that changes when one of the files does."""
+    digest = hashlib.sha256(_read(__file__))
+    for path in paths:
+        info = os.stat(path)
+        digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def store(build, name, data):
+    """Writes data to a file below the build directory, whole or not at all. Returns its path."""
+    path = os.path.join(build, "root", name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    draft = f"{path}.{os.getpid()}"
+    with open(draft, "wb") as file:
+        file.write(data)
+    os.replace(draft, path)
+    return path
+
+
+def _default(build):
+    name = f"default-{stamp([BUSYBOX, BASH])}.cpio"
+    path = os.path.join(build, "root", name)
+    if os.path.exists(path):
+        return path
+    archive = cpio.Archive()
+    standard(archive)
+    return store(build, name, archive.finish())
+
+
+def _file(path):
+    data = _read(path)
+    if data[:2] == b"\x1f\x8b":
+        try:
+            return gzip.decompress(data)
+        except (EOFError, OSError, zlib.error) as error:
+            raise UserError(f"{path}: damaged gzip data: {error}") from None
+    if data[1024 + 56:1024 + 58] == b"\x53\xef":
+        raise UserError(f"--root {path}: an ext4 image: not available yet; see docs/status.md")
+    return data
+
+
+def root_bytes(choice, build):
+    """The plain cpio for --root: nothing, a directory, or an archive, plain or gzip. A plain archive is not judged here;
+    the system reports damage itself, with the offset."""
+    if choice is None:
+        return _read(_default(build))
+    if os.path.isdir(choice):
+        archive = cpio.Archive()
+        archive.tree(choice)
+        return archive.finish()
+    return _file(choice)

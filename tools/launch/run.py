@@ -1,0 +1,117 @@
+"""Running one Linux program in the system, or on the peer: what `./keel run` and the tests share."""
+import dataclasses
+import os
+import time
+
+from launch import build, peer
+from launch.machine import Machine, exit_status
+from launch.pump import Pump
+from launch.root import root_bytes
+
+STATUS_TIMEOUT = 124
+STATUS_BROKEN = 125
+LOG_TAIL_LINES = 25
+
+
+@dataclasses.dataclass
+class Options:
+    program: list = dataclasses.field(default_factory=list)  # strings or bytes; empty: the default shell
+    root: object = None         # a path, None for the default root, or the bytes of a plain cpio
+    smp: int = 1
+    mem: str = "512M"
+    machine: str = "q35"
+    cpu: str = "max"
+    icount: bool = False
+    isolation: str = None
+    timeout: float = None       # seconds
+    append: str = ""
+    debug: bool = False
+    log: str = None
+    peer: bool = False          # on Debian's Linux
+    kernel: str = None
+    terminal: bool = False      # COM1 is a terminal
+    window: tuple = None        # rows, columns
+    term: str = None            # TERM
+
+
+@dataclasses.dataclass
+class Result:
+    status: int
+    stdout: bytes = b""
+    stderr: bytes = b""
+    log: bytes = b""
+    problem: str = ""           # why status is 124 or 125
+    seconds: float = 0.0
+
+
+def run_arguments(options):
+    """etc/run: the personality's options and the program, as bytes."""
+    arguments = ["--tty" if options.terminal else "--stream"]
+    if options.terminal and options.window:
+        arguments.append("--winsize=%dx%d" % options.window)
+    if options.term:
+        arguments.append("--env=TERM=" + options.term)
+    if options.isolation:
+        arguments.append("--isolation=" + options.isolation)
+    if options.program:
+        arguments += ["--", *options.program]
+    return [os.fsencode(argument) for argument in arguments]
+
+
+def prepare(options):
+    """Builds what is needed, fills in the kernel. Returns the initrd's bytes."""
+    root = options.root if isinstance(options.root, bytes) else root_bytes(options.root, build.BUILD)
+    if options.peer:
+        build.make("build/peer/init")
+        options.kernel = options.kernel or peer.kernel()
+        options.append = f"{peer.APPEND} {options.append}".strip()
+        return root + b"\0" * (-len(root) % 4) + peer.init_archive(run_arguments(options))
+    if options.kernel is None:
+        build.make()
+        options.kernel = build.KERNEL
+    return build.native_archive(run_arguments(options)) + root
+
+
+def start(options, stdin, out, err):
+    """A machine and the pump that serves it."""
+    initrd = prepare(options)
+    machine = Machine(options, initrd)
+    deadline = time.monotonic() + options.timeout if options.timeout else None
+    hold = peer.READY if options.peer else None
+    return machine, Pump(machine, stdin, out, err, options.terminal, deadline, hold)
+
+
+def judge(options, machine, in_time, result):
+    """Fills in the status of a machine that has ended, or whose time is over."""
+    if not in_time:
+        result.status, result.problem = STATUS_TIMEOUT, f"no end after {options.timeout:g} s"
+        machine.stop()
+    result.log = machine.log()
+    if in_time:
+        machine.process.wait()
+        status = exit_status(machine.log())
+        result.log = machine.log()
+        if status is None:
+            result.status, result.problem = STATUS_BROKEN, "the system stopped without an exit status"
+        else:
+            result.status = status
+    if result.problem:
+        tail = (machine.complaints() + result.log).decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+        result.problem += "".join("\n  " + line for line in tail)
+    if options.log and os.path.abspath(options.log) != machine.log_path:
+        with open(options.log, "wb") as file:
+            file.write(result.log)
+
+
+def run(options, stdin=b"", out=None, err=None):
+    """Runs to the end. Without out and err the output is collected in the result."""
+    result = Result(STATUS_BROKEN)
+    pieces = {"out": [], "err": []}
+    began = time.monotonic()
+    machine, pump = start(options, stdin, out or pieces["out"].append, err or pieces["err"].append)
+    with machine:
+        in_time = pump.run()
+        judge(options, machine, in_time, result)
+    result.seconds = time.monotonic() - began
+    result.stdout, result.stderr = b"".join(pieces["out"]), b"".join(pieces["err"])
+    return result
