@@ -2,12 +2,12 @@
  * What a boot path hands to the kernel: one structure, in memory the kernel may read through its direct map
  * and must copy from before it frees it. Every address is physical unless it says otherwise.
  *
- * State at hand-over: 64-bit mode, interrupts off, 8259 masked, paging on with the kernel's final page tables:
- *   DIRECT_MAP_BASE + p maps every physical page p below direct_map_end (writable, no-execute, 1 GB / 2 MB pages)
- *   KERNEL_BASE     maps the kernel image by segment (text r-x, rodata r--, data and bss rw-)
- *   the low 4 GB are identity mapped for the boot code; the kernel drops that (PML4 entry 0) first thing
- * EFER has SCE, LME, NXE; CR4 has PAE, PGE, FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present.
- * The kernel's entry is called as entry(boot_info address in the direct map, cpu index) on a stack of the boot
+ * State at hand-over: 64-bit mode, interrupts off, 8259 masked, paging on with the kernel's final page
+ * tables: DIRECT_MAP_BASE + p maps every physical page p below direct_map_end (writable, no-execute, 1 GB / 2
+ * MB pages) KERNEL_BASE     maps the kernel image by segment (text r-x, rodata r--, data and bss rw-) the low
+ * 4 GB are identity mapped for the boot code; the kernel drops that (PML4 entry 0) first thing EFER has SCE,
+ * LME, NXE; CR4 has PAE, PGE, FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The
+ * kernel's entry is called as entry(boot_info address in the direct map, cpu index) on a stack of the boot
  * code; every application processor spins until release != 0 and then does the same.
  */
 #pragma once
@@ -36,10 +36,10 @@ struct boot_range {
 
 /* One loadable segment of the first user program (init), already in memory. */
 struct boot_segment {
-    uint64_t address;     /* user virtual address, page-aligned */
-    uint64_t physical;    /* page-aligned copy, zero-filled to length */
-    uint64_t length;      /* bytes, page-aligned */
-    uint32_t protection;  /* MAP_READ | MAP_WRITE | MAP_EXEC */
+    uint64_t address;    /* user virtual address, page-aligned */
+    uint64_t physical;   /* page-aligned copy, zero-filled to length */
+    uint64_t length;     /* bytes, page-aligned */
+    uint32_t protection; /* MAP_READ | MAP_WRITE | MAP_EXEC */
     uint32_t reserved;
 };
 
@@ -57,21 +57,21 @@ struct boot_info {
     uint64_t magic;
     uint64_t direct_map_end; /* first physical address beyond the direct map */
     uint64_t kernel_physical, kernel_length;
-    uint64_t page_table;     /* PML4 */
+    uint64_t page_table; /* PML4 */
     uint64_t archive, archive_length;
-    uint64_t rsdp;           /* 0 when there is none */
+    uint64_t rsdp;                              /* 0 when there is none */
     uint64_t command_line, command_line_length; /* bytes, no terminating 0 counted */
-    uint64_t tsc_hz;         /* measured or from CPUID */
-    uint64_t lapic_hz;       /* LAPIC timer ticks per second with divisor 1 */
-    uint64_t wall_ns;        /* Unix time at boot from the RTC, ns; 0 when there is none */
-    uint64_t entry_tsc;      /* TSC at the boot path's first instruction */
-    uint64_t lapic, ioapic;  /* 0: none */
+    uint64_t tsc_hz;                            /* measured or from CPUID */
+    uint64_t lapic_hz;                          /* LAPIC timer ticks per second with divisor 1 */
+    uint64_t wall_ns;                           /* Unix time at boot from the RTC, ns; 0 when there is none */
+    uint64_t entry_tsc;                         /* TSC at the boot path's first instruction */
+    uint64_t lapic, ioapic;                     /* 0: none */
     uint32_t ioapic_gsi_base;
-    uint32_t cpu_count;      /* the boot CPU is cpus[0] */
+    uint32_t cpu_count; /* the boot CPU is cpus[0] */
     uint32_t range_count, segment_count, override_count;
     volatile uint32_t release; /* the kernel sets 1 to let the application processors in */
-    uint64_t init_entry;     /* user virtual address */
-    uint64_t kernel_entry;   /* virtual */
+    uint64_t init_entry;       /* user virtual address */
+    uint64_t kernel_entry;     /* virtual */
     struct boot_range ranges[BOOT_MAX_RANGES];
     struct boot_cpu cpus[BOOT_MAX_CPUS];
     struct boot_segment segments[BOOT_MAX_SEGMENTS];

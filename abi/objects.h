@@ -65,8 +65,8 @@ struct thread_info {
 };
 
 struct process_info {
-    uint64_t dead;   /* 1 when every thread has ended */
-    int64_t status;  /* as given to process_exit or task_kill */
+    uint64_t dead;  /* 1 when every thread has ended */
+    int64_t status; /* as given to process_exit or task_kill */
     uint64_t threads;
 };
 

@@ -1,7 +1,7 @@
 /*
  * The user thread control block: two pages per thread, mapped in its process at the address given to
- * thread_create and pinned, so that the kernel reaches them at any time. Page 0 is the structure below; page 1
- * is the message page of IPC. The kernel trusts nothing in it: every field is checked when it is loaded.
+ * thread_create and pinned, so that the kernel reaches them at any time. Page 0 is the structure below; page
+ * 1 is the message page of IPC. The kernel trusts nothing in it: every field is checked when it is loaded.
  */
 #pragma once
 
@@ -25,7 +25,7 @@ enum guest_exit {
 
 /* guest_enter flags */
 enum {
-    GUEST_FULL = 1,   /* restore rcx and r11 too; without it they become rip and rflags, as after SYSCALL */
+    GUEST_FULL = 1,    /* restore rcx and r11 too; without it they become rip and rflags, as after SYSCALL */
     GUEST_UNIFIED = 2, /* appliance isolation: keep the unified page-table root while the guest runs */
 };
 
@@ -44,20 +44,21 @@ struct utcb_clock {
 struct utcb {
     struct guest_registers guest;
     uint64_t fault_address;
-    uint64_t fault_code;   /* the CPU's error code */
+    uint64_t fault_code; /* the CPU's error code */
     uint64_t fault_vector;
-    int64_t fault_error; /* -EFAULT nothing mapped, -EACCES protection, -ENXIO beyond the object, -ENOMEM quota */
+    int64_t
+        fault_error; /* -EFAULT nothing mapped, -EACCES protection, -ENXIO beyond the object, -ENOMEM quota */
 
     /* A fault of this thread outside guest mode that cannot be resolved resumes at fixup_rip with rax = the
      * negated error, when fixup_rip is not 0; otherwise it ends the process. The kernel clears it on use. */
     uint64_t fixup_rip;
 
-    uint64_t self;           /* user address of this structure; gs base of a native thread */
-    uint64_t posix_entry;    /* class 0 calls made natively continue here … */
-    uint64_t posix_return;   /* … with the address to go back to stored here; 0 entry: ENOSYS */
-    uint64_t user[4];        /* for the runtime */
-    struct utcb_clock clock; /* filled in at thread creation */
-    uint32_t handles[8];     /* handles sent or received with a message */
+    uint64_t self;                 /* user address of this structure; gs base of a native thread */
+    uint64_t posix_entry;          /* class 0 calls made natively continue here … */
+    uint64_t posix_return;         /* … with the address to go back to stored here; 0 entry: ENOSYS */
+    uint64_t user[4];              /* for the runtime */
+    struct utcb_clock clock;       /* filled in at thread creation */
+    uint32_t handles[8];           /* handles sent or received with a message */
     int64_t answers[UTCB_ANSWERS]; /* ready results of guest class 0 calls, ANSWER_NONE otherwise */
 };
 

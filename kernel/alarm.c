@@ -35,19 +35,24 @@ uint64_t alarm_first(struct cpu *cpu) {
     return node ? node->key : DEADLINE_NEVER;
 }
 
-/* Takes the first alarm that is due, with a reference to its owner; NULL when none is. */
-static struct alarm *alarm_take(struct cpu *cpu, uint64_t now) {
+static struct object *alarm_owner(struct alarm *alarm) {
+    return alarm->kind == ALARM_THREAD ? &container_of(alarm, struct thread, alarm)->object
+                                       : &container_of(alarm, struct timer, alarm)->object;
+}
+
+/* Takes the first alarm that is due, with a reference to its owner and the cookie it was armed with; NULL
+ * when none is. A timer that is being destroyed waits for the lock, or finds the alarm not armed. */
+static struct alarm *alarm_take(struct cpu *cpu, uint64_t now, uint64_t *cookie) {
     struct alarm *alarm = NULL;
+    struct tree_node *node;
     spin_lock(&cpu->queue.lock);
-    struct tree_node *node = tree_first(&cpu->queue.alarms);
-    if (node && node->key <= now) {
-        alarm = container_of(node, struct alarm, node);
+    while (!alarm && (node = tree_first(&cpu->queue.alarms)) && node->key <= now) {
+        struct alarm *due = container_of(node, struct alarm, node);
+        *cookie = due->cookie;
         tree_remove(&cpu->queue.alarms, node);
-        alarm->armed = false;
-        if (alarm->kind == ALARM_THREAD)
-            object_get(&container_of(alarm, struct thread, alarm)->object);
-        else
-            object_get(&container_of(alarm, struct timer, alarm)->object);
+        if (object_get_live(alarm_owner(due)))
+            alarm = due;
+        due->armed = false;
     }
     spin_unlock(&cpu->queue.lock);
     return alarm;
@@ -55,15 +60,12 @@ static struct alarm *alarm_take(struct cpu *cpu, uint64_t now) {
 
 void alarms_run(struct cpu *cpu, uint64_t now) {
     struct alarm *alarm;
-    while ((alarm = alarm_take(cpu, now))) {
-        if (alarm->kind == ALARM_THREAD) {
-            struct thread *thread = container_of(alarm, struct thread, alarm);
-            wait_cancel(thread, alarm->cookie, -ETIMEDOUT);
-            object_put(&thread->object);
-        } else {
-            struct timer *timer = container_of(alarm, struct timer, alarm);
-            timer_expired(timer, now);
-            object_put(&timer->object);
-        }
+    uint64_t cookie;
+    while ((alarm = alarm_take(cpu, now, &cookie))) {
+        if (alarm->kind == ALARM_THREAD)
+            wait_cancel(container_of(alarm, struct thread, alarm), cookie, -ETIMEDOUT);
+        else
+            timer_expired(container_of(alarm, struct timer, alarm), now);
+        object_put(alarm_owner(alarm));
     }
 }

@@ -84,7 +84,7 @@ static struct object *job_first_member(struct job *job) {
     job->dead = true;
     struct process *process;
     list_for_each(process, &job->processes, job_link) {
-        if (!process->killed) {
+        if (!process->killed && object_get_live(&process->object)) {
             member = &process->object;
             break;
         }
@@ -92,18 +92,12 @@ static struct object *job_first_member(struct job *job) {
     struct job *child;
     if (!member) {
         list_for_each(child, &job->children, link) {
-            if (!child->dead) {
+            if (!child->dead && object_get_live(&child->object)) {
                 member = &child->object;
                 break;
             }
         }
     }
-    /* A member that is being destroyed has no reference left to add to. */
-    uint32_t references = member ? member->references : 0;
-    while (references && !atomic_compare_exchange_weak(&member->references, &references, references + 1)) {
-    }
-    if (member && !references)
-        member = NULL;
     spin_unlock(&job->lock);
     return member;
 }

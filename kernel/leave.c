@@ -33,9 +33,7 @@ static void cpu_idle(struct cpu *cpu) {
 static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
     if (thread->wait_object && thread->state == THREAD_RUNNING)
         wait_release(thread);
-    if (thread->dying && thread->state == THREAD_BLOCKED)
-        wait_cancel(thread, 0, -ECANCELED);
-    else if (thread->dying && thread->state == THREAD_RUNNING)
+    if (thread->dying && thread->state == THREAD_RUNNING)
         thread_end_current();
     if (thread->state != THREAD_RUNNING)
         return false;
@@ -53,6 +51,8 @@ void kernel_leave(void) {
             reaper_step(cpu);
             cpu_interrupts_window();
         }
+        if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
+            wait_cancel(cpu->thread, 0, -ECANCELED); /* killed before it began to wait: the killer could not */
         if ((work & WORK_RESCHEDULE) || !cpu->thread)
             sched_switch(cpu);
         struct thread *thread = cpu->thread;

@@ -25,7 +25,7 @@ enum lock_rank {
     LOCK_RANK_VMO,
     LOCK_RANK_SPACE, /* mappings of a space */
     LOCK_RANK_PORT,
-    LOCK_RANK_OBJECT,  /* event, timer, interrupt, process: each may signal a port */
+    LOCK_RANK_OBJECT, /* event, timer, interrupt, process: each may signal a port */
     LOCK_RANK_JOB,
 };
 

@@ -34,6 +34,13 @@ void *object_create(enum object_type type, size_t size, struct job *job);
 static inline void object_get(struct object *object) {
     atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
 }
+/* As above, unless the last reference is gone already. */
+static inline bool object_get_live(struct object *object) {
+    uint32_t references = object->references;
+    while (references && !atomic_compare_exchange_weak(&object->references, &references, references + 1)) {
+    }
+    return references != 0;
+}
 /* Drops a reference; the last one hands the object to object_destroy or the reaper. No lock of rank ≥ VMO may
  * be held. */
 void object_put(struct object *object);

@@ -37,6 +37,15 @@ struct process *process_create(struct job *job) {
     return process;
 }
 
+struct space *process_space(struct process *process) {
+    spin_lock(&process->lock);
+    struct space *space = process->dead ? NULL : process->space;
+    if (space)
+        object_get(&space->object);
+    spin_unlock(&process->lock);
+    return space;
+}
+
 bool process_join(struct process *process, struct thread *thread) {
     spin_lock(&process->lock);
     bool joined = !process->killed && !process->dead;

@@ -33,6 +33,9 @@ struct process *process_create(struct job *job);
 void process_kill(struct process *process, int64_t status);
 struct process_info process_info(struct process *process);
 
+/* The process's address space with a reference, or NULL when the process is dead. */
+struct space *process_space(struct process *process);
+
 /* A thread enters or leaves; joining fails when the process is killed. */
 bool process_join(struct process *process, struct thread *thread);
 void process_leave(struct process *process, struct thread *thread);

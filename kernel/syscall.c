@@ -95,12 +95,8 @@ static int find_space(uint64_t handle, struct space **space) {
         *space = container_of(object, struct space, object);
         return 0;
     }
-    if (object->type == OBJECT_PROCESS && !container_of(object, struct process, object)->dead) {
-        *space = container_of(object, struct process, object)->space;
-        object_get(&(*space)->object);
-    } else {
+    if (object->type != OBJECT_PROCESS || !(*space = process_space(container_of(object, struct process, object))))
         error = -EINVAL;
-    }
     object_put(object);
     return error;
 }
@@ -379,7 +375,8 @@ static int64_t call_space_create(uint64_t job_handle) {
     return result;
 }
 
-_Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) == (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
+_Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) ==
+                   (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
                "these rights are protections");
 
 /* The rights that a mapping of a Vmo asks for; a private copy only reads it. */

@@ -66,14 +66,21 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
     if (entry >= USER_LIMIT || stack > USER_LIMIT || utcb_address >= USER_LIMIT - UTCB_SIZE ||
         utcb_address % PAGE_SIZE)
         return -EINVAL;
-    if (!job_charge(process->job, JOB_THREADS, 1))
-        return -ENOMEM;
-    struct thread *thread = object_create(OBJECT_THREAD, sizeof(*thread), process->job);
-    if (!thread) {
-        job_uncharge(process->job, JOB_THREADS, 1);
-        return -ENOMEM;
+    struct space *space = process_space(process); /* held: the process may die meanwhile */
+    if (!space)
+        return -ESRCH;
+    int error = -ENOMEM;
+    struct thread *thread = NULL;
+    if (job_charge(process->job, JOB_THREADS, 1)) {
+        thread = object_create(OBJECT_THREAD, sizeof(*thread), process->job);
+        if (!thread)
+            job_uncharge(process->job, JOB_THREADS, 1);
     }
-    thread_init(thread, process, utcb_address);
+    if (thread)
+        error = thread_prepare(thread, process, space);
+    object_put(&space->object);
+    return error;
+}
     frame_init(&thread->native, entry, stack, argument);
     int error = -ENOMEM;
     thread->fpu = kmem_alloc(fpu_size);

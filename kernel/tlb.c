@@ -44,6 +44,8 @@ static void tlb_request_post(struct cpu *self, uint64_t targets) {
 
 void tlb_shootdown(struct space *space, uint64_t start, uint64_t end) {
     struct cpu *self = cpu_self();
+    /* A CPU that is not counted yet must see the new entries: they are stored before the count is read. */
+    atomic_thread_fence(memory_order_seq_cst);
     uint64_t active = atomic_load(&space->active_cpus);
 
     if (active >> self->index & 1) {

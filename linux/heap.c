@@ -1,14 +1,15 @@
 /*
- * The personality's heap: one big memory object, mapped once; its pages are committed (so that touching them cannot
- * fail) before they are handed out.
+ * The personality's heap: one big memory object, mapped once; its pages are committed (so that touching them
+ * cannot fail) before they are handed out.
  *
- *   runs    contiguous pages. Free runs hang in lists by the power of two of their length and are joined with free
- *           neighbours; long ones give their pages back to the kernel.
- *   slabs   a run of 1, 2 or 4 pages cut into objects of one size, for what is smaller than a page
+ *   runs    contiguous pages. Free runs hang in lists by the power of two of their length and are joined with
+ * free neighbours; long ones give their pages back to the kernel. slabs   a run of 1, 2 or 4 pages cut into
+ * objects of one size, for what is smaller than a page
  *
  * page_info has an entry per page of the arena: of a run, the first and the last are valid; of a slab, all.
  *
- * Locks: run_lock guards page_info and the run lists; each class's lock its slabs. A class's lock is taken first.
+ * Locks: run_lock guards page_info and the run lists; each class's lock its slabs. A class's lock is taken
+ * first.
  */
 #include "linux/heap.h"
 
@@ -36,13 +37,13 @@ enum page_kind { PAGE_UNUSED, PAGE_FREE, PAGE_RUN, PAGE_SLAB };
 
 struct page_info {
     uint8_t kind;
-    uint8_t committed; /* free run: every page of it is */
-    uint16_t into;     /* slab: pages from its start */
-    uint32_t length;   /* run: pages (in its first and last entry) */
+    uint8_t committed;   /* free run: every page of it is */
+    uint16_t into;       /* slab: pages from its start */
+    uint32_t length;     /* run: pages (in its first and last entry) */
     uint32_t next, prev; /* free run: neighbours in its bin, as page number + 1 */
 };
 
-struct slab { /* at the start of its pages */
+struct slab {         /* at the start of its pages */
     struct list link; /* in its class, while it has free objects */
     void *free;
     uint32_t used, size_class;
@@ -59,9 +60,9 @@ struct size_class {
 static struct page_info *const info = (struct page_info *)LAYOUT_HEAP_INFO;
 static handle_t arena;
 static struct spin run_lock;
-static uint32_t bins[BINS];      /* first run, as page number + 1 */
-static uint32_t arena_top;       /* pages from here on were never used */
-static uint64_t info_committed;  /* bytes of page_info */
+static uint32_t bins[BINS];     /* first run, as page number + 1 */
+static uint32_t arena_top;      /* pages from here on were never used */
+static uint64_t info_committed; /* bytes of page_info */
 static struct size_class classes[CLASSES];
 static uint8_t class_by_size[LARGEST_CLASS / 16 + 1]; /* of sizes rounded up to 16 */
 static _Atomic size_t bytes_used;
@@ -69,11 +70,15 @@ static _Atomic size_t bytes_used;
 _Static_assert(LAYOUT_HEAP_INFO + (uint64_t)ARENA_PAGES * sizeof(struct page_info) <= LAYOUT_HEAP, "layout");
 _Static_assert(LAYOUT_HEAP + (uint64_t)ARENA_PAGES * PAGE_SIZE <= LAYOUT_MAPS, "layout");
 
-static char *page_address(uint32_t page) { return (char *)(LAYOUT_HEAP + (uint64_t)page * PAGE_SIZE); }
+static char *page_address(uint32_t page) {
+    return (char *)(LAYOUT_HEAP + (uint64_t)page * PAGE_SIZE);
+}
 
 /* ---- runs ---- */
 
-static unsigned bin_of(uint32_t length) { return 31 - (unsigned)__builtin_clz(length); }
+static unsigned bin_of(uint32_t length) {
+    return 31 - (unsigned)__builtin_clz(length);
+}
 
 static void bin_add(uint32_t page, uint32_t length, bool committed) {
     uint32_t *bin = &bins[bin_of(length)];
@@ -209,8 +214,7 @@ static void *slab_alloc(struct size_class *class) {
     spin_acquire(&class->lock);
     struct slab *slab =
         list_empty(&class->partial) ? slab_make(class) : list_entry(class->partial.next, struct slab, link);
-    if (slab) {
-        object = slab->free;
+    if (slab && (object = slab->free)) { /* it has one: it is in the list */
         slab->free = *(void **)object;
         class->empty -= !slab->used++;
         if (!slab->free)
@@ -263,7 +267,8 @@ static void classes_init(void) {
 }
 
 int heap_start(void) {
-    uint64_t bytes = (uint64_t)ARENA_PAGES * PAGE_SIZE, info_bytes = (uint64_t)ARENA_PAGES * sizeof(struct page_info);
+    uint64_t bytes = (uint64_t)ARENA_PAGES * PAGE_SIZE,
+             info_bytes = (uint64_t)ARENA_PAGES * sizeof(struct page_info);
     int64_t vmo = keel_vmo_create(bytes, 0);
     if (vmo < 0)
         return (int)vmo;
@@ -318,4 +323,6 @@ void heap_free(void *pointer) {
     atomic_fetch_sub_explicit(&bytes_used, size, memory_order_relaxed);
 }
 
-size_t heap_used(void) { return atomic_load_explicit(&bytes_used, memory_order_relaxed); }
+size_t heap_used(void) {
+    return atomic_load_explicit(&bytes_used, memory_order_relaxed);
+}

@@ -1,11 +1,11 @@
 /*
  * Spin locks, mutexes, wait queues and task_wait (linux/lock.h), over thread_park and thread_unpark.
  *
- * A mutex is free (0), held (1), or held with maybe somebody waiting (2). Who had to wait takes it as 2, so that its
- * unlock looks for the next one; a newcomer may take it in between.
+ * A mutex is free (0), held (1), or held with maybe somebody waiting (2). Who had to wait takes it as 2, so
+ * that its unlock looks for the next one; a newcomer may take it in between.
  *
- * Locks wait with thread_park_inside, which keeps a kick that was not meant for them: otherwise a wake-up that arrives
- * between task_wait's unlock and its park could be lost.
+ * Locks wait with thread_park_inside, which keeps a kick that was not meant for them: otherwise a wake-up
+ * that arrives between task_wait's unlock and its park could be lost.
  */
 #include "linux/lock.h"
 
@@ -19,7 +19,8 @@ enum { SPIN_TRIES = 100, SPIN_PAUSE_NS = 20000 };
 
 /* ---- spin ---- */
 
-/* The holder may be preempted, by this very thread's priority: after some tries the CPU is given away for a while. */
+/* The holder may be preempted, by this very thread's priority: after some tries the CPU is given away for a
+ * while. */
 static void spin_wait(struct spin *spin) {
     for (unsigned tries = 0;; tries++) {
         if (!atomic_load_explicit(&spin->held, memory_order_relaxed) &&
@@ -37,7 +38,9 @@ void spin_acquire(struct spin *spin) {
         spin_wait(spin);
 }
 
-void spin_release(struct spin *spin) { atomic_store_explicit(&spin->held, 0, memory_order_release); }
+void spin_release(struct spin *spin) {
+    atomic_store_explicit(&spin->held, 0, memory_order_release);
+}
 
 /* ---- mutex ---- */
 

@@ -1,4 +1,5 @@
-/* The personality's lines in the system log, and its own end when it finds itself inconsistent. See linux/platform.h. */
+/* The personality's lines in the system log, and its own end when it finds itself inconsistent. See
+ * linux/platform.h. */
 #include <stdarg.h>
 
 #include "lib/base/format.h"

@@ -1,9 +1,9 @@
 /*
- * The guest loop (linux/loop.h). Each turn: what signals, stops and the end want (linux/task/deliver.c), then the
- * program until it leaves guest mode, then what it left for.
+ * The guest loop (linux/loop.h). Each turn: what signals, stops and the end want (linux/task/deliver.c), then
+ * the program until it leaves guest mode, then what it left for.
  *
- * Between the look at task->signal_pending and guest_run nothing is lost: who sets it kicks the thread afterwards, and
- * a kick that comes too early ends guest_run at once.
+ * Between the look at task->signal_pending and guest_run nothing is lost: who sets it kicks the thread
+ * afterwards, and a kick that comes too early ends guest_run at once.
  */
 #include "linux/loop.h"
 

@@ -4,9 +4,9 @@
 #include "linux/task.h"
 
 /*
- * Runs the task in guest mode until it has ended: system calls, faults and exceptions are handled, signals delivered
- * before each return to the program. The caller is the task's native thread, with task_current() set and the task's
- * space attached. Afterwards nothing of the task may be touched.
+ * Runs the task in guest mode until it has ended: system calls, faults and exceptions are handled, signals
+ * delivered before each return to the program. The caller is the task's native thread, with task_current()
+ * set and the task's space attached. Afterwards nothing of the task may be touched.
  */
 void guest_loop(struct task *task);
 

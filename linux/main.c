@@ -1,9 +1,10 @@
 /*
- * The personality's start: handles and options from init, the parts in the order in which they need each other, then
- * process 1. The main native thread becomes that of process 1's first task; another one waits for its end, which is the
- * container's.
+ * The personality's start: handles and options from init, the parts in the order in which they need each
+ * other, then process 1. The main native thread becomes that of process 1's first task; another one waits for
+ * its end, which is the container's.
  *
- *   status    the program's own; 128 + n when signal n ended it; 127 not found, 126 not executable or no root file system
+ *   status    the program's own; 128 + n when signal n ended it; 127 not found, 126 not executable or no root
+ * file system
  */
 #include "abi/start.h"
 #include "lib/base/format.h"
@@ -175,8 +176,8 @@ static void first_exec(struct task *task) {
     if (!error)
         error = exec_file(task, file, place, &options.arguments, &options.environment);
     if (error)
-        container_fail(error == -ENOENT || error == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN, options.program,
-                       error_text(error));
+        container_fail(error == -ENOENT || error == -ENOTDIR ? STATUS_NOT_FOUND : STATUS_NOT_RUN,
+                       options.program, error_text(error));
     file_put(file);
     string_list_free(&options.arguments);
     string_list_free(&options.environment);

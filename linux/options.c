@@ -34,7 +34,8 @@ static bool number_read(const char **text, uint64_t most, uint64_t *number) {
 
 static bool winsize_read(struct options *options, const char *text) {
     uint64_t rows, columns;
-    if (!number_read(&text, UINT16_MAX, &rows) || *text++ != 'x' || !number_read(&text, UINT16_MAX, &columns) || *text)
+    if (!number_read(&text, UINT16_MAX, &rows) || *text++ != 'x' ||
+        !number_read(&text, UINT16_MAX, &columns) || *text)
         return false;
     options->rows = (uint16_t)rows;
     options->columns = (uint16_t)columns;
@@ -48,7 +49,7 @@ static bool same_name(const char *left, const char *right) {
 
 /* The last setting of a name counts; the place of the first stays. */
 static bool is_set_later(const char *setting, uint64_t count, char *const *texts) {
-    for (uint64_t i = 0; i < count && strcmp(texts[i], "--"); i++) {
+    for (uint64_t i = 0; i < count && strcmp(texts[i], "--") != 0; i++) {
         const char *other = after(texts[i], "--env=");
         if (other && same_name(setting, other))
             return true;
@@ -60,8 +61,9 @@ static int environment_read(struct options *options, uint64_t count, char *const
     int error = 0;
     for (unsigned i = 0; i < DEFAULTS && !error; i++)
         if (!is_set_later(default_environment[i], count, texts))
-            error = string_list_add(&options->environment, default_environment[i], strlen(default_environment[i]));
-    for (uint64_t i = 0; i < count && strcmp(texts[i], "--") && !error; i++) {
+            error = string_list_add(&options->environment, default_environment[i],
+                                    strlen(default_environment[i]));
+    for (uint64_t i = 0; i < count && strcmp(texts[i], "--") != 0 && !error; i++) {
         const char *setting = after(texts[i], "--env=");
         if (setting && !is_set_later(setting, count - i - 1, texts + i + 1))
             error = string_list_add(&options->environment, setting, strlen(setting));
@@ -102,15 +104,17 @@ static int program_read(struct options *options, uint64_t count, char *const *te
 int options_read(struct options *options, uint64_t count, char *const *texts, const char **wrong) {
     uint64_t i = 1;
     *options = (struct options){.tty = true, .rows = 24, .columns = 80};
-    for (; i < count && strcmp(texts[i], "--"); i++) {
+    for (; i < count && strcmp(texts[i], "--") != 0; i++) {
         if (option_read(options, texts[i]))
             continue;
         *wrong = texts[i];
         return -EINVAL;
     }
-    int error = count > 1 ? environment_read(options, count - 1, texts + 1) : environment_read(options, 0, texts);
+    int error =
+        count > 1 ? environment_read(options, count - 1, texts + 1) : environment_read(options, 0, texts);
     if (!error)
-        error = i < count ? program_read(options, count - i - 1, texts + i + 1) : program_read(options, 0, texts);
+        error =
+            i < count ? program_read(options, count - i - 1, texts + i + 1) : program_read(options, 0, texts);
     return error;
 }
 

@@ -1,4 +1,5 @@
-/* The personality's command line (--tty, --stream, --winsize=ROWSxCOLS, --env=NAME=VALUE, --isolation=process|appliance,
+/* The personality's command line (--tty, --stream, --winsize=ROWSxCOLS, --env=NAME=VALUE,
+ * --isolation=process|appliance,
  * --root-offset=N, -- PROGRAM ARGUMENTS…). */
 #pragma once
 

@@ -23,6 +23,6 @@ void task_thread_leave(void);
 /* Tells the clock its scale, once, before anything else runs. */
 void clock_start(const struct utcb_clock *clock);
 
-/* As thread_park, for locks: a kick that ends it is kept for the thread's next thread_park, for which it may have been
- * meant. */
+/* As thread_park, for locks: a kick that ends it is kept for the thread's next thread_park, for which it may
+ * have been meant. */
 int thread_park_inside(uint64_t deadline);

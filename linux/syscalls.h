@@ -1,7 +1,8 @@
 /*
- * Linux system calls by number and the prototypes of their handlers, generated from linux/syscalls.def. A handler gets
- * the call's argument words as they are, narrows them itself, and returns the result or a negative errno (-ERESTART…,
- * linux/task/signal.h, when a signal interrupted it). It runs as the current task with that task's space attached.
+ * Linux system calls by number and the prototypes of their handlers, generated from linux/syscalls.def. A
+ * handler gets the call's argument words as they are, narrows them itself, and returns the result or a
+ * negative errno (-ERESTART…, linux/task/signal.h, when a signal interrupted it). It runs as the current task
+ * with that task's space attached.
  */
 #pragma once
 
@@ -30,8 +31,8 @@ enum posix_call_number {
 #include "linux/syscalls.def"
 #undef POSIX_CALL
 
-/* Makes one call with its argument words (the six registers in order): what the handler returned; -ENOSYS for numbers
- * outside the table and calls without support, which are counted and logged once each. */
+/* Makes one call with its argument words (the six registers in order): what the handler returned; -ENOSYS for
+ * numbers outside the table and calls without support, which are counted and logged once each. */
 int64_t posix_call(uint64_t number, const uint64_t arguments[6]);
 
 /* "openat"; NULL for numbers outside the table. */

@@ -25,7 +25,9 @@ struct utsname64 system_names = {
 
 int system_counters(struct system_info *info) {
     memset(info, 0, sizeof(*info));
-    int64_t result = system_handles.info ? keel_object_info(system_handles.info, keel_pointer(info), sizeof(*info)) : -EACCES;
+    int64_t result = system_handles.info
+                         ? keel_object_info(system_handles.info, keel_pointer(info), sizeof(*info))
+                         : -EACCES;
     return result < 0 ? (int)result : 0;
 }
 
@@ -78,8 +80,12 @@ static int64_t name_set(char *field, uint64_t from, uint64_t length) {
     return 0;
 }
 
-int64_t sys_sethostname(uint64_t from, uint64_t length) { return name_set(system_names.nodename, from, length); }
-int64_t sys_setdomainname(uint64_t from, uint64_t length) { return name_set(system_names.domainname, from, length); }
+int64_t sys_sethostname(uint64_t from, uint64_t length) {
+    return name_set(system_names.nodename, from, length);
+}
+int64_t sys_setdomainname(uint64_t from, uint64_t length) {
+    return name_set(system_names.domainname, from, length);
+}
 
 /* ---- numbers ---- */
 
@@ -120,7 +126,8 @@ int64_t sys_getcpu(uint64_t cpu, uint64_t node, uint64_t cache) {
     (void)cache; /* unused since Linux 2.6.24 */
     keel_object_info(task_current()->thread, keel_pointer(&info), sizeof(info));
     uint32_t number = (uint32_t)info.cpu, zero = 0;
-    if ((cpu && guest_copy_out(cpu, &number, sizeof(number))) || (node && guest_copy_out(node, &zero, sizeof(zero))))
+    if ((cpu && guest_copy_out(cpu, &number, sizeof(number))) ||
+        (node && guest_copy_out(node, &zero, sizeof(zero))))
         return -EFAULT;
     return 0;
 }

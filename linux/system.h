@@ -22,5 +22,6 @@ int system_counters(struct system_info *info);
 /* CPUs that may run the container's threads. */
 uint32_t system_cpus(void);
 
-/* Memory of the container in bytes: its job's limit when it has one, else the machine's; and what is free of it. */
+/* Memory of the container in bytes: its job's limit when it has one, else the machine's; and what is free of
+ * it. */
 void system_memory(uint64_t *total, uint64_t *free);

@@ -125,7 +125,8 @@ static int read_segments(struct elf_image *image, const void *segments, uint64_t
         }
         if (segment.memory_size == 0 && segment.file_size == 0)
             continue;
-        if (!load_valid(image, &segment, lowest, limit, mapped) || !load_append(image, &segment, &previous_end))
+        if (!load_valid(image, &segment, lowest, limit, mapped) ||
+            !load_append(image, &segment, &previous_end))
             return -ENOEXEC;
     }
     if (previous_end == 0 || image->entry < lowest || image->entry >= limit)

@@ -68,7 +68,8 @@ int elf_read_header(struct elf_image *image, const void *bytes, size_t length, u
  * so for ELF_DYN choose lowest 0 and a limit that leaves room for the bias. Returns 0 or -ENOEXEC.
  */
 int elf_read_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit);
-/* As above for a file whose segments are copied, not mapped, and so need not be congruent to their offsets. */
+/* As above for a file whose segments are copied, not mapped, and so need not be congruent to their offsets.
+ */
 int elf_read_packed_segments(struct elf_image *image, const void *segments, uint64_t lowest, uint64_t limit);
 
 /*

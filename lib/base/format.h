@@ -1,6 +1,7 @@
 /*
- * Formatted text into a bounded buffer, without allocation. Conversions: %d %i %u %x %o %c %s %p %%, length modifiers
- * l, ll, z, h, hh, flags 0 and -, width and precision as numbers or *. A conversion outside this set is copied as it stands.
+ * Formatted text into a bounded buffer, without allocation. Conversions: %d %i %u %x %o %c %s %p %%, length
+ * modifiers l, ll, z, h, hh, flags 0 and -, width and precision as numbers or *. A conversion outside this
+ * set is copied as it stands.
  */
 #pragma once
 

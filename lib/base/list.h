@@ -8,13 +8,18 @@ struct list {
     struct list *next, *prev;
 };
 
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
-#define LIST_INIT(head) {&(head), &(head)}
+#define LIST_INIT(head)                                                                                      \
+    { &(head), &(head) }
 
-static inline void list_init(struct list *node) { node->next = node->prev = node; }
+static inline void list_init(struct list *node) {
+    node->next = node->prev = node;
+}
 
-static inline bool list_empty(const struct list *head) { return head->next == head; }
+static inline bool list_empty(const struct list *head) {
+    return head->next == head;
+}
 
 static inline void list_insert_before(struct list *position, struct list *node) {
     node->next = position;
@@ -23,7 +28,9 @@ static inline void list_insert_before(struct list *position, struct list *node) 
     position->prev = node;
 }
 
-static inline void list_push_back(struct list *head, struct list *node) { list_insert_before(head, node); }
+static inline void list_push_back(struct list *head, struct list *node) {
+    list_insert_before(head, node);
+}
 
 static inline void list_push_front(struct list *head, struct list *node) {
     list_insert_before(head->next, node);

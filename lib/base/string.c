@@ -59,7 +59,9 @@ size_t strnlen(const char *text, size_t most) {
     return length;
 }
 
-size_t strlen(const char *text) { return strnlen(text, SIZE_MAX); }
+size_t strlen(const char *text) {
+    return strnlen(text, SIZE_MAX);
+}
 
 int strncmp(const char *left, const char *right, size_t most) {
     for (size_t i = 0; i < most; i++) {
@@ -71,7 +73,9 @@ int strncmp(const char *left, const char *right, size_t most) {
     return 0;
 }
 
-int strcmp(const char *left, const char *right) { return strncmp(left, right, SIZE_MAX); }
+int strcmp(const char *left, const char *right) {
+    return strncmp(left, right, SIZE_MAX);
+}
 
 char *strchr(const char *text, int value) {
     for (;; text++) {

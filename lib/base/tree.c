@@ -90,9 +90,13 @@ struct tree_node *tree_find_ge(const struct tree *tree, uint64_t key) {
     return best;
 }
 
-struct tree_node *tree_first(const struct tree *tree) { return tree_find_ge(tree, 0); }
+struct tree_node *tree_first(const struct tree *tree) {
+    return tree_find_ge(tree, 0);
+}
 
-struct tree_node *tree_last(const struct tree *tree) { return tree_find_le(tree, UINT64_MAX); }
+struct tree_node *tree_last(const struct tree *tree) {
+    return tree_find_le(tree, UINT64_MAX);
+}
 
 struct tree_node *tree_next(const struct tree_node *node) {
     if (node->right) {

@@ -1,7 +1,7 @@
 /*
- * Intrusive ordered tree with 64-bit keys: a treap whose priorities are hashes of the node's address, so that its
- * depth stays logarithmic for any order of keys. Keys must be unique unless the user inserts equals on purpose
- * (they then stand in insertion order). No allocation, no locking.
+ * Intrusive ordered tree with 64-bit keys: a treap whose priorities are hashes of the node's address, so that
+ * its depth stays logarithmic for any order of keys. Keys must be unique unless the user inserts equals on
+ * purpose (they then stand in insertion order). No allocation, no locking.
  */
 #pragma once
 

@@ -1,12 +1,15 @@
 /*
- * One typed stub per class 1 call, generated from abi/syscalls.def: keel_vmo_create(size, flags) and so on. Every
- * argument is a 64-bit word; pointers are cast with keel_pointer(). Host tests put another lib/keel/call.h first on the include path.
+ * One typed stub per class 1 call, generated from abi/syscalls.def: keel_vmo_create(size, flags) and so on.
+ * Every argument is a 64-bit word; pointers are cast with keel_pointer(). Host tests put another
+ * lib/keel/call.h first on the include path.
  */
 #pragma once
 
 #include <stdint.h>
 
-static inline uint64_t keel_pointer(const void *pointer) { return (uint64_t)(uintptr_t)pointer; }
+static inline uint64_t keel_pointer(const void *pointer) {
+    return (uint64_t)(uintptr_t)pointer;
+}
 
 static inline int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
                                 uint64_t f) {

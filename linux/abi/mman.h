@@ -1,7 +1,14 @@
 /* Memory mapping constants of Linux x86_64. */
 #pragma once
 
-enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4, PROT_GROWSDOWN = 0x01000000, PROT_GROWSUP = 0x02000000 };
+enum {
+    PROT_NONE = 0,
+    PROT_READ = 1,
+    PROT_WRITE = 2,
+    PROT_EXEC = 4,
+    PROT_GROWSDOWN = 0x01000000,
+    PROT_GROWSUP = 0x02000000
+};
 
 enum {
     MAP_SHARED = 0x01,

@@ -5,7 +5,9 @@
 
 enum { ARCH_SET_GS = 0x1001, ARCH_SET_FS = 0x1002, ARCH_GET_FS = 0x1003, ARCH_GET_GS = 0x1004 };
 
-static int64_t base_out(uint64_t to, uint64_t base) { return guest_copy_out(to, &base, sizeof(base)); }
+static int64_t base_out(uint64_t to, uint64_t base) {
+    return guest_copy_out(to, &base, sizeof(base));
+}
 
 int64_t sys_arch_prctl(uint64_t code, uint64_t address) {
     switch ((uint32_t)code) {

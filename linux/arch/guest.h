@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* Runs the attached space from the UTCB's registers: an enum guest_exit, or a negative error. flags: abi/utcb.h. */
+/* Runs the attached space from the UTCB's registers: an enum guest_exit, or a negative error. flags:
+ * abi/utcb.h. */
 int64_t guest_run(uint64_t flags);
 
 uint64_t guest_fs_base(void);

@@ -78,7 +78,7 @@ static void gather_task(struct report *report, const struct task *task) {
 }
 
 static void gather_process(struct report *report, struct process *process) {
-    struct session *session = process->session;
+    struct session *session = process->group ? process->group->session : NULL;
     report->pid = process->pid;
     report->ppid = process->parent ? process_parent_pid(process) : 0;
     report->pgid = process->group ? process->group->pgid : 0;

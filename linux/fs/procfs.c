@@ -52,6 +52,17 @@ static void set_owner(struct inode *inode, const struct proc_ref *ref) {
     mutex_unlock(&tasks_lock);
 }
 
+/* A directory's links: its own two and one for each directory in it. */
+static uint32_t count_links(const struct proc_ref *ref) {
+    struct proc_child child = {.ref = *ref};
+    uint32_t links = 2;
+    for (unsigned i = 0; i < ref->node->count; i++)
+        links += S_ISDIR(ref->node->children[i].mode) ? 1 : 0;
+    for (uint64_t number = 0; ref->node->next && ref->node->next(ref, &number, &child); number++)
+        links += S_ISDIR(child.ref.node->mode) ? 1 : 0;
+    return links;
+}
+
 static struct inode *make_inode(struct filesystem *filesystem, const struct proc_ref *ref) {
     uint32_t mode = ref->node->mode;
     bool directory = S_ISDIR(mode);
@@ -71,7 +82,7 @@ static struct inode *make_inode(struct filesystem *filesystem, const struct proc
     inode->data = copy;
     inode->attributes.ino = number_of(ref);
     inode->attributes.block_size = 1024;
-    inode->attributes.nlink = directory ? 2 : 1;
+    inode->attributes.nlink = directory ? count_links(ref) : 1;
     if (ref->node->follow) /* links to descriptors look 64 bytes long on Linux */
         inode->attributes.size = ref->fd >= 0 && ref->node->name[0] == '#' ? 64 : 0;
     set_owner(inode, ref);
@@ -111,6 +122,13 @@ static int proc_lookup(struct inode *directory, const char *name, size_t length,
         return error;
     *found = make_inode(directory->filesystem, &child.ref);
     return *found ? 0 : -ENOMEM;
+}
+
+/* Nothing can be made here; Linux says so with the answer to the look-up. */
+static int proc_create(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev,
+                       const char *target, struct inode **made) {
+    (void)directory, (void)name, (void)length, (void)mode, (void)rdev, (void)target, (void)made;
+    return -ENOENT;
 }
 
 static bool emit_constant(const struct proc_ref *ref, uint64_t *offset, directory_emit emit, void *context) {
@@ -248,7 +266,8 @@ static int proc_setattr(struct inode *inode, const struct attributes *attributes
 }
 
 static const struct inode_operations directory_inode_operations = {
-    .lookup = proc_lookup, .setattr = proc_setattr, .release = proc_release};
+
+    .lookup = proc_lookup, .create = proc_create, .setattr = proc_setattr, .release = proc_release};
 static const struct inode_operations file_inode_operations = {
     .open = proc_open, .setattr = proc_setattr, .release = proc_release};
 static const struct inode_operations magic_inode_operations = {

@@ -60,30 +60,39 @@ static int reserve(struct tmpfs_node *node, uint64_t size) {
     return node->vmo ? vmo_set_size(node, wanted) : vmo_create(node, wanted);
 }
 
-/* Counts the pages that growing from the present size to size by writing adds. -ENOSPC beyond the limit. */
-static int charge(struct inode *inode, uint64_t offset, uint64_t size) {
+static uint64_t page_of(uint64_t offset) {
+    return offset / PAGE_SIZE;
+}
+
+static uint64_t page_behind(uint64_t offset) {
+    return page_up(offset) / PAGE_SIZE;
+}
+
+/* Notes that [offset, end) gets data and charges the pages that had none: -ENOSPC beyond the instance's
+ * limit. */
+static int charge(struct inode *inode, uint64_t offset, uint64_t end) {
     struct tmpfs *tmpfs = tmpfs_of(inode);
-    uint64_t old = page_up(inode->attributes.size), start = offset & ~(PAGE_SIZE - 1);
-    uint64_t first = start > old ? start : old, end = page_up(size);
-    uint64_t pages = end > first ? (end - first) / PAGE_SIZE : 0;
+    struct extents *extents = &node_of(inode)->extents;
+    uint64_t first = page_of(offset), last = page_behind(end);
+    uint64_t pages = last - first - extents_count(extents, first, last);
     if (!pages)
         return 0;
     uint64_t total = atomic_fetch_add(&tmpfs->pages, pages) + pages;
-    if (tmpfs->page_limit && total > tmpfs->page_limit) {
+    int error = tmpfs->page_limit && total > tmpfs->page_limit ? -ENOSPC : 0;
+    if (!error && extents_add(extents, first, last))
+        error = -ENOSPC;
+    if (error)
         atomic_fetch_sub(&tmpfs->pages, pages);
-        return -ENOSPC;
-    }
-    node_of(inode)->charged += pages;
-    return 0;
+    return error;
 }
 
-static void uncharge_to(struct inode *inode, uint64_t size) {
-    struct tmpfs_node *node = node_of(inode);
-    uint64_t pages = page_up(size) / PAGE_SIZE;
-    if (node->charged <= pages)
-        return;
-    atomic_fetch_sub(&tmpfs_of(inode)->pages, node->charged - pages);
-    node->charged = pages;
+/* The pages [first, end) have no data any more. Never fails at the end of the file. */
+static int uncharge(struct inode *inode, uint64_t first, uint64_t end) {
+    struct extents *extents = &node_of(inode)->extents;
+    uint64_t before = extents->pages;
+    int error = extents_remove(extents, first, end);
+    atomic_fetch_sub(&tmpfs_of(inode)->pages, before - extents->pages);
+    return error;
 }
 
 int tmpfs_set_size(struct inode *inode, uint64_t size) {
@@ -100,8 +109,7 @@ int tmpfs_set_size(struct inode *inode, uint64_t size) {
         error = vmo_set_size(node, size); /* clears what lies behind */
         if (!error && size % PAGE_SIZE)
             error = vmo_set_size(node, page_up(size));
-        uncharge_to(inode, size);
-        node->blocks_stale = true;
+        uncharge(inode, page_behind(size), UINT64_MAX);
     }
     if (!error)
         inode->attributes.size = size;
@@ -111,21 +119,17 @@ int tmpfs_set_size(struct inode *inode, uint64_t size) {
 void tmpfs_file_release(struct tmpfs_node *node) {
     if (node->vmo)
         keel_handle_close(node->vmo);
-    atomic_fetch_sub(&tmpfs_of(node->inode)->pages, node->charged);
+    atomic_fetch_sub(&tmpfs_of(node->inode)->pages, node->extents.pages);
+    extents_clear(&node->extents);
 }
 
+/* For a file that was mapped for writing the kernel knows what it holds. */
 uint64_t tmpfs_blocks(struct inode *inode) {
     struct tmpfs_node *node = node_of(inode);
     struct vmo_info info;
-    if (!node->vmo)
-        return 0;
-    if (!node->blocks_stale && !node->exact)
-        return inode->attributes.blocks;
-    node->blocks_stale = false;
-    if (keel_object_info(node->vmo, keel_pointer(&info), sizeof(info)) < 0)
-        return inode->attributes.blocks;
-    inode->attributes.blocks = info.committed * BLOCKS_PER_PAGE;
-    return inode->attributes.blocks;
+    if (node->written_by_map && keel_object_info(node->vmo, keel_pointer(&info), sizeof(info)) >= 0)
+        return info.committed * BLOCKS_PER_PAGE;
+    return node->extents.pages * BLOCKS_PER_PAGE;
 }
 
 static bool later(const struct timestamp *a, const struct timestamp *b) {
@@ -227,12 +231,11 @@ static int64_t write_locked(struct inode *inode, struct buffer *buffer, uint64_t
     struct tmpfs_node *node = node_of(inode);
     uint64_t end = *offset + length;
     int64_t total = 0, done = 0;
-    int error = 0;
+    int error;
     if (node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ||
         (node->seals & F_SEAL_GROW && end > inode->attributes.size))
         return -EPERM;
-    if (end > inode->attributes.size)
-        error = charge(inode, *offset, end);
+    error = charge(inode, *offset, end);
     if (!error)
         error = reserve(node, end);
     if (error)
@@ -242,10 +245,10 @@ static int64_t write_locked(struct inode *inode, struct buffer *buffer, uint64_t
         *offset += (uint64_t)done;
         length -= (size_t)done;
     }
-    node->blocks_stale = true;
     if (*offset > inode->attributes.size && total)
         inode->attributes.size = *offset;
-    uncharge_to(inode, inode->attributes.size);
+    if (length) /* a bad address: what was not written behind the end is none of the file */
+        uncharge(inode, page_behind(inode->attributes.size), UINT64_MAX);
     if (!total)
         return done ? done : -EFAULT;
     drop_privileges(inode);
@@ -278,6 +281,7 @@ static int tmpfs_map(struct file *file, handle_t *vmo) {
         error = vmo_set_size(node, size);
     if (!error) {
         node->exact = true;
+        node->written_by_map |= (file->flags & O_ACCMODE) != O_RDONLY;
         *vmo = node->vmo;
     }
     mutex_unlock(&inode->lock);
@@ -285,47 +289,83 @@ static int tmpfs_map(struct file *file, handle_t *vmo) {
 }
 
 /* Zeroes [offset, offset + length) and gives whole pages back. */
-static int punch(struct tmpfs_node *node, uint64_t offset, uint64_t length) {
+static int punch(struct inode *inode, uint64_t offset, uint64_t length) {
     static const char zeros[PAGE_SIZE];
+    struct tmpfs_node *node = node_of(inode);
     uint64_t end = offset + length;
     if (!node->vmo || offset >= node->vmo_size)
         return 0;
     end = end < node->vmo_size ? end : node->vmo_size;
     uint64_t first = page_up(offset), last = end & ~(PAGE_SIZE - 1);
-    int64_t error = 0;
+    int64_t error = last > first ? uncharge(inode, page_of(first), page_of(last)) : 0;
     if (first > end)
         first = end;
-    if (offset < first)
+    if (!error && offset < first)
         error = keel_vmo_write(node->vmo, offset, keel_pointer(zeros), first - offset);
     if (error >= 0 && last < end && last >= first)
         error = keel_vmo_write(node->vmo, last, keel_pointer(zeros), end - last);
     if (error >= 0 && last > first)
         error = keel_vmo_discard(node->vmo, first, last - first);
-    node->blocks_stale = true;
     return error < 0 ? vmo_error(error) : 0;
+}
+
+/* Pages are charged here and committed when they are touched. */
+static int reserve_range(struct inode *inode, uint64_t offset, uint64_t end, bool keep_size) {
+    if (node_of(inode)->seals & F_SEAL_GROW && end > inode->attributes.size)
+        return -EPERM;
+    int error = charge(inode, offset, end);
+    if (!error && !keep_size && end > inode->attributes.size)
+        error = tmpfs_set_size(inode, end);
+    return error;
 }
 
 static int tmpfs_allocate(struct file *file, int mode, uint64_t offset, uint64_t length) {
     struct inode *inode = file->path.inode;
-    struct tmpfs_node *node = node_of(inode);
     int error = 0;
     if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE))
         return -EOPNOTSUPP;
     mutex_lock(&inode->lock);
     if (mode & FALLOC_FL_PUNCH_HOLE)
-        error = node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM : punch(node, offset, length);
-    else if (offset + length > inode->attributes.size && !(mode & FALLOC_FL_KEEP_SIZE))
-        error = tmpfs_set_size(inode, offset + length);
+        error = node_of(inode)->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ? -EPERM
+                                                                             : punch(inode, offset, length);
+    else
+        error = reserve_range(inode, offset, offset + length, mode & FALLOC_FL_KEEP_SIZE);
     if (!error)
         inode->attributes.mtime = inode->attributes.ctime = timestamp_now();
     mutex_unlock(&inode->lock);
     return error;
 }
 
+static int64_t seek_data(struct inode *inode, int64_t offset, int whence) {
+    struct tmpfs_node *node = node_of(inode);
+    uint64_t size = inode->attributes.size, page = page_of((uint64_t)offset), found;
+    if (offset < 0 || (uint64_t)offset >= size)
+        return -ENXIO;
+    if (whence == SEEK_DATA)
+        found = node->written_by_map ? page : extents_next(&node->extents, page);
+    else
+        found = node->written_by_map ? page_behind(size) : extents_next_gap(&node->extents, page);
+    if (found == page)
+        return offset;
+    if (found < page_behind(size))
+        return (int64_t)(found * PAGE_SIZE);
+    return whence == SEEK_DATA ? -ENXIO : (int64_t)size;
+}
+
+static int64_t tmpfs_seek(struct file *file, int64_t offset, int whence) {
+    struct inode *inode = file->path.inode;
+    if (whence != SEEK_DATA && whence != SEEK_HOLE)
+        return file_seek_sized(file, offset, whence);
+    mutex_lock(&inode->lock);
+    int64_t result = seek_data(inode, offset, whence);
+    mutex_unlock(&inode->lock);
+    return result;
+}
+
 const struct file_operations tmpfs_file_operations = {
     .read = tmpfs_read,
     .write = tmpfs_write,
-    .seek = file_seek_sized,
+    .seek = tmpfs_seek,
     .map = tmpfs_map,
     .allocate = tmpfs_allocate,
 };

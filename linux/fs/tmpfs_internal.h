@@ -4,10 +4,12 @@
 
 #include "abi/rights.h"
 #include "lib/base/tree.h"
+#include "linux/fs/extents.h"
 #include "linux/fs/mount.h"
 #include "linux/fs/tmpfs.h"
 
-/* One instance. Pages are counted as files grow, so that a size limit holds; holes filled later are not. */
+/* One instance. Pages that calls write are counted, so that a size limit holds; those only touched through a
+ * mapping are not. */
 struct tmpfs {
     uint64_t page_limit, inode_limit; /* 0: none */
     _Atomic uint64_t pages, inodes;
@@ -41,10 +43,11 @@ struct tmpfs_node {
         struct {
             _Atomic handle_t vmo; /* HANDLE_NONE while the file has no bytes */
             bool exact;           /* mapped once: the Vmo ends with the file's last page */
-            bool blocks_stale;    /* attributes.blocks must be asked for */
+            bool written_by_map;  /* mapped for writing once: extents may lack pages */
             bool linkable;        /* O_TMPFILE: may get a name although it has none */
             uint32_t seals;
-            uint64_t vmo_size, charged; /* bytes; pages */
+            uint64_t vmo_size;      /* bytes */
+            struct extents extents; /* pages with data; each is charged to the instance */
         };
     };
 };

@@ -1,6 +1,7 @@
 /*
- * execve and execveat. The new program is built in a fresh address space (exec_image.h); only when all of it is there do
- * the other threads end and the spaces change places. Scripts ("#!") replace the file by their interpreter first.
+ * execve and execveat. The new program is built in a fresh address space (exec_image.h); only when all of it
+ * is there do the other threads end and the spaces change places. Scripts ("#!") replace the file by their
+ * interpreter first.
  */
 #include "linux/task/exec.h"
 
@@ -26,8 +27,8 @@
 #include "linux/task/session.h"
 
 enum {
-    STRING_MOST = 131072,        /* of one argument, with its 0 */
-    STRINGS_LEAST = 131072,      /* of all together, whatever the limit */
+    STRING_MOST = 131072,   /* of one argument, with its 0 */
+    STRINGS_LEAST = 131072, /* of all together, whatever the limit */
     STRINGS_MOST = 6 << 20,
     SCRIPTS_MOST = 5,
     MS_NOSUID = 2,
@@ -111,7 +112,8 @@ static int string_list_in(struct string_list *list, uint64_t vector, size_t limi
 }
 
 /* Puts strings in place of the first `drop` ones. */
-static int string_list_replace_first(struct string_list *list, unsigned drop, const char *const *texts, unsigned count) {
+static int string_list_replace_first(struct string_list *list, unsigned drop, const char *const *texts,
+                                     unsigned count) {
     struct string_list made = {0};
     const char *rest = list->bytes;
     int error = 0;
@@ -142,12 +144,15 @@ static size_t strings_limit(const struct task *task) {
 
 /* ---- scripts ---- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_blank(char c) {
+    return c == ' ' || c == '\t';
+}
 
 /* Splits the first line: interpreter and one optional argument, both terminated in place. */
 static int script_parse(char *line, size_t length, char **interpreter, char **argument) {
     char *end = memchr(line, '\n', length), *at = line + 2;
-    if (!end && length == EXEC_HEAD) { /* the line goes on: the interpreter's name at least must be complete */
+    if (!end &&
+        length == EXEC_HEAD) { /* the line goes on: the interpreter's name at least must be complete */
         end = line + length - 1;
         char *name = at;
         while (name < end && is_blank(*name))
@@ -213,8 +218,8 @@ static int scripts_follow(struct exec_image *image) {
     char script[EXEC_HEAD];
     const char *name = image->name;
     int error = head_read(image);
-    for (unsigned depth = 0; !error && image->head_length > 2 && image->head[0] == '#' && image->head[1] == '!';
-         depth++) {
+    for (unsigned depth = 0;
+         !error && image->head_length > 2 && image->head[0] == '#' && image->head[1] == '!'; depth++) {
         if (depth == SCRIPTS_MOST)
             return -ELOOP;
         error = script_step(image, name);
@@ -321,13 +326,13 @@ int exec_file(struct task *task, struct file *file, const char *name, const stru
                                .environment = environment,
                                .credentials = task->credentials};
     int error = string_list_reserve(&image.arguments, arguments->length + 1);
-    if (!error) {
+    if (!error && arguments->bytes) {
         memcpy(image.arguments.bytes, arguments->bytes, arguments->length);
         image.arguments.length = arguments->length;
         image.arguments.count = arguments->count;
-        if (!arguments->count) /* Linux gives an empty argv[0] */
-            error = string_list_add(&image.arguments, "", 0);
     }
+    if (!error && !arguments->count) /* Linux gives an empty argv[0] */
+        error = string_list_add(&image.arguments, "", 0);
     if (!error)
         error = scripts_follow(&image);
     if (!error)
@@ -389,7 +394,9 @@ static int64_t exec_at(int fd, uint64_t path, unsigned flags, uint64_t argv, uin
     return error;
 }
 
-int64_t sys_execve(uint64_t path, uint64_t argv, uint64_t envp) { return exec_at(AT_FDCWD, path, 0, argv, envp); }
+int64_t sys_execve(uint64_t path, uint64_t argv, uint64_t envp) {
+    return exec_at(AT_FDCWD, path, 0, argv, envp);
+}
 
 int64_t sys_execveat(uint64_t fd, uint64_t path, uint64_t argv, uint64_t envp, uint64_t flags) {
     if (flags & ~(uint64_t)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))

@@ -17,9 +17,9 @@ struct string_list {
 int string_list_add(struct string_list *list, const char *text, size_t length);
 void string_list_free(struct string_list *list);
 
-/* Replaces the calling task's program by the file; arguments and environment are taken as they are. On success the
- * guest registers are those of the new program's first instruction (task->full_restore is set); errors before the point of
- * no return leave the old program as it was, later ones kill it with SIGKILL. name is the path for AT_EXECFN and comm. The
- * file stays the caller's. */
+/* Replaces the calling task's program by the file; arguments and environment are taken as they are. On
+ * success the guest registers are those of the new program's first instruction (task->full_restore is set);
+ * errors before the point of no return leave the old program as it was, later ones kill it with SIGKILL. name
+ * is the path for AT_EXECFN and comm. The file stays the caller's. */
 int exec_file(struct task *task, struct file *file, const char *name, const struct string_list *arguments,
               const struct string_list *environment);

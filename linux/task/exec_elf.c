@@ -1,6 +1,6 @@
 /*
- * ELF programs: reading and checking their headers (lib/base/elf.h does the judging), mapping their segments, and the same
- * for the interpreter they name.
+ * ELF programs: reading and checking their headers (lib/base/elf.h does the judging), mapping their segments,
+ * and the same for the interpreter they name.
  */
 #include "linux/abi/fcntl.h"
 #include "linux/abi/mman.h"
@@ -12,7 +12,8 @@
 #include "linux/task/mm_internal.h"
 
 enum { ELIBBAD = 80 };
-/* Position-independent programs go to two thirds of the address space, as on Linux; fixed ones may use what is below. */
+/* Position-independent programs go to two thirds of the address space, as on Linux; fixed ones may use what
+ * is below. */
 #define PROGRAM_BASE  (GUEST_END / 3 * 2 & ~0x3fffffffULL)
 #define PROGRAM_LIMIT (GUEST_END - (1ULL << 40))
 enum { PROGRAM_RANDOM_PAGES = 1 << 14 };
@@ -54,12 +55,13 @@ static uint32_t segment_protection(const struct elf_segment *segment) {
 }
 
 /* The file's part of a segment, in whole pages; what lies behind it in the last page is cleared later. */
-static int segment_map_file(struct exec_image *image, const struct program *program, const struct elf_segment *segment,
-                            uint64_t address) {
+static int segment_map_file(struct exec_image *image, const struct program *program,
+                            const struct elf_segment *segment, uint64_t address) {
     uint64_t inset = address % PAGE_SIZE, end = address + segment->file_size;
-    int error = mm_map(image->mm, address - inset, page_up(end) - (address - inset), segment_protection(segment), 0,
-                       program->file, segment->offset - inset, NULL);
-    if (error || segment->memory_size <= segment->file_size || !(segment->flags & ELF_W) || end % PAGE_SIZE == 0)
+    int error = mm_map(image->mm, address - inset, page_up(end) - (address - inset),
+                       segment_protection(segment), 0, program->file, segment->offset - inset, NULL);
+    if (error || segment->memory_size <= segment->file_size || !(segment->flags & ELF_W) ||
+        end % PAGE_SIZE == 0)
         return error;
     if (image->clear_count == sizeof(image->clears) / sizeof(image->clears[0]))
         return -ENOEXEC;
@@ -67,7 +69,8 @@ static int segment_map_file(struct exec_image *image, const struct program *prog
     return 0;
 }
 
-static int segment_map(struct exec_image *image, const struct program *program, const struct elf_segment *segment) {
+static int segment_map(struct exec_image *image, const struct program *program,
+                       const struct elf_segment *segment) {
     uint64_t address = segment->address + program->bias, end = address + segment->memory_size;
     uint64_t zero = address & -PAGE_SIZE;
     if (segment->file_size) {
@@ -140,7 +143,7 @@ static int interpreter_place(struct exec_image *image, struct program *program) 
 }
 
 static int interpreter_load(struct exec_image *image, struct file *file) {
-    struct program program;
+    struct program program = {0};
     uint8_t head[EXEC_HEAD];
     int64_t count = file_read_at(file, head, sizeof(head), 0);
     if (count < 0)
@@ -211,7 +214,7 @@ static int program_load(struct exec_image *image, struct program *program) {
 }
 
 int exec_map_elf(struct exec_image *image) {
-    struct program program;
+    struct program program = {0};
     int error = program_read(&program, image->file, image->head, image->head_length);
     if (!error)
         error = program_load(image, &program);

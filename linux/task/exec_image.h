@@ -1,6 +1,6 @@
 /*
- * A program on its way to run: what exec.c gathers, exec_elf.c maps and exec_stack.c lays out. All of it goes into a fresh
- * address space, so that any failure leaves the old program untouched.
+ * A program on its way to run: what exec.c gathers, exec_elf.c maps and exec_stack.c lays out. All of it goes
+ * into a fresh address space, so that any failure leaves the old program untouched.
  */
 #pragma once
 
@@ -13,8 +13,8 @@ enum { EXEC_HEAD = 256 }; /* bytes of a file that decide what it is */
 
 struct exec_image {
     struct task *task;
-    struct file *file;  /* the program itself: after scripts, their interpreter; referenced */
-    const char *name;   /* as given to execve */
+    struct file *file; /* the program itself: after scripts, their interpreter; referenced */
+    const char *name;  /* as given to execve */
     uint8_t head[EXEC_HEAD];
     size_t head_length;
     struct string_list arguments; /* owned, since scripts change it */
@@ -23,8 +23,8 @@ struct exec_image {
     struct mm *mm;
     bool stack_executable, secure;
     struct credentials credentials; /* the new program's */
-    uint64_t entry;            /* of the program */
-    uint64_t start;            /* first instruction: the interpreter's entry, or the program's */
+    uint64_t entry;                 /* of the program */
+    uint64_t start;                 /* first instruction: the interpreter's entry, or the program's */
     uint64_t headers, headers_count;
     uint64_t interpreter_base; /* 0: none */
     uint64_t stack_top, stack_pointer;
@@ -39,5 +39,6 @@ struct exec_image {
 int exec_layout(struct exec_image *image);
 /* Maps the program and its interpreter. -ENOEXEC, -ENOMEM, what opening the interpreter gave. */
 int exec_map_elf(struct exec_image *image);
-/* With image->mm attached: clears the tails and writes arguments, environment and auxiliary vector. -EFAULT, -ENOMEM. */
+/* With image->mm attached: clears the tails and writes arguments, environment and auxiliary vector. -EFAULT,
+ * -ENOMEM. */
 int exec_fill(struct exec_image *image);

@@ -1,10 +1,12 @@
 /*
  * The new program's stack: where it lies, and what stands on it.
  *
- *   … argc argv… 0 envp… 0 auxv… | random bytes, platform | arguments | environment | file name | 8 zero bytes | top
+ *   … argc argv… 0 envp… 0 auxv… | random bytes, platform | arguments | environment | file name | 8 zero
+ * bytes | top
  *
- * The stack's whole reserve (RLIMIT_STACK) is mapped at once, committed as touched: a fault of the personality on the guest's
- * stack must not need the personality. Stack and vDSO share a 2 MB region, so that they share a page table.
+ * The stack's whole reserve (RLIMIT_STACK) is mapped at once, committed as touched: a fault of the
+ * personality on the guest's stack must not need the personality. Stack and vDSO share a 2 MB region, so that
+ * they share a page table.
  */
 #include "lib/base/string.h"
 #include "linux/abi/auxv.h"
@@ -50,8 +52,7 @@ int exec_layout(struct exec_image *image) {
     mm->stack_start = top;
     mm->mmap_top = top - reserve - STACK_GUARD;
     uint32_t protection = PROT_READ | PROT_WRITE | (image->stack_executable ? PROT_EXEC : 0);
-    int error =
-        mm_map(mm, top - reserve, reserve, protection, VMA_STACK | VMA_GROWSDOWN, NULL, 0, "[stack]");
+    int error = mm_map(mm, top - reserve, reserve, protection, VMA_STACK | VMA_GROWSDOWN, NULL, 0, "[stack]");
     if (!error && vdso_length() && vdso_length() <= VDSO_ROOM)
         error = vdso_map(mm, region_end - VDSO_ROOM);
     return error;
@@ -65,7 +66,9 @@ struct words {
     size_t count;
 };
 
-static void word_add(struct words *words, uint64_t word) { words->words[words->count++] = word; }
+static void word_add(struct words *words, uint64_t word) {
+    words->words[words->count++] = word;
+}
 
 /* The addresses of a list's strings, which lie one behind the other from `at`. */
 static void words_add_strings(struct words *words, const struct string_list *list, uint64_t at) {
@@ -146,7 +149,8 @@ static int strings_write(struct exec_image *image, struct stack_places *places) 
 }
 
 static int vectors_write(struct exec_image *image, const struct stack_places *places) {
-    size_t most = 1 + image->arguments.count + 1 + image->environment->count + 1 + sizeof(image->mm->auxv) / 8;
+    size_t most =
+        1 + image->arguments.count + 1 + image->environment->count + 1 + sizeof(image->mm->auxv) / 8;
     struct words words = {heap_alloc(most * sizeof(uint64_t)), 0};
     if (!words.words)
         return -ENOMEM;

@@ -90,7 +90,7 @@ static bool notify_end(struct process *process) {
         send = action->handler != SIG_IGN;
     }
     info.signo = signo;
-    if (send)
+    if (send && signo <= LINUX_SIGNALS) /* clone takes any number */
         signal_send_process_locked(parent, &info);
     waitq_wake_all(&parent->child_wait);
     return reap;

@@ -80,7 +80,8 @@ static int advise(struct mm *mm, uint64_t start, uint64_t end, uint64_t advice) 
         error = flags_advice(mm, start, end, advice);
         return error ? error : hole ? -ENOMEM : 0;
     }
-    for (const struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end && !error; vma = vma_next(vma)) {
+    for (const struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end && !error;
+         vma = vma_next(vma)) {
         uint64_t from = vma_start(vma) > start ? vma_start(vma) : start;
         error = area_advice(mm, vma, from, vma->end < end ? vma->end : end, advice);
     }
@@ -91,7 +92,8 @@ static int64_t populate(struct mm *mm, uint64_t start, uint64_t end, bool write)
     mutex_lock(&mm->lock);
     int error = vma_covered(mm, start, end) ? 0 : -ENOMEM;
     uint32_t needed = write ? PROT_WRITE : PROT_READ;
-    for (const struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end && !error; vma = vma_next(vma))
+    for (const struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end && !error;
+         vma = vma_next(vma))
         if (!(vma->protection & needed))
             error = -EINVAL;
     mutex_unlock(&mm->lock);

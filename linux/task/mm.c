@@ -1,10 +1,11 @@
 /*
- * Address spaces: creation, copies, the end, and the one way in which a VMA's pages are put into the kernel space.
+ * Address spaces: creation, copies, the end, and the one way in which a VMA's pages are put into the kernel
+ * space.
  *
  *   anonymous private     zero memory, MAP_COPY: fork snapshots it
- *   file, private         writable: the file's Vmo, MAP_COPY. Not writable: the Vmo itself (VMA_DIRECT), which costs no
- *                         snapshot, neither now nor at fork; a later mprotect for writing maps it again
- *   shared                the Vmo itself
+ *   file, private         writable: the file's Vmo, MAP_COPY. Not writable: the Vmo itself (VMA_DIRECT),
+ * which costs no snapshot, neither now nor at fork; a later mprotect for writing maps it again shared the Vmo
+ * itself
  */
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
@@ -152,8 +153,8 @@ static uint64_t kernel_protection(uint32_t protection) {
            (protection & PROT_EXEC ? MAP_EXEC : 0);
 }
 
-int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
-            uint64_t offset) {
+int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+            handle_t vmo, uint64_t offset) {
     bool copy = !(flags & (VMA_SHARED | VMA_DIRECT));
     return (int)keel_space_map(mm->space, address, vmo, vmo ? offset : 0, length,
                                kernel_protection(protection) | (copy ? MAP_COPY : 0));
@@ -204,8 +205,8 @@ static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo
     return error;
 }
 
-int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, struct file *file,
-           uint64_t offset, const char *label) {
+int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+           struct file *file, uint64_t offset, const char *label) {
     handle_t vmo;
     int error = file_vmo(file, &vmo);
     if (error)
@@ -218,8 +219,8 @@ int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection
     return map_at(mm, address, length, vmo, &model);
 }
 
-int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
-               uint64_t offset, const char *label) {
+int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+               handle_t vmo, uint64_t offset, const char *label) {
     struct vma model = {.offset = offset, .label = label, .protection = protection, .flags = flags};
     return map_at(mm, address, length, vmo, &model);
 }
@@ -243,15 +244,16 @@ int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
 
 /* ---- protection ---- */
 
-/* Of one isolated area. What shows a file's own pages is mapped anew: the kernel allows a mapping no more than it was
- * made with. */
+/* Of one isolated area. What shows a file's own pages is mapped anew: the kernel allows a mapping no more
+ * than it was made with. */
 static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
     uint64_t start = vma_start(vma);
     uint32_t flags = vma->flags;
     int error;
     if (vma->protection == protection)
         return 0;
-    if (flags & VMA_SEALED || (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
+    if (flags & VMA_SEALED ||
+        (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
         return -EACCES;
     if (vma->file && flags & (VMA_DIRECT | VMA_SHARED)) {
         error = mm_show_again(mm, vma, start, vma->end, protection);
@@ -311,7 +313,7 @@ int mm_check_limits(const struct mm *mm, uint64_t more, bool data) {
 /* ---- for others ---- */
 
 uint64_t mm_resident_pages(const struct mm *mm) {
-    struct space_info space;
+    struct space_info space = {0};
     if (!mm || keel_object_info(mm->space, keel_pointer(&space), sizeof(space)) < 0)
         return 0;
     return space.resident_pages;

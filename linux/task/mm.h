@@ -1,11 +1,12 @@
 /*
- * Address spaces of Linux processes. A struct mm stands over a kernel guest space; its tree of struct vma says what
- * Linux shows of each range (file, name, flags), the kernel's mappings supply the pages. Shared by CLONE_VM.
+ * Address spaces of Linux processes. A struct mm stands over a kernel guest space; its tree of struct vma
+ * says what Linux shows of each range (file, name, flags), the kernel's mappings supply the pages. Shared by
+ * CLONE_VM.
  *
  *   program …  heap (brk)  …            …  mmap area, growing down  | gap | stack | vvar, vdso | GUEST_END
  *
- * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space. It may be held across copies of
- * guest memory and class 1 calls.
+ * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space. It may be held across
+ * copies of guest memory and class 1 calls.
  */
 #pragma once
 
@@ -23,15 +24,15 @@ struct task;
 #define MMAP_LOWEST 0x10000ULL /* vm.mmap_min_addr */
 
 enum vma_flags {
-    VMA_SHARED = 1,      /* MAP_SHARED */
-    VMA_DIRECT = 2,      /* private, but shows the file's own pages: not writable so far */
-    VMA_STACK = 4,       /* the main stack: reserved whole, shown as small as Linux shows it */
+    VMA_SHARED = 1, /* MAP_SHARED */
+    VMA_DIRECT = 2, /* private, but shows the file's own pages: not writable so far */
+    VMA_STACK = 4,  /* the main stack: reserved whole, shown as small as Linux shows it */
     VMA_GROWSDOWN = 8,
     VMA_DONTFORK = 16,   /* MADV_DONTFORK */
     VMA_WIPEONFORK = 32, /* MADV_WIPEONFORK */
     VMA_LOCKED = 64,     /* mlock: accounting only, nothing is ever swapped */
     VMA_DONTDUMP = 128,
-    VMA_SEALED = 256,    /* vdso, vvar: stays as it is until it is unmapped */
+    VMA_SEALED = 256, /* vdso, vvar: stays as it is until it is unmapped */
 };
 
 struct vma {
@@ -44,13 +45,15 @@ struct vma {
     uint32_t flags;        /* enum vma_flags */
 };
 
-static inline uint64_t vma_start(const struct vma *vma) { return vma->node.key; }
+static inline uint64_t vma_start(const struct vma *vma) {
+    return vma->node.key;
+}
 
 struct mm {
     _Atomic uint32_t references;
     struct mutex lock;
     handle_t space;
-    handle_t job;         /* borrowed from the session: what the space is charged to */
+    handle_t job; /* borrowed from the session: what the space is charged to */
     struct tree vmas;
     uint32_t vma_count;
     uint64_t total_pages; /* of all VMAs, the stack as shown */
@@ -59,15 +62,16 @@ struct mm {
     uint64_t stack_pages;
     uint64_t locked_pages;
     uint64_t peak_pages;
-    uint64_t mmap_top;    /* new mappings are placed below */
+    uint64_t mmap_top; /* new mappings are placed below */
     uint64_t brk_start, brk;
     uint64_t code_start, code_end, data_start, data_end, stack_start;
-    uint64_t argument_start, argument_end, environment_start, environment_end; /* on the stack, for /proc and prctl */
-    uint64_t vdso;        /* its address; 0: none */
-    bool lock_future;     /* MCL_FUTURE */
-    bool fork_exceptions; /* some VMA is VMA_DONTFORK or VMA_WIPEONFORK */
+    uint64_t argument_start, argument_end, environment_start,
+        environment_end;     /* on the stack, for /proc and prctl */
+    uint64_t vdso;           /* its address; 0: none */
+    bool lock_future;        /* MCL_FUTURE */
+    bool fork_exceptions;    /* some VMA is VMA_DONTFORK or VMA_WIPEONFORK */
     struct file *executable; /* /proc/PID/exe; referenced, counted as running (ETXTBSY) */
-    uint64_t auxv[48];    /* as given to the program, for /proc/PID/auxv */
+    uint64_t auxv[48];       /* as given to the program, for /proc/PID/auxv */
 };
 
 /* An empty address space charged to the job, one reference; NULL: no memory. */
@@ -75,16 +79,17 @@ struct mm *mm_create(handle_t job);
 /* A copy for fork, charged to the job: NULL: no memory (nothing changed). */
 struct mm *mm_fork(struct mm *mm, handle_t job);
 struct mm *mm_get(struct mm *mm);
-void mm_put(struct mm *mm); /* the last reference frees the space; not while it is attached to the calling thread */
+void mm_put(
+    struct mm *mm); /* the last reference frees the space; not while it is attached to the calling thread */
 
-/* Gives task the space (referenced by the caller, taken over) in place of its own and attaches the calling thread, which
- * serves it; the old one is put. mm may be NULL. */
+/* Gives task the space (referenced by the caller, taken over) in place of its own and attaches the calling
+ * thread, which serves it; the old one is put. mm may be NULL. */
 void mm_switch(struct task *task, struct mm *mm);
 
-/* Maps file pages (NULL: zero memory) at an address that is decided on already, in place of whatever is there; used by
- * exec and mmap. protection PROT_, flags enum vma_flags. mm->lock held. 0 or an error. */
-int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, struct file *file,
-           uint64_t offset, const char *label);
+/* Maps file pages (NULL: zero memory) at an address that is decided on already, in place of whatever is
+ * there; used by exec and mmap. protection PROT_, flags enum vma_flags. mm->lock held. 0 or an error. */
+int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+           struct file *file, uint64_t offset, const char *label);
 /* Free room for length bytes below mm->mmap_top, or -ENOMEM. mm->lock held. */
 int64_t mm_find_room(struct mm *mm, uint64_t length);
 int mm_unmap(struct mm *mm, uint64_t address, uint64_t length); /* mm->lock held; 0 or -ENOMEM */
@@ -101,16 +106,19 @@ uint64_t vma_shown_start(const struct vma *vma);
 /* Pages present, by the kernel's count. */
 uint64_t mm_resident_pages(const struct mm *mm);
 
-/* Calls visit for each VMA in ascending order with mm->lock held; visit must not block or call mm functions. */
+/* Calls visit for each VMA in ascending order with mm->lock held; visit must not block or call mm functions.
+ */
 void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context), void *context);
 
-/* Copies from or to another process's memory (for /proc/PID/cmdline, environ, mem): the calling thread's own space is
- * attached again afterwards. Bytes copied, or -EFAULT. `to` and `from` are the personality's memory. */
+/* Copies from or to another process's memory (for /proc/PID/cmdline, environ, mem): the calling thread's own
+ * space is attached again afterwards. Bytes copied, or -EFAULT. `to` and `from` are the personality's memory.
+ */
 int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length);
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length);
 
-/* Where a shared futex at the address lives: the inode and offset of a shared file mapping, the shared anonymous object, or
- * (mm, address) for private memory. Two addresses are the same futex when all three are equal. 0 or -EFAULT. */
+/* Where a shared futex at the address lives: the inode and offset of a shared file mapping, the shared
+ * anonymous object, or (mm, address) for private memory. Two addresses are the same futex when all three are
+ * equal. 0 or -EFAULT. */
 struct mm_place {
     const void *object;
     uint64_t offset;

@@ -6,7 +6,9 @@
 
 enum { VMA_COUNT_MAX = 65530 }; /* vm.max_map_count */
 
-static inline uint64_t page_up(uint64_t bytes) { return (bytes + 4095) & ~4095ULL; }
+static inline uint64_t page_up(uint64_t bytes) {
+    return (bytes + 4095) & ~4095ULL;
+}
 
 static inline bool file_readable(const struct file *file) {
     uint32_t mode = file->flags & O_ACCMODE;
@@ -30,7 +32,8 @@ void vma_spares_free(struct vma_spares *spares);
 void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares);
 /* Takes the (isolated) range's VMAs away. */
 void vma_clear(struct mm *mm, uint64_t start, uint64_t end);
-/* Enters a VMA (fields but the node filled in, file already referenced) and joins it with equal neighbours. */
+/* Enters a VMA (fields but the node filled in, file already referenced) and joins it with equal neighbours.
+ */
 void vma_insert(struct mm *mm, struct vma *vma, uint64_t start);
 /* Joins equal neighbours from just before start to just behind end. */
 void vma_join(struct mm *mm, uint64_t start, uint64_t end);
@@ -46,14 +49,15 @@ int vma_copy_all(struct mm *to, const struct mm *from);
 
 /* ---- mm.c ---- */
 
-/* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them. */
-int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
-            uint64_t offset);
+/* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them.
+ */
+int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+            handle_t vmo, uint64_t offset);
 /* The same for part of an existing VMA, from its file: fresh, as after mmap. */
 int mm_show_again(struct mm *mm, const struct vma *vma, uint64_t start, uint64_t end, uint32_t protection);
 /* mm_map with a Vmo chosen by the caller. */
-int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags, handle_t vmo,
-               uint64_t offset, const char *label);
+int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
+               handle_t vmo, uint64_t offset, const char *label);
 
 /* Whether the limits of the calling task's process allow so many more pages: 0 or -ENOMEM. */
 int mm_check_limits(const struct mm *mm, uint64_t more, bool data);
@@ -61,6 +65,6 @@ int mm_check_limits(const struct mm *mm, uint64_t more, bool data);
 /* A file over fresh memory of so many bytes for MAP_SHARED | MAP_ANONYMOUS; NULL: no memory. */
 struct file *shared_memory_create(uint64_t length);
 
-/* Touches the pages of a range of the calling task's space, for writing where its VMAs allow it. No lock held. 0, or
- * -EFAULT at the first page that is not there. */
+/* Touches the pages of a range of the calling task's space, for writing where its VMAs allow it. No lock
+ * held. 0, or -EFAULT at the first page that is not there. */
 int mm_populate(uint64_t start, uint64_t end, bool write);

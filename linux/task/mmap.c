@@ -1,6 +1,6 @@
 /*
- * mmap, munmap, mprotect, brk, msync, mincore, mlock and their kin. Checks come in Linux's order, so that a call with several
- * mistakes fails as it does there.
+ * mmap, munmap, mprotect, brk, msync, mincore, mlock and their kin. Checks come in Linux's order, so that a
+ * call with several mistakes fails as it does there.
  */
 #include "linux/abi/mman.h"
 #include "linux/abi/resource.h"
@@ -18,7 +18,9 @@ enum { MS_NOEXEC = 8, DEVICE_ZERO_MAJOR = 1, DEVICE_ZERO_MINOR = 5, PROT_SEM = 8
 #define LOW_AREA_START 0x40000000ULL /* MAP_32BIT */
 #define LOW_AREA_END   0x80000000ULL
 
-static struct mm *mm_own(void) { return task_current()->mm; }
+static struct mm *mm_own(void) {
+    return task_current()->mm;
+}
 
 /* ---- memory shared without a file ---- */
 
@@ -27,7 +29,9 @@ static int shared_memory_map(struct file *file, handle_t *vmo) {
     return 0;
 }
 
-static void shared_memory_release(struct file *file) { keel_handle_close((handle_t)(uintptr_t)file->data); }
+static void shared_memory_release(struct file *file) {
+    keel_handle_close((handle_t)(uintptr_t)file->data);
+}
 
 static const struct file_operations shared_memory_operations = {.map = shared_memory_map,
                                                                 .release = shared_memory_release};
@@ -154,8 +158,8 @@ static int64_t map_locked(struct mm *mm, struct map_request *request) {
         return error;
     uint32_t flags = (private ? 0 : VMA_SHARED) | (request->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0) |
                      (mm->lock_future || request->flags & MAP_LOCKED ? VMA_LOCKED : 0);
-    error = mm_map(mm, (uint64_t)address, request->length, request->protection & PROT_ALL, flags, request->file,
-                   request->offset, request->label);
+    error = mm_map(mm, (uint64_t)address, request->length, request->protection & PROT_ALL, flags,
+                   request->file, request->offset, request->label);
     return error ? error : address;
 }
 
@@ -178,7 +182,8 @@ static int64_t map_run(struct map_request *request) {
     return address;
 }
 
-int64_t sys_mmap(uint64_t address, uint64_t length, uint64_t protection, uint64_t flags, uint64_t fd, uint64_t offset) {
+int64_t sys_mmap(uint64_t address, uint64_t length, uint64_t protection, uint64_t flags, uint64_t fd,
+                 uint64_t offset) {
     struct map_request request = {address, length, offset, (uint32_t)protection, (uint32_t)flags, NULL, NULL};
     if (offset % PAGE_SIZE)
         return -EINVAL;
@@ -254,7 +259,8 @@ static int brk_move(struct mm *mm, uint64_t wanted) {
         return -ENOMEM;
     if (!range_free(mm, from, to - from + PAGE_SIZE) || mm_check_limits(mm, (to - from) / PAGE_SIZE, true))
         return -ENOMEM;
-    return mm_map(mm, from, to - from, PROT_READ | PROT_WRITE, mm->lock_future ? VMA_LOCKED : 0, NULL, 0, "[heap]");
+    return mm_map(mm, from, to - from, PROT_READ | PROT_WRITE, mm->lock_future ? VMA_LOCKED : 0, NULL, 0,
+                  "[heap]");
 }
 
 int64_t sys_brk(uint64_t wanted) {
@@ -321,7 +327,8 @@ static int lock_range(struct mm *mm, uint64_t start, uint64_t end, bool lock) {
         return -ENOMEM;
     vma_isolate(mm, start, end, &spares);
     for (struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end; vma = vma_next(vma))
-        vma_set(mm, vma, vma->protection, lock ? vma->flags | VMA_LOCKED : vma->flags & ~(uint32_t)VMA_LOCKED);
+        vma_set(mm, vma, vma->protection,
+                lock ? vma->flags | VMA_LOCKED : vma->flags & ~(uint32_t)VMA_LOCKED);
     vma_join(mm, start, end);
     vma_spares_free(&spares);
     return 0;
@@ -342,22 +349,28 @@ static int64_t lock_call(uint64_t address, uint64_t length, bool lock) {
     if (lock && !task_is_root(task_current()) && !task_current()->process->limits[RLIMIT_MEMLOCK].current)
         return -EPERM;
     mutex_lock(&mm->lock);
-    int error = lock && !lock_permitted(mm, (end - start) / PAGE_SIZE) ? -ENOMEM : lock_range(mm, start, end, lock);
+    int error =
+        lock && !lock_permitted(mm, (end - start) / PAGE_SIZE) ? -ENOMEM : lock_range(mm, start, end, lock);
     mutex_unlock(&mm->lock);
     if (!error && lock)
         mm_populate(start, end, false);
     return error;
 }
 
-int64_t sys_mlock(uint64_t address, uint64_t length) { return lock_call(address, length, true); }
-int64_t sys_munlock(uint64_t address, uint64_t length) { return lock_call(address, length, false); }
+int64_t sys_mlock(uint64_t address, uint64_t length) {
+    return lock_call(address, length, true);
+}
+int64_t sys_munlock(uint64_t address, uint64_t length) {
+    return lock_call(address, length, false);
+}
 int64_t sys_mlock2(uint64_t address, uint64_t length, uint64_t flags) {
     return flags & ~(uint64_t)MLOCK_ONFAULT ? -EINVAL : lock_call(address, length, true);
 }
 
 static void lock_all(struct mm *mm, bool lock) {
     for (struct vma *vma = mm_find(mm, 0); vma; vma = vma_next(vma))
-        vma_set(mm, vma, vma->protection, lock ? vma->flags | VMA_LOCKED : vma->flags & ~(uint32_t)VMA_LOCKED);
+        vma_set(mm, vma, vma->protection,
+                lock ? vma->flags | VMA_LOCKED : vma->flags & ~(uint32_t)VMA_LOCKED);
 }
 
 int64_t sys_mlockall(uint64_t flags) {

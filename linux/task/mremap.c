@@ -1,6 +1,6 @@
 /*
- * mremap. The kernel moves mappings with their pages (space_move); what is added behind them is mapped fresh. In the tree
- * the old area disappears and a new one with the same properties is entered.
+ * mremap. The kernel moves mappings with their pages (space_move); what is added behind them is mapped fresh.
+ * In the tree the old area disappears and a new one with the same properties is entered.
  */
 #include "lib/keel/call.h"
 #include "linux/abi/mman.h"
@@ -11,7 +11,7 @@
 
 struct move {
     uint64_t from, old_length, new_length;
-    uint32_t flags; /* MREMAP_ */
+    uint32_t flags;   /* MREMAP_ */
     struct vma model; /* the area's properties, offset that of `from`; its file is borrowed under mm->lock */
 };
 
@@ -23,7 +23,8 @@ static int tail_show(struct mm *mm, const struct move *move, uint64_t to, uint64
 }
 
 /* Enters an area like the model. The caller holds a reference on the file for it. */
-static void area_enter(struct mm *mm, struct vma *vma, const struct vma *model, uint64_t start, uint64_t length) {
+static void area_enter(struct mm *mm, struct vma *vma, const struct vma *model, uint64_t start,
+                       uint64_t length) {
     *vma = *model;
     vma->end = start + length;
     vma_insert(mm, vma, start);
@@ -85,7 +86,8 @@ static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
     if (!error && move->old_length > kept)
         error = (int)keel_space_unmap(mm->space, move->from + kept, move->old_length - kept);
     if (!error && move->flags & MREMAP_DONTUNMAP)
-        error = mm_show(mm, move->from, move->old_length, move->model.protection, move->model.flags, HANDLE_NONE, 0);
+        error = mm_show(mm, move->from, move->old_length, move->model.protection, move->model.flags,
+                        HANDLE_NONE, 0);
     if (!error)
         error = move_tree(mm, move, to, &at_from, &at_to);
     vma_spares_free(&at_from);
@@ -165,10 +167,13 @@ static int64_t remap(struct mm *mm, struct move *move) {
     return move->flags & MREMAP_MAYMOVE ? move_anywhere(mm, move) : -ENOMEM;
 }
 
-int64_t sys_mremap(uint64_t address, uint64_t old_length, uint64_t new_length, uint64_t flags, uint64_t new_address) {
+int64_t sys_mremap(uint64_t address, uint64_t old_length, uint64_t new_length, uint64_t flags,
+                   uint64_t new_address) {
     struct mm *mm = task_current()->mm;
-    struct move move = {
-        .from = address, .old_length = page_up(old_length), .new_length = page_up(new_length), .flags = (uint32_t)flags};
+    struct move move = {.from = address,
+                        .old_length = page_up(old_length),
+                        .new_length = page_up(new_length),
+                        .flags = (uint32_t)flags};
     if (flags & ~(uint64_t)(MREMAP_FIXED | MREMAP_MAYMOVE | MREMAP_DONTUNMAP) ||
         (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP) && !(flags & MREMAP_MAYMOVE)) ||
         (flags & MREMAP_DONTUNMAP && move.old_length != move.new_length) || address % PAGE_SIZE)

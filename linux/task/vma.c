@@ -1,4 +1,5 @@
-/* The tree of virtual memory areas and the sums over it (mm.h). Changes prepare spare nodes first: see mm_internal.h. */
+/* The tree of virtual memory areas and the sums over it (mm.h). Changes prepare spare nodes first: see
+ * mm_internal.h. */
 #include "lib/base/string.h"
 #include "linux/abi/mman.h"
 #include "linux/heap.h"
@@ -7,10 +8,16 @@
 
 enum { STACK_SHOWN = 33 * 4096 }; /* what Linux's stack has when a program starts */
 
-static struct vma *vma_of(struct tree_node *node) { return node ? container_of(node, struct vma, node) : NULL; }
+static struct vma *vma_of(struct tree_node *node) {
+    return node ? container_of(node, struct vma, node) : NULL;
+}
 
-struct vma *vma_next(const struct vma *vma) { return vma_of(tree_next(&vma->node)); }
-struct vma *vma_prev(const struct vma *vma) { return vma_of(tree_prev(&vma->node)); }
+struct vma *vma_next(const struct vma *vma) {
+    return vma_of(tree_next(&vma->node));
+}
+struct vma *vma_prev(const struct vma *vma) {
+    return vma_of(tree_prev(&vma->node));
+}
 
 struct vma *mm_at(const struct mm *mm, uint64_t address) {
     struct vma *vma = vma_of(tree_find_le(&mm->vmas, address));

@@ -1,6 +1,6 @@
 /*
- * The page that the personality shares with every program's vDSO, read-only there: the TSC's scale and the wall clock.
- * sequence is odd while the wall clock is being changed.
+ * The page that the personality shares with every program's vDSO, read-only there: the TSC's scale and the
+ * wall clock. sequence is odd while the wall clock is being changed.
  */
 #pragma once
 

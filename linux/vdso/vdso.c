@@ -1,4 +1,5 @@
-/* The vDSO's memory objects and their place in programs; see vdso.h. The image is built from linux/vdso/guest. */
+/* The vDSO's memory objects and their place in programs; see vdso.h. The image is built from
+ * linux/vdso/guest. */
 #include "linux/vdso/vdso.h"
 
 #include "lib/keel/call.h"
@@ -7,15 +8,20 @@
 #include "linux/task/mm_internal.h"
 #include "linux/vdso/data.h"
 
-extern const char vdso_image[] __attribute__((visibility("hidden"))), vdso_image_end[] __attribute__((visibility("hidden"))); /* linux/arch */
+extern const char vdso_image[] __attribute__((visibility("hidden"))),
+    vdso_image_end[] __attribute__((visibility("hidden"))); /* linux/arch */
 
 static handle_t image_vmo, data_vmo;
 static uint64_t image_length;
 static struct vdso_data *data;
 
-struct vdso_data *vdso_data(void) { return data; }
+struct vdso_data *vdso_data(void) {
+    return data;
+}
 
-uint64_t vdso_length(void) { return image_length ? PAGE_SIZE + image_length : 0; }
+uint64_t vdso_length(void) {
+    return image_length ? PAGE_SIZE + image_length : 0;
+}
 
 static bool image_fill(uint64_t size) {
     for (uint64_t done = 0; done < size;) {
@@ -42,8 +48,8 @@ void vdso_start(void) {
 int vdso_map(struct mm *mm, uint64_t address) {
     int error = mm_map_vmo(mm, address, PAGE_SIZE, PROT_READ, VMA_DIRECT | VMA_SEALED, data_vmo, 0, "[vvar]");
     if (!error)
-        error = mm_map_vmo(mm, address + PAGE_SIZE, image_length, PROT_READ | PROT_EXEC, VMA_DIRECT | VMA_SEALED,
-                           image_vmo, 0, "[vdso]");
+        error = mm_map_vmo(mm, address + PAGE_SIZE, image_length, PROT_READ | PROT_EXEC,
+                           VMA_DIRECT | VMA_SEALED, image_vmo, 0, "[vdso]");
     if (!error)
         mm->vdso = address + PAGE_SIZE;
     return error;

@@ -1,4 +1,4 @@
-/* sources: linux/[!h]*.c linux/task/*.c linux/fs/*.c linux/io/*.c linux/arch/host/*.c tests/host/*.c tests/host/guest/*.c lib/base/tree.c lib/base/format.c lib/base/elf.c lib/base/cpio.c lib/virtqueue/*.c */
+/* sources: linux/[!hm]*.c linux/task/*.c linux/fs/*.c linux/io/*.c linux/arch/host/*.c tests/host/*.c tests/host/guest/*.c lib/base/tree.c lib/base/format.c lib/base/elf.c lib/base/cpio.c lib/virtqueue/*.c */
 /* flags: -Itests/host -pthread */
 /*
  * The whole personality as an ill-meaning program sees it: the input is decoded into system calls with arguments that
@@ -445,9 +445,10 @@ static void find_served(void) {
 
 /* ---- the program ---- */
 
+static int run_records(struct cursor *cursor);
+
 static int child_program(void *argument) {
     struct cursor cursor = *(struct cursor *)argument;
-    int run_records(struct cursor *);
     return run_records(&cursor);
 }
 
@@ -494,8 +495,7 @@ static void run_exception(struct cursor *cursor) {
     guest_exception(vector, next_byte(cursor), argument(cursor, 'a'));
 }
 
-int run_records(struct cursor *cursor);
-int run_records(struct cursor *cursor) {
+static int run_records(struct cursor *cursor) {
     while (cursor->at < cursor->end && cursor->calls++ < CALLS_MOST) {
         uint8_t record = next_byte(cursor);
         if (record == RECORD_POKE)
@@ -549,6 +549,8 @@ static int prepare_program(void *unused) {
     return 0;
 }
 
+static uint8_t failing; /* from 128 up: which allocation of this input */
+
 /* What an input runs in: a session and a file system of its own, a handler for SIGUSR1. */
 static int input_program(void *argument) {
     struct cursor cursor = *(struct cursor *)argument;
@@ -560,6 +562,7 @@ static int input_program(void *argument) {
     guest(chdir, guest_text("/tmp/w"));
     guest(rt_sigaction, SIGUSR1, guest_bytes(action, sizeof(action)), 0, 8);
     guest(setrlimit, 1 /* RLIMIT_FSIZE */, guest_bytes(limit, sizeof(limit)));
+    host_fail_allocation(failing >= 128 ? failing - 127U : 0);
     return run_records(&cursor);
 }
 
@@ -625,13 +628,12 @@ int LLVMFuzzerInitialize(int *count, char ***arguments) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct cursor cursor = {.at = data, .end = data + size};
-    int32_t status;
+    int32_t status = 0;
     if (size < 4)
         return 0;
     host_seed(next_byte(&cursor));
-    uint8_t failing = next_byte(&cursor);
+    failing = next_byte(&cursor);
     children = 0;
-    host_fail_allocation(failing >= 128 ? failing - 127U : 0);
     settle(guest_execute(input_program, &cursor, SWITCHES_MOST, &status), &status);
     host_fail_allocation(0);
     settle(guest_execute(clean_program, NULL, SWITCHES_MOST, &status), &status);

@@ -6,7 +6,7 @@
  *   streams:  COM1 <-> standard input and output through pipes (input is escaped: 0x10 0x10 is 0x10, 0x10 0x04 the end),
  *             COM2 <- standard error
  *   --tty:    COM1 is the program's controlling terminal
- *   log:      port 0xE9, "peer: ready" once input may come, "keel: exit STATUS" at the end
+ *   log:      port 0xE9, "peer: first instruction at TSC N", "peer: ready" once input may come, "keel: exit STATUS" at the end
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include <x86intrin.h>
 
 enum { DEBUG_PORT = 0xe9, EXIT_PORT = 0xf4, ARGUMENTS = 4096, CHUNK = 4096, ESCAPE = 0x10, END = 0x04 };
 
@@ -293,8 +294,10 @@ static int terminal_run(const struct options *options) {
 }
 
 int main(void) {
+    unsigned long long start = __rdtsc();
     if (iopl(3) != 0)
         return 1;
+    log_text("peer: first instruction at TSC %llu\n", start);
     struct options options = {.window = {.ws_row = 24, .ws_col = 80}};
     mounts_make();
     clearenv();

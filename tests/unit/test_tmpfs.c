@@ -3,7 +3,7 @@
  * linux/fs/open.c linux/fs/fd.c linux/fs/fcntl.c linux/fs/locks.c linux/fs/rw.c linux/fs/seek.c
  * linux/fs/getdents.c linux/fs/stat.c linux/fs/attributes.c linux/fs/cwd.c linux/fs/buffer.c linux/fs/copy.c
  * linux/fs/memfd.c linux/fs/device.c linux/fs/memory_devices.c linux/fs/tmpfs.c linux/fs/tmpfs_directory.c
- * linux/fs/tmpfs_file.c linux/fs/unpack.c linux/lock.c lib/base/tree.c lib/base/format.c lib/base/cpio.c
+ * linux/fs/tmpfs_file.c linux/fs/extents.c linux/fs/unpack.c linux/lock.c lib/base/tree.c lib/base/format.c lib/base/cpio.c
  * linux/arch/host/?*.c tests/host/?*.c */
 /* flags: -iquote tests/host -pthread */
 /*
@@ -98,7 +98,11 @@ TEST(holes_read_as_zeros_and_cost_nothing) {
     CHECK_EQ(status.blocks, 8);
     CHECK_EQ(do_pread(fd, bytes, 4, 5 << 20), 4);
     CHECK(!memcmp(bytes, "\0\0\0\0", 4));
+    CHECK_EQ(sys_lseek(fd, 0, SEEK_DATA), 10 << 20);
+    CHECK_EQ(sys_lseek(fd, 0, SEEK_HOLE), 0);
+    CHECK_EQ(sys_lseek(fd, 10 << 20, SEEK_HOLE), (10 << 20) + 3);
     CHECK_EQ(do_pwrite(fd, "begin", 0), 5);
+    CHECK_EQ(sys_lseek(fd, 3, SEEK_HOLE), 4096);
     CHECK_EQ(stat_of("/f").blocks, 16);
     CHECK_EQ(sys_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), 0);
     CHECK_EQ(stat_of("/f").blocks, 8);

@@ -3,4 +3,6 @@
 
 extern struct cpu *host_cpu;
 
-static inline struct cpu *cpu_self(void) { return host_cpu; }
+static inline struct cpu *cpu_self(void) {
+    return host_cpu;
+}

@@ -64,7 +64,12 @@ static bool user_copy_fault(struct frame *frame, uint64_t address) {
         return false;
     if (address < USER_LIMIT && !fault_resolve(thread_current(), address, frame->error))
         return true;
-    frame->rax = words ? frame->rcx * 8 + frame->rdx : frame->rcx;
+    if (words) { /* what is good of the last word goes byte by byte, up to a fault there */
+        frame->rcx = frame->rcx * 8 + frame->rdx;
+        frame->rip = (uint64_t)(uintptr_t)user_copy_bytes;
+        return true;
+    }
+    frame->rax = frame->rcx;
     frame->rip = (uint64_t)(uintptr_t)user_copy_done;
     return true;
 }

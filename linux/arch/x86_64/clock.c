@@ -1,4 +1,5 @@
-/* Time from the TSC, by the scale that the kernel publishes; the wall clock's offset, shared with the vDSO. */
+/* Time from the TSC, by the scale that the kernel publishes; the wall clock's offset, shared with the vDSO.
+ */
 #include "linux/platform.h"
 #include "linux/start.h"
 #include "linux/vdso/data.h"
@@ -24,7 +25,9 @@ uint64_t clock_monotonic(void) {
     return (uint64_t)((unsigned __int128)(tsc_read() - scale.tsc_base) * scale.mult >> 32);
 }
 
-uint64_t clock_realtime(void) { return clock_monotonic() + wall_base; }
+uint64_t clock_realtime(void) {
+    return clock_monotonic() + wall_base;
+}
 
 void clock_realtime_set(uint64_t unix_ns) {
     spin_acquire(&wall_lock);

@@ -3,7 +3,8 @@
 
 #include "lib/keel/call.h"
 
-/* As keel_guest_enter, but all registers that calls may change are lost: they hold the guest's values on return. */
+/* As keel_guest_enter, but all registers that calls may change are lost: they hold the guest's values on
+ * return. */
 int64_t guest_run(uint64_t flags) {
     int64_t result;
     __asm__ volatile("syscall"

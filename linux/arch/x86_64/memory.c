@@ -8,7 +8,9 @@ static bool guest_range(uint64_t address, uint64_t length) {
     return length <= GUEST_END && address <= GUEST_END - length;
 }
 
-static uint64_t *fixup_own(void) { return &native_thread_self()->utcb->fixup_rip; }
+static uint64_t *fixup_own(void) {
+    return &native_thread_self()->utcb->fixup_rip;
+}
 
 int guest_copy_in(void *to, uint64_t from, size_t length) {
     if (!guest_range(from, length))
@@ -77,4 +79,6 @@ void *memory_map(handle_t vmo, uint64_t offset, uint64_t length, unsigned flags)
     return (void *)address;
 }
 
-void memory_unmap(void *address, uint64_t length) { keel_space_unmap(0, keel_pointer(address), length); }
+void memory_unmap(void *address, uint64_t length) {
+    keel_space_unmap(0, keel_pointer(address), length);
+}

@@ -1,13 +1,20 @@
 /*
- * Random bytes: ChaCha20 as a generator with fast key erasure. Each request runs the cipher with the current key; the
- * first 32 bytes of its output become the next key and are never given out. The first key comes from RDRAND (where the
- * CPU has it), the TSC and addresses; RDRAND is mixed in again every so often.
+ * Random bytes: ChaCha20 as a generator with fast key erasure. Each request runs the cipher with the current
+ * key; the first 32 bytes of its output become the next key and are never given out. The first key comes from
+ * RDRAND (where the CPU has it), the TSC and addresses; RDRAND is mixed in again every so often.
  */
 #include "lib/base/string.h"
 #include "linux/lock.h"
 #include "linux/platform.h"
 
-enum { KEY_WORDS = 8, BLOCK_WORDS = 16, BLOCK_SIZE = 64, KEY_SIZE = 32, RESEED_BLOCKS = 4096, RDRAND_TRIES = 10 };
+enum {
+    KEY_WORDS = 8,
+    BLOCK_WORDS = 16,
+    BLOCK_SIZE = 64,
+    KEY_SIZE = 32,
+    RESEED_BLOCKS = 4096,
+    RDRAND_TRIES = 10
+};
 
 static struct spin lock;
 static uint32_t key[KEY_WORDS]; /* lock */
@@ -39,7 +46,9 @@ static void reseed(void) {
     blocks_left = RESEED_BLOCKS;
 }
 
-static uint32_t rotate(uint32_t word, unsigned bits) { return word << bits | word >> (32 - bits); }
+static uint32_t rotate(uint32_t word, unsigned bits) {
+    return word << bits | word >> (32 - bits);
+}
 
 static void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d) {
     *a += *b, *d = rotate(*d ^ *a, 16);

@@ -1,6 +1,6 @@
 /*
- * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. Slots are used in
- * order and never given back: a parked thread serves the next fork.
+ * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. Slots are
+ * used in order and never given back: a parked thread serves the next fork.
  */
 #include "linux/arch/x86_64/thread.h"
 
@@ -22,9 +22,12 @@ static struct spin pool_lock;
 static struct list pool = LIST_INIT(pool);
 static uint32_t slots_used; /* pool_lock; a slot whose thread could not be made is tried again */
 
-extern char image_data[] __attribute__((visibility("hidden"))), image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
+extern char image_data[] __attribute__((visibility("hidden"))),
+    image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
 
-static char *slot_address(uint32_t slot) { return (char *)(LAYOUT_THREADS + (uint64_t)slot * THREAD_STRIDE); }
+static char *slot_address(uint32_t slot) {
+    return (char *)(LAYOUT_THREADS + (uint64_t)slot * THREAD_STRIDE);
+}
 
 static struct native_thread *slot_thread(uint32_t slot) {
     return (struct native_thread *)(slot_address(slot) + THREAD_STACK) - 1;
@@ -87,7 +90,8 @@ static struct native_thread *thread_make(void) {
         memset(thread, 0, sizeof(*thread));
         list_init(&thread->pool_link);
         thread->utcb = (struct utcb *)utcb;
-        handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread), utcb);
+        handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread),
+                                    utcb);
     }
     if (handle < 0 || memory_probe(thread->utcb, UTCB_SIZE / PAGE_SIZE, &self->utcb->fixup_rip)) {
         spin_acquire(&pool_lock);
@@ -161,7 +165,9 @@ int task_thread_take(struct task *child, const struct guest_start *start) {
     return 0;
 }
 
-void task_thread_start(struct task *child) { thread_release(child->thread_state); }
+void task_thread_start(struct task *child) {
+    thread_release(child->thread_state);
+}
 
 void task_thread_return(struct task *child) {
     struct native_thread *thread = child->thread_state;
@@ -177,11 +183,13 @@ void task_thread_adopt(struct task *task) {
     self->task = task;
 }
 
-void task_thread_leave(void) { native_thread_self()->task = NULL; }
+void task_thread_leave(void) {
+    native_thread_self()->task = NULL;
+}
 
 uint64_t task_thread_time(const struct task *task) {
     const struct native_thread *thread = task->thread_state;
-    struct thread_info info;
+    struct thread_info info = {0};
     if (!thread || keel_object_info(task->thread, keel_pointer(&info), sizeof(info)) < 0)
         return 0;
     return info.cpu_time;
@@ -191,7 +199,9 @@ uint64_t task_thread_time(const struct task *task) {
 
 static struct start_arguments start_arguments;
 
-static void start_run(void *argument) { linux_main(argument); }
+static void start_run(void *argument) {
+    linux_main(argument);
+}
 
 /* The kernel gives no handle for a process's first thread, so it makes the main thread and ends. */
 _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
@@ -211,7 +221,8 @@ _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
     start_arguments.auxiliary = stack + 1 + stack[0] + 1;
     while (*start_arguments.auxiliary++)
         continue;
-    int64_t handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(main), keel_pointer(main), main_utcb);
+    int64_t handle =
+        keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(main), keel_pointer(main), main_utcb);
     if (handle < 0)
         keel_process_exit(127);
     main->handle = (handle_t)handle;
@@ -222,9 +233,13 @@ _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
     __builtin_unreachable();
 }
 
-struct task *task_current(void) { return native_thread_self()->task; }
+struct task *task_current(void) {
+    return native_thread_self()->task;
+}
 
-handle_t thread_self(void) { return native_thread_self()->handle; }
+handle_t thread_self(void) {
+    return native_thread_self()->handle;
+}
 
 int thread_park(uint64_t deadline) {
     struct native_thread *self = native_thread_self();
@@ -242,4 +257,6 @@ int thread_park_inside(uint64_t deadline) {
     return 0;
 }
 
-void thread_unpark(handle_t thread) { keel_thread_kick(thread); }
+void thread_unpark(handle_t thread) {
+    keel_thread_kick(thread);
+}

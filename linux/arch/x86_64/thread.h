@@ -5,9 +5,9 @@
  *     +4 KB    stack, up to +32 KB; struct native_thread at its top
  *     +32 KB   UTCB, two pages
  *
- * so that the thread finds itself from its stack pointer: fs and gs belong to the guest. All of it is committed when the
- * thread is made, because a page fault in the personality that finds no memory would end the container. A thread whose
- * task has ended waits in the pool for the next one.
+ * so that the thread finds itself from its stack pointer: fs and gs belong to the guest. All of it is
+ * committed when the thread is made, because a page fault in the personality that finds no memory would end
+ * the container. A thread whose task has ended waits in the pool for the next one.
  */
 #pragma once
 
@@ -53,12 +53,13 @@ static inline struct native_thread *native_thread_self(void) {
     return (struct native_thread *)((rsp | (THREAD_STACK - 1)) + 1) - 1;
 }
 
-/* linux/arch/x86_64/memory.S: write a byte to each page of own memory, or copy from or to memory that may not be
- * there. 0, or the kernel's negated error. fixup is the address of utcb->fixup_rip. */
+/* linux/arch/x86_64/memory.S: write a byte to each page of own memory, or copy from or to memory that may not
+ * be there. 0, or the kernel's negated error. fixup is the address of utcb->fixup_rip. */
 int64_t memory_probe(void *address, uint64_t pages, uint64_t *fixup);
 int64_t memory_copy(void *to, const void *from, uint64_t length, uint64_t *fixup);
 int64_t memory_fill(void *to, uint64_t length, uint64_t *fixup);
-/* Copies up to size bytes, ending with a 0: the length without it, size when no 0 was found, or a negated error. */
+/* Copies up to size bytes, ending with a 0: the length without it, size when no 0 was found, or a negated
+ * error. */
 int64_t memory_string(char *to, const char *from, uint64_t size, uint64_t *fixup);
 int64_t memory_load32(uint32_t *found, const uint32_t *from, uint64_t *fixup);
 int64_t memory_exchange32(uint32_t *found_and_expected, uint32_t *at, uint64_t desired, uint64_t *fixup);

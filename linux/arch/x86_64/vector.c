@@ -1,6 +1,6 @@
 /*
- * The guest's vector state. It lives in the CPU while the personality (general registers only) runs; fork, signal
- * frames and exec reach it here through XSAVE's standard format.
+ * The guest's vector state. It lives in the CPU while the personality (general registers only) runs; fork,
+ * signal frames and exec reach it here through XSAVE's standard format.
  */
 #include "linux/arch/x86_64/vector.h"
 

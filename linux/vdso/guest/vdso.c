@@ -1,7 +1,7 @@
 /*
- * The vDSO's code: it runs inside the programs, with no library and no memory of its own. Time comes from the TSC by the
- * scale in the data page (linux/vdso/data.h), which lies one page below this image; what it cannot answer it asks by a
- * system call.
+ * The vDSO's code: it runs inside the programs, with no library and no memory of its own. Time comes from the
+ * TSC by the scale in the data page (linux/vdso/data.h), which lies one page below this image; what it cannot
+ * answer it asks by a system call.
  */
 #include <stdint.h>
 

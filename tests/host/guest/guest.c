@@ -294,10 +294,9 @@ void guest_boot(void) {
     system_handles.info = (handle_t)keel_handle_create(OBJECT_RESOURCE, 0, (uint64_t)RESOURCE_INFO << 56, 0);
     system_handles.log = (handle_t)keel_handle_create(OBJECT_RESOURCE, 0, (uint64_t)RESOURCE_LOG << 56, 0);
     tasks_init(system_handles.job);
-    futex_init();
     vdso_start();
-    tty_register();
     check("console", console_start(&no_console));
+    tty_register();
     check("file systems", fs_start(HANDLE_NONE, 0, message, sizeof(message)));
     check("devpts", tty_mount());
     struct task *task = first_task();

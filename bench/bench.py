@@ -1,0 +1,176 @@
+"""`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU.
+
+Instructions come from a run under -icount shift=0, where the time-stamp counter counts them; time from a second run without.
+The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. The goal of
+each row is Linux's own figure.
+"""
+import json
+import os
+import re
+import subprocess
+
+from launch import build
+from launch.cpio import Archive
+from launch.errors import UserError
+from launch.root import standard
+from launch.run import Options, run as run_guest
+
+CPU = "max,-erms"
+PROGRAM = "/bench/ops"
+TIMEOUT = 600
+BOOT_MARK = re.compile(rb"first instruction at TSC (\d+)")
+SHELL_MEMORY = ["/bin/sh", "-c", "cat /proc/keel /proc/meminfo 2>/dev/null; :"]
+
+ROWS = {  # name in ops.c: what the table says
+    "getpid": "getpid",
+    "unknown_call": "unknown call",
+    "write_null": "write(/dev/null, 1)",
+    "read_zero": "read(/dev/zero, 1)",
+    "sched_yield": "sched_yield",
+    "mmap_munmap": "mmap + munmap 4 KB",
+    "page_fault": "anonymous page fault",
+    "page_fill": "anonymous page, filled in order",
+    "copy_on_write": "copy-on-write fault",
+    "pipe_round_trip": "pipe round trip",
+    "fork_exit_wait": "fork + exit + wait",
+    "vfork_exec_wait": "vfork + exec + wait",
+    "pipe_64k": "pipe, per 64 KB",
+}
+BOOT = "kernel entry to first user instruction"
+POWER_ON = "power-on to first user instruction"
+MEMORY = "memory in use at the prompt, KB"
+
+
+def _compile():
+    target = os.path.join(build.BUILD, "bench", "ops")
+    source = os.path.join(build.TOP, "bench", "ops.c")
+    if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(source):
+        return target
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    line = ["musl-gcc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", target, source]
+    result = subprocess.run(line, capture_output=True, text=True)
+    if result.returncode != 0:
+        raise UserError("the build failed\n" + result.stderr.rstrip())
+    return target
+
+
+def _root():
+    archive = Archive()
+    standard(archive)
+    archive.directory("bench")
+    with open(_compile(), "rb") as file:
+        archive.file(PROGRAM[1:], file.read(), 0o755)
+    return archive.finish()
+
+
+def _run(root, program, **more):
+    """The result of a program in the guest; anything but success is an error of the bench."""
+    result = run_guest(Options(program=program, root=root, cpu=CPU, timeout=TIMEOUT, **more))
+    if result.status != 0:
+        where = "Linux" if more.get("peer") else "Keel"
+        text = result.problem or result.stderr.decode(errors="replace").strip()
+        raise UserError(f"{' '.join(program)} on {where}: status {result.status}\n{text}")
+    return result
+
+
+def _number(text):
+    return None if text == "-" else float(text)
+
+
+def _figures(result):
+    """{name: [ticks, ns, switches, entries]} from the output of ops."""
+    figures = {}
+    for line in result.stdout.decode().splitlines():
+        name, *numbers = line.split()
+        figures[name] = [_number(number) for number in numbers]
+    return figures
+
+
+def _value(text, name):
+    match = re.search(rf"^{name}:? +(\d+)", text, re.MULTILINE)
+    return int(match[1]) if match else None
+
+
+def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, linux_ns=None):
+    def whole(value):
+        return None if value is None else round(value)
+    return {"name": name, "keel_instructions": whole(keel), "linux_instructions": whole(linux),
+            "page_table_switches": switches, "kernel_entries": entries, "keel_ns": whole(keel_ns),
+            "linux_ns": whole(linux_ns), "goal": whole(linux)}
+
+
+def _operation_rows(root, quick, isolation, names, peer):
+    """Rows for ops.c. peer: Linux's figures, with and without icount."""
+    counted = _figures(_run(root, [PROGRAM, *names], icount=True, isolation=isolation))
+    timed = {} if quick else _figures(_run(root, [PROGRAM, *names], isolation=isolation))
+    rows = []
+    for name in names:
+        ticks, _, switches, entries = counted[name]
+        rows.append(row(name, ticks, peer[0][name][0], switches, entries, timed.get(name, [None, None])[1],
+                        peer[1].get(name, [None, None])[1]))
+    return rows
+
+
+def _peer_figures(root, quick, names):
+    """Linux's figures, counted and timed, and the counter at the first instruction of its /init."""
+    counted = _run(root, [PROGRAM, *names], icount=True, peer=True)
+    timed = {} if quick else _figures(_run(root, [PROGRAM, *names], peer=True))
+    mark = BOOT_MARK.search(counted.log)
+    return _figures(counted), timed, int(mark[1]) if mark else None
+
+
+def _system_rows(root, linux_start):
+    """Boot and memory. Linux's kernel entry is taken to be Keel's: the firmware before it is the same."""
+    keel = _run(root, SHELL_MEMORY, icount=True).stdout.decode()
+    linux = _run(root, SHELL_MEMORY, peer=True).stdout.decode()
+    entry, first = _value(keel, "boot_tsc"), _value(keel, "first_user_tsc")
+    keel_memory = (_value(keel, "pages_total") - _value(keel, "pages_free")) * 4
+    linux_memory = _value(linux, "MemTotal") - _value(linux, "MemFree")
+    return [row(BOOT, first - entry, linux_start and linux_start - entry), row(POWER_ON, first, linux_start),
+            row(MEMORY, keel_memory, linux_memory)]
+
+
+def _cell(value):
+    if value is None:
+        return ""
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
+
+
+def _verdict(entry):
+    keel, goal = entry["keel_instructions"], entry["goal"]
+    if keel is None or not goal:
+        return ""
+    word = "good" if keel <= goal else "MISSED"
+    return f"{word}, {100 * keel / goal:.3g} %"
+
+
+HEADERS = ["", "Keel", "Linux", "switches", "entries", "Keel ns", "Linux ns", "goal", "verdict"]
+
+
+def table(rows):
+    """Markdown, aligned for reading as it is."""
+    lines = [HEADERS]
+    for entry in rows:
+        lines.append([ROWS.get(entry["name"], entry["name"]), *(_cell(entry[key]) for key in (
+            "keel_instructions", "linux_instructions", "page_table_switches", "kernel_entries", "keel_ns", "linux_ns")),
+            "≤ " + _cell(entry["goal"]) if entry["goal"] else "", _verdict(entry)])
+    widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
+    text = ["| " + " | ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
+                              for i, (cell, width) in enumerate(zip(line, widths))) + " |" for line in lines]
+    text.insert(1, "|" + "|".join("-" * (width + 2) if i == 0 else "-" * (width + 1) + ":"
+                                  for i, width in enumerate(widths)) + "|")
+    return "\n".join(text)
+
+
+def run(options):
+    names = list(ROWS)
+    root = _root()
+    counted, timed, linux_start = _peer_figures(root, options.quick, names)
+    rows = _operation_rows(root, options.quick, None, names, (counted, timed))
+    rows += _system_rows(root, linux_start)
+    print(table(rows))
+    if options.json:
+        with open(options.json, "w") as file:
+            json.dump(rows, file, indent=1)
+            file.write("\n")
+    return 0 if all(entry["goal"] is None or entry["keel_instructions"] <= entry["goal"] for entry in rows) else 1
