@@ -58,19 +58,19 @@ $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 
+# Native programs: build/sym/NAME has the symbols, build/bin/NAME is what goes into the archive.
 NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none
-$(B)/bin/init: $(call objects,native,$(wildcard servers/init/*.c) $(NATIVE_LIB_SRC))
+native = $(call objects,native,$(1) $(NATIVE_LIB_SRC))
+$(B)/sym/init: $(call native,$(wildcard servers/init/*.c))
+$(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c))
+$(B)/sym/ktest: $(call native,tests/native/ktest.c)
+$(B)/sym/rtest: $(call native,tests/native/rtest.c)
+$(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
-$(B)/bin/serial: $(call objects,native,$(wildcard drivers/serial/*.c) $(NATIVE_LIB_SRC))
+$(B)/bin/%: $(B)/sym/%
 	@mkdir -p $(dir $@)
-	$(NATIVE_LINK) -o $@ $^
-$(B)/bin/ktest: $(call objects,native,tests/native/ktest.c $(NATIVE_LIB_SRC))
-	@mkdir -p $(dir $@)
-	$(NATIVE_LINK) -o $@ $^
-$(B)/bin/rtest: $(call objects,native,tests/native/rtest.c $(NATIVE_LIB_SRC))
-	@mkdir -p $(dir $@)
-	$(NATIVE_LINK) -o $@ $^
+	strip -s -o $@ $<
 # The vDSO that the personality carries inside.
 VDSO_CFLAGS = $(WARN) -I. -O2 -fPIC -ffreestanding -fno-builtin -fno-stack-protector -fcf-protection=none -mgeneral-regs-only
 $(B)/vdso.so: linux/vdso/guest/vdso.c linux/vdso/guest/vdso.ld linux/vdso/data.h Makefile
@@ -78,7 +78,7 @@ $(B)/vdso.so: linux/vdso/guest/vdso.c linux/vdso/guest/vdso.ld linux/vdso/data.h
 	$(CC) $(VDSO_CFLAGS) -shared -nostdlib -Wl,-Bsymbolic,--hash-style=both,--build-id=none,-soname=linux-vdso.so.1,-z,max-page-size=4096,-z,noexecstack -T linux/vdso/guest/vdso.ld -o $@ $<
 	strip -s $@
 $(B)/linux/linux/arch/x86_64/vdso_image.S.o: $(B)/vdso.so
-$(B)/bin/linux: $(call objects,linux,$(LINUX_SRC)) linux/linux.ld
+$(B)/sym/linux: $(call objects,linux,$(LINUX_SRC)) linux/linux.ld
 	@mkdir -p $(dir $@)
 	$(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -Wl,--no-relax -T linux/linux.ld -o $@ $(filter %.o,$^)
 

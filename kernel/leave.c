@@ -51,8 +51,9 @@ void kernel_leave(void) {
             reaper_step(cpu);
             cpu_interrupts_window();
         }
+        /* Killed just before it began to wait: then it is for this CPU to end the wait. */
         if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
-            wait_cancel(cpu->thread, 0, -ECANCELED); /* killed before it began to wait: the killer could not */
+            wait_cancel(cpu->thread, 0, -ECANCELED);
         if ((work & WORK_RESCHEDULE) || !cpu->thread)
             sched_switch(cpu);
         struct thread *thread = cpu->thread;

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-enum { MEMORY_CPU_PAGES = 64, KMEM_CLASSES = 32 };
+enum { MEMORY_CPU_PAGES = 64, MEMORY_CPU_CLEAR = 32, KMEM_CLASSES = 32 };
 
 /* Free objects of one size class, linked through their first word. */
 struct kmem_magazine {
@@ -18,6 +18,7 @@ struct kmem_magazine {
 struct memory_cpu {
     uint32_t node;       /* NUMA node whose memory this CPU prefers; set once when the CPU starts */
     uint32_t page_count; /* pages in the magazine */
+    uint32_t clear_count, clear_first;     /* pages that hold only zeros, linked by struct page.next */
     uint64_t pages[MEMORY_CPU_PAGES];      /* physical */
     uint64_t page_allocations, page_frees; /* blocks of any order, since boot */
     int64_t kmem_bytes; /* allocated minus freed here; only the sum over all CPUs means something */

@@ -160,6 +160,51 @@ static void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
         spin_unlock(&locked->lock);
 }
 
+static void magazine_put(struct memory_cpu *cpu, uint64_t physical) {
+    if (cpu->page_count == MEMORY_CPU_PAGES)
+        magazine_flush(cpu, MAGAZINE_BATCH);
+    cpu->pages[cpu->page_count++] = physical;
+}
+
+/* ---- cleared pages: tables that were in use and are empty again ---- */
+
+static uint64_t clear_take(struct memory_cpu *cpu) {
+    struct page *page = page_from_number(cpu->clear_first);
+    cpu->clear_first = page->next;
+    cpu->clear_count--;
+    return page_phys(page);
+}
+
+void page_free_clear(uint64_t physical) {
+    struct memory_cpu *cpu = memory_cpu();
+
+    if (cpu->clear_count == MEMORY_CPU_CLEAR) {
+        page_free(physical, 0);
+        return;
+    }
+    struct page *page = page_from_phys(physical);
+    page->next = cpu->clear_first;
+    cpu->clear_first = page_number(page);
+    cpu->clear_count++;
+    cpu->page_frees++;
+}
+
+/* Fills an empty magazine, from what was kept cleared when nothing else is left. */
+static bool magazine_fill(struct memory_cpu *cpu) {
+    if (zones_serve(0, 0, cpu, NULL))
+        return true;
+    if (cpu->clear_count)
+        magazine_put(cpu, clear_take(cpu));
+    return cpu->page_count;
+}
+
+/* Gives everything this CPU keeps back to the zones. */
+static void magazines_empty(struct memory_cpu *cpu) {
+    while (cpu->clear_count)
+        magazine_put(cpu, clear_take(cpu));
+    magazine_flush(cpu, 0);
+}
+
 /* ---- allocation ---- */
 
 uint64_t page_alloc_below(unsigned order, uint64_t limit) {
@@ -169,7 +214,7 @@ uint64_t page_alloc_below(unsigned order, uint64_t limit) {
     if (order > PAGE_ORDER_MAX || debug_allocation_fails())
         return 0;
     if (!zones_serve(order, limit, NULL, &page)) {
-        magazine_flush(cpu, 0);
+        magazines_empty(cpu);
         if (!zones_serve(order, limit, NULL, &page))
             return 0;
     }
@@ -183,13 +228,20 @@ uint64_t page_alloc(unsigned order) {
     if (debug_allocation_fails())
         return 0;
     struct memory_cpu *cpu = memory_cpu();
-    if (!cpu->page_count && !zones_serve(0, 0, cpu, NULL))
+    if (!cpu->page_count && !magazine_fill(cpu))
         return 0;
     cpu->page_allocations++;
     return cpu->pages[--cpu->page_count];
 }
 
 uint64_t page_alloc_clear(unsigned order) {
+    struct memory_cpu *cpu = memory_cpu();
+    if (!order && cpu->clear_count) {
+        if (debug_allocation_fails())
+            return 0;
+        cpu->page_allocations++;
+        return clear_take(cpu);
+    }
     uint64_t physical = page_alloc(order);
     if (physical)
         for (uint64_t at = 0; at < (uint64_t)PAGE_SIZE << order; at += PAGE_SIZE)
@@ -202,9 +254,7 @@ void page_free(uint64_t physical, unsigned order) {
 
     cpu->page_frees++;
     if (!order) {
-        if (cpu->page_count == MEMORY_CPU_PAGES)
-            magazine_flush(cpu, MAGAZINE_BATCH);
-        cpu->pages[cpu->page_count++] = physical;
+        magazine_put(cpu, physical);
         return;
     }
     struct page *page = page_from_phys(physical);
@@ -215,7 +265,7 @@ void page_free(uint64_t physical, unsigned order) {
 }
 
 void page_drain(void) {
-    magazine_flush(memory_cpu(), 0);
+    magazines_empty(memory_cpu());
 }
 
 /* ---- start ---- */
@@ -326,7 +376,7 @@ uint64_t page_free_count(void) {
     for (unsigned i = 0; i < NODES * BANDS; i++)
         count += zones[i].free_pages;
     for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++)
-        count += cpu->page_count;
+        count += cpu->page_count + cpu->clear_count;
     return count;
 }
 

@@ -34,6 +34,7 @@ struct page {
     union {
         struct job *job;    /* user page: who is charged, referenced */
         void *free_objects; /* slab: its free objects */
+        uint64_t groups;    /* page table: bit per 8 entries, set when one of them may be in use */
     };
     uint32_t next,
         prev; /* page numbers; list of free blocks, of slabs, of a space's tables, or of pages to free */
@@ -81,6 +82,8 @@ void page_add_range(uint64_t base, uint64_t length, unsigned node);
 uint64_t page_alloc(unsigned order);
 /* As above, cleared. */
 uint64_t page_alloc_clear(unsigned order);
+/* Gives back a single page that holds nothing but zeros; page_alloc_clear has it at hand again. */
+void page_free_clear(uint64_t physical);
 /* A block that ends at or below a PAGE_LIMIT_. */
 uint64_t page_alloc_below(unsigned order, uint64_t limit);
 void page_free(uint64_t physical, unsigned order);

@@ -95,7 +95,8 @@ static int find_space(uint64_t handle, struct space **space) {
         *space = container_of(object, struct space, object);
         return 0;
     }
-    if (object->type != OBJECT_PROCESS || !(*space = process_space(container_of(object, struct process, object))))
+    if (object->type != OBJECT_PROCESS ||
+        !(*space = process_space(container_of(object, struct process, object))))
         error = -EINVAL;
     object_put(object);
     return error;
@@ -257,9 +258,13 @@ static struct space_info space_describe(struct space *space) {
     return info;
 }
 
+/* With what a running thread has used since its CPU switched to it; another CPU's numbers may move meanwhile. */
 static struct thread_info thread_info(const struct thread *thread) {
+    const struct cpu *cpu = cpus[thread->cpu];
+    uint64_t now = clock_now(), since = cpu->switched_at;
+    uint64_t running = cpu->thread == thread && now > since ? now - since : 0;
     return (struct thread_info){
-        .state = thread->state, .cpu_time = thread->run_time, .level = thread->level, .cpu = thread->cpu};
+        .state = thread->state, .cpu_time = thread->run_time + running, .level = thread->level, .cpu = thread->cpu};
 }
 
 static int64_t object_describe(struct object *object, uint64_t buffer, uint64_t length) {

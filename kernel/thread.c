@@ -11,17 +11,16 @@
 #include "kernel/vmo.h"
 
 /* Two pinned pages, mapped in the process and known to the kernel by their place in the direct map. */
-static int utcb_create(struct thread *thread, uint64_t address) {
-    struct process *process = thread->process;
+static int utcb_create(struct thread *thread, struct space *space, uint64_t address) {
     uint64_t pages[2];
 
-    int error = vmo_create(process->job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
+    int error = vmo_create(thread->process->job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
     if (error)
         return error;
     for (unsigned i = 0; i < 2; i++)
         if (!(pages[i] = vmo_page(thread->utcb_vmo, i, true)))
             return -ENOMEM;
-    error = space_map(process->space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
+    error = space_map(space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
     if (error)
         return error;
     thread->utcb = phys_to_virt(pages[0]);
@@ -45,7 +44,8 @@ static void frame_init(struct frame *frame, uint64_t entry, uint64_t stack, uint
     };
 }
 
-static void thread_init(struct thread *thread, struct process *process, uint64_t utcb_address) {
+static void thread_init(struct thread *thread, struct process *process, const struct space *space,
+                        uint64_t utcb_address) {
     object_get(&process->object);
     thread->process = process;
     thread->state = THREAD_CREATED;
@@ -55,10 +55,31 @@ static void thread_init(struct thread *thread, struct process *process, uint64_t
     thread->cpu = cpu_self()->index;
     thread->alarm.kind = ALARM_THREAD;
     thread->gs_base = thread->utcb_address = utcb_address;
-    thread->unified_root = process->space->root;
+    thread->unified_root = space->root;
     list_init(&thread->queue_link);
     list_init(&thread->wait_link);
     list_init(&thread->process_link);
+}
+
+/* Joins the process, with vector state and UTCB. What was made goes with the thread's last reference. */
+static int thread_complete(struct thread *thread, struct space *space, uint64_t utcb_address) {
+    thread->fpu = kmem_alloc(fpu_size);
+    if (!thread->fpu)
+        return -ENOMEM;
+    fpu_init(thread->fpu);
+    int error = utcb_create(thread, space, utcb_address);
+    if (!error && !process_join(thread->process, thread))
+        error = -ESRCH;
+    return error;
+}
+
+static struct thread *thread_alloc(struct job *job) {
+    if (!job_charge(job, JOB_THREADS, 1))
+        return NULL;
+    struct thread *thread = object_create(OBJECT_THREAD, sizeof(*thread), job);
+    if (!thread)
+        job_uncharge(job, JOB_THREADS, 1);
+    return thread;
 }
 
 int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint64_t argument,
@@ -69,33 +90,18 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
     struct space *space = process_space(process); /* held: the process may die meanwhile */
     if (!space)
         return -ESRCH;
+    struct thread *thread = thread_alloc(process->job);
     int error = -ENOMEM;
-    struct thread *thread = NULL;
-    if (job_charge(process->job, JOB_THREADS, 1)) {
-        thread = object_create(OBJECT_THREAD, sizeof(*thread), process->job);
-        if (!thread)
-            job_uncharge(process->job, JOB_THREADS, 1);
+    if (thread) {
+        thread_init(thread, process, space, utcb_address);
+        frame_init(&thread->native, entry, stack, argument);
+        error = thread_complete(thread, space, utcb_address);
     }
-    if (thread)
-        error = thread_prepare(thread, process, space);
-    object_put(&space->object);
-    return error;
-}
-    frame_init(&thread->native, entry, stack, argument);
-    int error = -ENOMEM;
-    thread->fpu = kmem_alloc(fpu_size);
-    if (thread->fpu) {
-        fpu_init(thread->fpu);
-        error = utcb_create(thread, utcb_address);
-    }
-    if (!error && !process_join(process, thread))
-        error = -ESRCH;
-    if (error) {
+    if (thread && error)
         object_put(&thread->object);
-        return error;
-    }
+    object_put(&space->object);
     *made = thread;
-    return 0;
+    return error;
 }
 
 void thread_start(struct thread *thread) {

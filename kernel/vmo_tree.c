@@ -44,9 +44,8 @@ static struct vmo_node *node_create(void) {
 
 /* Adds a reference to every child of a node, or drops one that is not the last. */
 static void node_children_add(struct vmo_node *node, bool leaf, uint64_t count) {
-    for (unsigned i = 0; i < VMO_NODE_SLOTS; i++) {
-        if (!node->slots[i].node)
-            continue;
+    for (uint32_t used = node->used; used; used &= used - 1) {
+        unsigned i = (unsigned)__builtin_ctz(used);
         _Atomic uint64_t *references =
             leaf ? &node->slots[i].page->references : &node->slots[i].node->references;
         atomic_fetch_add_explicit(references, count, memory_order_acq_rel);
@@ -85,6 +84,7 @@ static bool tree_grow(struct vmo_tree *tree, uint64_t index) {
         if (tree->root) {
             root->pages = tree->root->pages;
             root->slots[0].node = tree->root;
+            root->used = 1;
         }
         tree->root = root;
         tree->bits += VMO_NODE_BITS;
@@ -96,15 +96,24 @@ static bool tree_grow(struct vmo_tree *tree, uint64_t index) {
 static struct vmo_node *path_own(struct vmo_tree *tree, uint64_t index) {
     if (!tree_grow(tree, index))
         return NULL;
-    struct vmo_node **link = &tree->root;
+    struct vmo_node **link = &tree->root, *parent = NULL;
+    uint32_t bit = 0;
     for (unsigned shift = tree->bits - VMO_NODE_BITS;; shift -= VMO_NODE_BITS) {
-        if (!*link)
+        if (*link) {
+            if (node_shared(*link) && !node_unshare(link, !shift))
+                return NULL;
+        } else {
             *link = node_create();
-        else if (node_shared(*link) && !node_unshare(link, !shift))
-            return NULL;
-        if (!*link || !shift)
+            if (!*link)
+                return NULL;
+            if (parent)
+                parent->used |= bit;
+        }
+        if (!shift)
             return *link;
-        link = &(*link)->slots[vmo_node_slot(index >> shift)].node;
+        parent = *link;
+        bit = 1u << vmo_node_slot(index >> shift);
+        link = &parent->slots[vmo_node_slot(index >> shift)].node;
     }
 }
 
@@ -129,6 +138,7 @@ void vmo_tree_insert(struct vmo_tree *tree, uint64_t index, struct page *page) {
         node = node->slots[vmo_node_slot(index >> shift)].node;
     }
     node->slots[vmo_node_slot(index)].page = page;
+    node->used |= 1u << vmo_node_slot(index);
 }
 
 /* ---- removal ---- */
@@ -170,9 +180,9 @@ static int node_remove(struct vmo_node **link, unsigned shift, uint64_t first, u
             return result > 0 ? 0 : result;
         node = *link;
     }
-    for (uint64_t i = first >> shift; i <= last >> shift && !result; i++) {
-        if (!node->slots[i].node)
-            continue;
+    uint32_t left = node->used & (UINT32_MAX << (first >> shift)) & (UINT32_MAX >> (31 - (last >> shift)));
+    for (; left && !result; left &= left - 1) {
+        uint64_t i = (uint64_t)__builtin_ctz(left);
         if (shift) {
             struct vmo_node *child = node->slots[i].node;
             uint64_t before = child->pages;
@@ -180,6 +190,7 @@ static int node_remove(struct vmo_node **link, unsigned shift, uint64_t first, u
                                  i == first >> shift ? first & inside : 0,
                                  i == last >> shift ? last & inside : inside, removal);
             child = node->slots[i].node;
+            node->used &= ~(child ? 0 : 1u << i);
             node->pages -= before - (child ? child->pages : 0);
         } else if (!*removal->budget) {
             result = -EAGAIN;
@@ -187,6 +198,7 @@ static int node_remove(struct vmo_node **link, unsigned shift, uint64_t first, u
             --*removal->budget;
             user_page_drop(node->slots[i].page, removal->list);
             node->slots[i].page = NULL;
+            node->used &= ~(1u << i);
             node->pages--;
         }
     }

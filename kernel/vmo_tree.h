@@ -20,6 +20,7 @@ enum { VMO_NODE_BITS = 5, VMO_NODE_SLOTS = 1 << VMO_NODE_BITS };
 struct vmo_node {
     _Atomic uint64_t references;
     uint64_t pages; /* below this node */
+    uint32_t used;  /* bit per slot that is not empty */
     union {
         struct vmo_node *node;
         struct page *page;

@@ -90,6 +90,7 @@ struct file_operations {
     int64_t (*read)(struct file *file, struct buffer *buffer, uint64_t *offset);
     int64_t (*write)(struct file *file, struct buffer *buffer, uint64_t *offset); /* EINVAL */
     int64_t (*seek)(struct file *file, int64_t offset, int whence);              /* ESPIPE */
+    bool no_position; /* can be sought in, yet reads and writes look at no offset (/dev/null) */
     int64_t (*ioctl)(struct file *file, uint64_t command, uint64_t argument);    /* ENOTTY */
     /* Ready events now (POLLIN …); enters the waiter into the queue(s) that announce changes, when it is not NULL:
      * poll_watch(watch, queue) does that and forgets nothing. NULL: always readable and writable. */

@@ -47,6 +47,8 @@ void spin_release(struct spin *spin) {
 struct mutex_waiter {
     struct list link;
     handle_t thread;
+    bool lost; /* was woken before and found the mutex taken again */
+    bool owns; /* got it handed over; set before woken */
     _Atomic bool woken;
 };
 
@@ -68,7 +70,10 @@ static bool mutex_enqueue(struct mutex *mutex, struct mutex_waiter *waiter) {
     bool busy = atomic_exchange_explicit(&mutex->state, 2, memory_order_acquire);
     if (busy) {
         waiter->woken = false;
-        list_push_back(&mutex->waiters, &waiter->link);
+        if (waiter->lost)
+            list_push_front(&mutex->waiters, &waiter->link);
+        else
+            list_push_back(&mutex->waiters, &waiter->link);
     }
     spin_release(&mutex->guard);
     return busy;
@@ -78,9 +83,13 @@ static void mutex_lock_slowly(struct mutex *mutex) {
     struct mutex_waiter waiter = {.thread = thread_self()};
 
     list_init(&waiter.link);
-    while (mutex_enqueue(mutex, &waiter))
+    while (mutex_enqueue(mutex, &waiter)) {
         while (!atomic_load_explicit(&waiter.woken, memory_order_acquire))
             thread_park_inside(DEADLINE_NEVER);
+        if (waiter.owns)
+            return;
+        waiter.lost = true;
+    }
 }
 
 void mutex_lock(struct mutex *mutex) {
@@ -88,22 +97,28 @@ void mutex_lock(struct mutex *mutex) {
         mutex_lock_slowly(mutex);
 }
 
-static void mutex_wake(struct mutex *mutex) {
+static void mutex_unlock_slowly(struct mutex *mutex) {
     spin_acquire(&mutex->guard);
     struct list *node = list_pop_front(&mutex->waiters);
+    struct mutex_waiter *waiter = node ? list_entry(node, struct mutex_waiter, link) : NULL;
+    if (waiter && waiter->lost)
+        waiter->owns = true;
+    else
+        atomic_store_explicit(&mutex->state, 0, memory_order_release);
     spin_release(&mutex->guard);
-    if (!node)
+    if (!waiter)
         return;
     /* Once woken is seen, the waiter's stack frame may be gone. */
-    struct mutex_waiter *waiter = list_entry(node, struct mutex_waiter, link);
     handle_t thread = waiter->thread;
     atomic_store_explicit(&waiter->woken, true, memory_order_release);
     thread_unpark(thread);
 }
 
 void mutex_unlock(struct mutex *mutex) {
-    if (atomic_exchange_explicit(&mutex->state, 0, memory_order_release) == 2)
-        mutex_wake(mutex);
+    uint32_t held = 1;
+    if (!atomic_compare_exchange_strong_explicit(&mutex->state, &held, 0, memory_order_release,
+                                                 memory_order_relaxed))
+        mutex_unlock_slowly(mutex);
 }
 
 /* ---- wait queues ---- */

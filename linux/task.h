@@ -155,6 +155,7 @@ struct task {
     uint64_t cpu_time_base; /* the native thread's CPU time when it took this task, ns */
     int32_t nice;
     uint32_t policy, rt_priority;
+    bool crowded;      /* made while its session had very many tasks: runs at a low level */
     uint64_t affinity; /* CPU mask */
     uint32_t personality;
     uint64_t timer_slack;

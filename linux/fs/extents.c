@@ -23,8 +23,8 @@ static struct extent *find(const struct extents *extents, uint64_t page) {
 }
 
 static void drop(struct extents *extents, struct extent *extent) {
-    tree_remove(&extents->tree, &extent->node);
     extents->pages -= extent->end - extent->node.key;
+    tree_remove(&extents->tree, &extent->node);
     heap_free(extent);
 }
 
@@ -89,8 +89,8 @@ int extents_remove(struct extents *extents, uint64_t first, uint64_t end) {
         extent = find(extents, first);
     }
     if (extent && extent->node.key < end) { /* the last one loses its front: its key changes */
-        tree_remove(&extents->tree, &extent->node);
         extents->pages -= end - extent->node.key;
+        tree_remove(&extents->tree, &extent->node);
         tree_insert(&extents->tree, &extent->node, end);
     }
     return 0;

@@ -72,13 +72,12 @@ struct fd_table *fd_table_copy(struct fd_table *table) {
 }
 
 /* What closing a descriptor does besides giving up the file; consumes the reference. */
-static int close_file(struct file *file) {
-    struct task *task = task_current();
+static int close_file(struct fd_table *table, struct file *file) {
     int result = 0;
     if (file->operations && file->operations->flush && !(file->flags & O_PATH))
         result = file->operations->flush(file);
-    if (task && file->path.inode && file->path.inode->locks)
-        locks_release_process(file->path.inode, task->process);
+    if (file->path.inode && file->path.inode->locks)
+        locks_release_process(file->path.inode, table);
     file_put(file);
     return result;
 }
@@ -88,7 +87,7 @@ void fd_table_put(struct fd_table *table) {
         return;
     for (uint32_t i = 0; i < table->capacity; i++)
         if (table->files[i])
-            close_file(slot_file(table->files[i]));
+            close_file(table, slot_file(table->files[i]));
     heap_free(table->files);
     heap_free(table);
 }
@@ -125,7 +124,7 @@ int fd_table_exec(struct task *task) {
     for (uint32_t fd = 0; !error && fd < task->files->capacity; fd++) {
         struct file *file = slot_cloexec(task->files->files[fd]) ? take_slot(task->files, fd, true) : NULL;
         if (file)
-            close_file(file);
+            close_file(task->files, file);
     }
     return error;
 }
@@ -167,6 +166,19 @@ struct file *fd_get(int fd) {
         return NULL;
     }
     return file;
+}
+
+struct file *fd_borrow(int fd, bool *counted) {
+    struct fd_table *table = task_current()->files;
+    struct file *file = NULL;
+    if (table->references == 1) {
+        *counted = false;
+        if ((uint32_t)fd < table->capacity)
+            file = slot_file(table->files[fd]);
+        return file && file->flags & O_PATH ? NULL : file;
+    }
+    *counted = true;
+    return fd_get(fd);
 }
 
 /* Makes slots up to fd exist. 0 or -ENOMEM, -EMFILE. */
@@ -243,7 +255,7 @@ int fd_replace(struct file *file, int fd, bool cloexec) {
     table->files[fd] = slot_make(file, cloexec);
     spin_release(&table->guard);
     if (old)
-        close_file(old);
+        close_file(table, old);
     return fd;
 }
 
@@ -259,7 +271,7 @@ int fd_set_cloexec(int fd, bool cloexec) {
 
 int fd_close(int fd) {
     struct file *file = take_slot(task_current()->files, (uint32_t)fd, false);
-    return file ? close_file(file) : -EBADF;
+    return file ? close_file(task_current()->files, file) : -EBADF;
 }
 
 struct fs_state *fs_state_create(void) {

@@ -20,7 +20,7 @@ enum class { CLASS_FLOCK, CLASS_RANGE };
 
 struct range_lock {
     struct list link;
-    const void *owner;   /* struct file or struct process */
+    const void *owner;   /* struct file, or struct fd_table as in Linux */
     int64_t first, last; /* inclusive */
     int32_t pid;         /* -1 for open-file-description locks */
     enum class class;
@@ -221,7 +221,7 @@ int lock_fcntl(struct file *file, int command, struct linux_flock *lock) {
         return -EINVAL;
     if (description && lock->pid)
         return -EINVAL;
-    wanted.owner = description ? (const void *)file : process;
+    wanted.owner = description ? (const void *)file : task_current()->files;
     wanted.pid = description ? -1 : process->pid;
     int error = range_from(file, lock, &wanted);
     if (error)

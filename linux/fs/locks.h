@@ -1,6 +1,6 @@
 /*
  * Advisory locks on whole files (flock) and byte ranges (fcntl). They hang on the inode; a lock's owner is an
- * open file (flock, open-file-description locks) or a process (POSIX locks).
+ * open file (flock, open-file-description locks) or a descriptor table (POSIX locks).
  */
 #pragma once
 
@@ -16,7 +16,7 @@ struct fd_table;
 void locks_free(struct lock_list *list);
 /* An open file ends: its flock and open-file-description locks go. */
 void locks_release_file(struct inode *inode, struct file *file);
-/* A process closes any descriptor of the file: its POSIX locks go. */
+/* A descriptor of the file in a table (the owner) is closed: its POSIX locks go. */
 void locks_release_process(struct inode *inode, const void *owner);
 
 /* flock(2). -EWOULDBLOCK (EAGAIN), -ERESTARTSYS. */

@@ -4,10 +4,12 @@
 
 #include "abi/errors.h"
 #include "lib/base/string.h"
+#include "lib/keel/call.h"
 #include "linux/fs/device.h"
 #include "linux/platform.h"
 
 enum { RANDOM_BLOCK = 256, LOG_LINE = 960 };
+#define ZERO_SIZE (1ULL << 40)
 
 static int64_t read_nothing(struct file *file, struct buffer *buffer, uint64_t *offset) {
     (void)file, (void)buffer, (void)offset;
@@ -27,6 +29,8 @@ static int64_t write_full(struct file *file, struct buffer *buffer, uint64_t *of
 static int64_t read_zeros(struct file *file, struct buffer *buffer, uint64_t *offset) {
     (void)file, (void)offset;
     int64_t total = 0;
+    if (!buffer->kernel && !buffer->more) /* the usual case: one checked range of the guest */
+        return guest_clear(buffer->guest, buffer->length) ? -EFAULT : (int64_t)buffer->length;
     while (buffer->length) {
         uint64_t address;
         size_t span = buffer_span(buffer, &address);
@@ -86,14 +90,37 @@ static int64_t seek_nowhere(struct file *file, int64_t offset, int whence) {
     return 0;
 }
 
+/* Mapping /dev/zero gives zero memory: one object per open file, kept in file->data. */
+static int map_zeros(struct file *file, handle_t *vmo) {
+    int64_t made = 0;
+    mutex_lock(&file->lock);
+    if (!file->data) {
+        made = keel_vmo_create(ZERO_SIZE, 0);
+        if (made > 0)
+            file->data = (void *)(uintptr_t)made;
+    }
+    *vmo = (handle_t)(uintptr_t)file->data;
+    mutex_unlock(&file->lock);
+    return made < 0 ? (int)made : 0;
+}
+
+static void close_zeros(struct file *file) {
+    if (file->data)
+        keel_handle_close((uintptr_t)file->data);
+}
+
 static const struct file_operations null_operations = {
-    .read = read_nothing, .write = write_nowhere, .seek = seek_nowhere};
-static const struct file_operations zero_operations = {
-    .read = read_zeros, .write = write_nowhere, .seek = seek_nowhere};
+    .read = read_nothing, .write = write_nowhere, .seek = seek_nowhere, .no_position = true};
+static const struct file_operations zero_operations = {.read = read_zeros,
+                                                       .write = write_nowhere,
+                                                       .seek = seek_nowhere,
+                                                       .no_position = true,
+                                                       .map = map_zeros,
+                                                       .release = close_zeros};
 static const struct file_operations full_operations = {
-    .read = read_zeros, .write = write_full, .seek = seek_nowhere};
+    .read = read_zeros, .write = write_full, .seek = seek_nowhere, .no_position = true};
 static const struct file_operations random_operations = {
-    .read = read_random, .write = write_random, .seek = seek_nowhere};
+    .read = read_random, .write = write_random, .seek = seek_nowhere, .no_position = true};
 static const struct file_operations log_operations = {.read = read_nothing, .write = write_log};
 
 static const struct device memory_devices[] = {

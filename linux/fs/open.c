@@ -72,9 +72,13 @@ static int truncate_opened(struct file *file) {
     struct inode *inode = file->path.inode;
     if (!S_ISREG(inode->attributes.mode) || !inode->operations->setattr)
         return 0;
+    int error = inode_writer_add(inode); /* O_RDONLY | O_TRUNC may not shorten a program that runs either */
+    if (error)
+        return error;
     mutex_lock(&inode->lock);
-    int error = inode->operations->setattr(inode, &attributes, ATTR_SIZE);
+    error = inode->operations->setattr(inode, &attributes, ATTR_SIZE);
     mutex_unlock(&inode->lock);
+    inode_writer_remove(inode);
     return error;
 }
 

@@ -43,6 +43,7 @@ struct proc_node {
      * own. */
     int (*find)(const struct proc_ref *directory, const char *name, size_t length, struct proc_child *child);
     bool (*next)(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+    bool counted; /* the changing directories are few and count as links */
 };
 
 #define PROC_COUNT(table) (sizeof(table) / sizeof((table)[0]))

@@ -242,7 +242,8 @@ static const struct proc_node thread_node = {
     .name = "#thread", .mode = DIRECTORY, .children = thread_children, .count = PROC_COUNT(thread_children)};
 
 static const struct proc_node process_children[] = {
-    {.name = "task", .mode = DIRECTORY, .find = find_thread, .next = next_thread}, TASK_NODES};
+    {.name = "task", .mode = DIRECTORY, .find = find_thread, .next = next_thread, .counted = true},
+    TASK_NODES};
 
 const struct proc_node proc_process_node = {.name = "#process",
                                             .mode = DIRECTORY,

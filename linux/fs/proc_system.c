@@ -1,4 +1,5 @@
 /* Files of /proc about the whole container: uptime, loadavg, meminfo, stat, version, cpuinfo, cmdline. */
+#include "lib/base/format.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/platform.h"
 #include "linux/system.h"
@@ -54,13 +55,7 @@ int proc_show_loadavg(const struct proc_ref *ref, struct text *text) {
 
 static void add_kb(struct text *text, const char *name, uint64_t bytes) {
     char label[24];
-    size_t length = 0;
-    while (name[length] && length < sizeof(label) - 2) {
-        label[length] = name[length];
-        length++;
-    }
-    label[length++] = ':';
-    label[length] = 0;
+    format_text(label, sizeof(label), "%s:", name);
     text_add(text, "%-16s%8llu kB\n", label, (unsigned long long)(bytes / 1024));
 }
 

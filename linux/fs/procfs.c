@@ -58,7 +58,7 @@ static uint32_t count_links(const struct proc_ref *ref) {
     uint32_t links = 2;
     for (unsigned i = 0; i < ref->node->count; i++)
         links += S_ISDIR(ref->node->children[i].mode) ? 1 : 0;
-    for (uint64_t number = 0; ref->node->next && ref->node->next(ref, &number, &child); number++)
+    for (uint64_t number = 0; ref->node->counted && ref->node->next(ref, &number, &child); number++)
         links += S_ISDIR(child.ref.node->mode) ? 1 : 0;
     return links;
 }

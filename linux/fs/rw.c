@@ -34,24 +34,24 @@ typedef int64_t (*transfer)(struct file *file, struct buffer *buffer, uint64_t *
 static int choose(struct file *file, bool write, transfer *operation) {
     if (write ? !writable(file) : !readable(file))
         return -EBADF;
-    if (is_directory(file))
-        return -EISDIR;
     *operation = write ? file->operations->write : file->operations->read;
-    return *operation ? 0 : -EINVAL;
+    return *operation ? 0 : is_directory(file) ? -EISDIR : -EINVAL;
 }
 
 /* At the file's own position. */
-static int64_t run(struct file *file, struct buffer *buffer, bool write) {
-    transfer operation;
-    int error = choose(file, write, &operation);
-    if (error)
-        return error;
-    if (!file->operations->seek)
+static int64_t run_chosen(struct file *file, struct buffer *buffer, transfer operation) {
+    if (!file->operations->seek || file->operations->no_position)
         return operation(file, buffer, NULL);
     mutex_lock(&file->lock);
     int64_t result = operation(file, buffer, &file->offset);
     mutex_unlock(&file->lock);
     return result;
+}
+
+static int64_t run(struct file *file, struct buffer *buffer, bool write) {
+    transfer operation;
+    int error = choose(file, write, &operation);
+    return error ? error : run_chosen(file, buffer, operation);
 }
 
 /* At a position of the caller's. */
@@ -101,15 +101,17 @@ static int buffer_make(struct buffer *buffer, uint64_t address, uint64_t length)
 
 static int64_t read_or_write(int fd, uint64_t address, uint64_t length, bool write) {
     struct buffer buffer;
-    struct file *file = fd_get(fd);
+    bool counted;
+    struct file *file = fd_borrow(fd, &counted);
     if (!file)
         return -EBADF;
-    int64_t result = write ? (writable(file) ? 0 : -EBADF) : (readable(file) ? 0 : -EBADF);
+    transfer operation;
+    int64_t result = choose(file, write, &operation);
     if (!result)
         result = buffer_make(&buffer, address, length);
     if (!result)
-        result = run(file, &buffer, write);
-    file_put(file);
+        result = run_chosen(file, &buffer, operation);
+    fd_return(file, counted);
     return result;
 }
 
@@ -123,13 +125,14 @@ int64_t sys_write(uint64_t fd, uint64_t address, uint64_t length) {
 
 static int64_t at_offset(int fd, uint64_t address, uint64_t length, uint64_t offset, bool write) {
     struct buffer buffer;
-    struct file *file = (int64_t)offset < 0 ? NULL : fd_get(fd);
+    bool counted;
+    struct file *file = (int64_t)offset < 0 ? NULL : fd_borrow(fd, &counted);
     if (!file)
         return (int64_t)offset < 0 ? -EINVAL : -EBADF;
     int64_t result = buffer_make(&buffer, address, length);
     if (!result)
         result = run_at(file, &buffer, offset, write);
-    file_put(file);
+    fd_return(file, counted);
     return result;
 }
 
@@ -202,12 +205,13 @@ static int64_t transfer_vector(struct file *file, uint64_t guest, uint64_t count
 static int64_t vector_call(int fd, uint64_t guest, uint64_t count, const uint64_t *offset, bool write) {
     if (offset && (int64_t)*offset < 0)
         return -EINVAL;
-    struct file *file = fd_get(fd);
+    bool counted;
+    struct file *file = fd_borrow(fd, &counted);
     if (!file)
         return -EBADF;
     int64_t result =
         offset && !file->operations->seek ? -ESPIPE : transfer_vector(file, guest, count, offset, write);
-    file_put(file);
+    fd_return(file, counted);
     return result;
 }
 

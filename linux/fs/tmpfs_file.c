@@ -15,10 +15,11 @@
 #include "linux/fs/path.h"
 #include "linux/fs/tmpfs_internal.h"
 #include "linux/platform.h"
+#include "linux/system.h"
 #include "linux/task.h"
 #include "linux/task/signal.h"
 
-enum { GROWTH_MIN = 65536, SIGXFSZ_NUMBER = 25, BLOCKS_PER_PAGE = 8 };
+enum { GROWTH_MIN = 65536, SIGXFSZ_NUMBER = 25, BLOCKS_PER_PAGE = 8, CHECK_PAGES = 64 };
 #define FILE_SIZE_MAX INT64_MAX
 
 static uint64_t page_up(uint64_t size) {
@@ -68,6 +69,13 @@ static uint64_t page_behind(uint64_t offset) {
     return page_up(offset) / PAGE_SIZE;
 }
 
+/* Files must not take the last memory, which would end programs: asked once per CHECK_PAGES pages. */
+static bool memory_left(void) {
+    uint64_t total, unused;
+    system_memory(&total, &unused);
+    return unused > total / 32;
+}
+
 /* Notes that [offset, end) gets data and charges the pages that had none: -ENOSPC beyond the instance's
  * limit. */
 static int charge(struct inode *inode, uint64_t offset, uint64_t end) {
@@ -79,6 +87,8 @@ static int charge(struct inode *inode, uint64_t offset, uint64_t end) {
         return 0;
     uint64_t total = atomic_fetch_add(&tmpfs->pages, pages) + pages;
     int error = tmpfs->page_limit && total > tmpfs->page_limit ? -ENOSPC : 0;
+    if (!error && total / CHECK_PAGES != (total - pages) / CHECK_PAGES && !memory_left())
+        error = -ENOSPC;
     if (!error && extents_add(extents, first, last))
         error = -ENOSPC;
     if (error)
@@ -238,8 +248,10 @@ static int64_t write_locked(struct inode *inode, struct buffer *buffer, uint64_t
     error = charge(inode, *offset, end);
     if (!error)
         error = reserve(node, end);
-    if (error)
+    if (error) {
+        uncharge(inode, page_behind(inode->attributes.size), UINT64_MAX);
         return error;
+    }
     while (length && (done = copy_in(node, buffer, *offset, length)) > 0) {
         total += done;
         *offset += (uint64_t)done;

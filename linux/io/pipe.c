@@ -26,6 +26,7 @@ struct fifo {
     struct ring ring;
     uint32_t readers, writers;           /* open ends */
     uint32_t reader_opens, writer_opens; /* ever opened: what the first opens of a FIFO wait for */
+    bool unnamed;                        /* from pipe(): opened anew through /proc it waits for nobody */
     struct waitq read_wait, write_wait;  /* of the ends, and of opens that wait for the other one */
 };
 
@@ -37,6 +38,7 @@ static struct fifo *fifo_create(void) {
     ring_init(&fifo->ring);
     fifo->readers = fifo->writers = 0;
     fifo->reader_opens = fifo->writer_opens = 0;
+    fifo->unnamed = false;
     waitq_init(&fifo->read_wait);
     waitq_init(&fifo->write_wait);
     return fifo;
@@ -232,6 +234,8 @@ static int fifo_join(struct fifo *fifo, struct file *file) {
         fifo->writer_opens++;
         waitq_wake_all(&fifo->read_wait);
     }
+    if (fifo->unnamed)
+        return 0;
     if (!file_writes(file) && fifo->writers == 0) {
         if (nonblock)
             file->offset = fifo->writer_opens; /* no hang-up to report before the first writer came */
@@ -264,7 +268,7 @@ int fifo_open(struct inode *inode, struct file *file) {
     if (!fifo)
         return -ENOMEM;
     mutex_lock(&fifo->lock);
-    if (!file_reads(file) && file->flags & O_NONBLOCK && fifo->readers == 0) {
+    if (!fifo->unnamed && !file_reads(file) && file->flags & O_NONBLOCK && fifo->readers == 0) {
         mutex_unlock(&fifo->lock);
         return -ENXIO;
     }
@@ -296,6 +300,7 @@ int pipe_create(struct file *ends[2], uint32_t flags) {
     ends[0] = ends[1] = NULL;
     if (inode->fifo) {
         inode->fifo->reader_opens = inode->fifo->writer_opens = 1;
+        inode->fifo->unnamed = true;
         ends[0] = pipe_end(inode, O_RDONLY | flags);
         ends[1] = ends[0] ? pipe_end(inode, O_WRONLY | flags) : NULL;
     }

@@ -393,7 +393,8 @@ static int timeval_in(uint64_t timeout, uint64_t *deadline) {
         return 0;
     if (guest_copy_in(&time, timeout, sizeof time) < 0)
         return -EFAULT;
-    struct timespec64 spec = {time.seconds + time.microseconds / 1000000, time.microseconds % 1000000 * 1000};
+    uint64_t seconds = (uint64_t)time.seconds + (uint64_t)(time.microseconds / 1000000);
+    struct timespec64 spec = {(int64_t)seconds, time.microseconds % 1000000 * 1000};
     int error = timespec_to_ns(&spec, &ns);
     if (error == 0)
         *deadline = deadline_of(ns);

@@ -326,7 +326,7 @@ int exec_file(struct task *task, struct file *file, const char *name, const stru
                                .environment = environment,
                                .credentials = task->credentials};
     int error = string_list_reserve(&image.arguments, arguments->length + 1);
-    if (!error && arguments->bytes) {
+    if (!error && arguments->bytes && image.arguments.bytes) {
         memcpy(image.arguments.bytes, arguments->bytes, arguments->length);
         image.arguments.length = arguments->length;
         image.arguments.count = arguments->count;

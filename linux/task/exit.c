@@ -314,7 +314,7 @@ void process_exec_done(struct task *task) {
             sighand_put(shared);
         }
     }
-    timers_exec(process);
+    posix_timers_delete(process);
     mutex_lock(&tasks_lock);
     actions_exec(process->sighand);
     process->execed = true;

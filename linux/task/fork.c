@@ -100,6 +100,7 @@ static struct process *process_inherit(const struct clone_request *request) {
 static void process_unmake(struct process *process) {
     if (!process)
         return;
+    timers_exit(process);
     sighand_put(process->sighand);
     process_put(process);
 }
@@ -223,6 +224,8 @@ static int64_t clone_run(const struct clone_request *request) {
     task_inherit(child, self, request);
     if ((error = task_make_shares(child, self, request->flags)) || (error = thread_make(child, request)))
         goto undo;
+    if (process && process->limits[RLIMIT_CPU].current != RLIM_INFINITY)
+        timers_limit_cpu(process);
     mutex_lock(&tasks_lock);
     error = child_enter(child, process, request);
     int32_t tid = child->tid;

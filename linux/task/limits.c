@@ -19,6 +19,8 @@ static int limit_change(struct rlimit64 *limit, unsigned which, const struct rli
     if (wanted->maximum > limit->maximum && !root)
         return -EPERM;
     *limit = *wanted;
+    if (which == RLIMIT_CPU && !limit->current) /* "at once": the smallest that can be enforced */
+        limit->current = 1;
     return 0;
 }
 
@@ -30,6 +32,7 @@ static int limits_do(int32_t pid, unsigned which, const struct rlimit64 *wanted,
         return -EINVAL;
     mutex_lock(&tasks_lock);
     struct task *task = pid ? task_find_any(pid) : task_current();
+    struct process *process = task && wanted && which == RLIMIT_CPU ? process_get(task->process) : NULL;
     if (!task) {
         error = -ESRCH;
     } else if (task->process != self->process && !task_is_root(self) &&
@@ -45,6 +48,10 @@ static int limits_do(int32_t pid, unsigned which, const struct rlimit64 *wanted,
             error = limit_change(limit, which, wanted, task_is_root(self));
     }
     mutex_unlock(&tasks_lock);
+    if (process && !error)
+        timers_limit_cpu(process);
+    if (process)
+        process_put(process);
     return error;
 }
 

@@ -26,6 +26,7 @@ enum {
     NICE_LOWEST = -20,
     NICE_HIGHEST = 19,
     SLICE_NS = 100000000,
+    CROWD = 64, /* tasks of a session */
 };
 
 static bool is_real_time(uint32_t policy) {
@@ -37,7 +38,7 @@ static void level_apply(const struct task *task) {
     unsigned level = LEVEL_NORMAL;
     if (is_real_time(task->policy))
         level = LEVEL_REAL_TIME;
-    else if (task->policy == SCHED_IDLE)
+    else if (task->policy == SCHED_IDLE || task->crowded)
         level = LEVEL_IDLE;
     else if (task->policy == SCHED_BATCH || task->nice > 0)
         level = LEVEL_BATCH;
@@ -46,10 +47,11 @@ static void level_apply(const struct task *task) {
 }
 
 static bool is_default(const struct task *task) {
-    return task->policy == SCHED_OTHER && !task->nice && task->affinity == UINT64_MAX;
+    return task->policy == SCHED_OTHER && !task->nice && !task->crowded && task->affinity == UINT64_MAX;
 }
 
-void sched_begin(const struct task *task) {
+void sched_begin(struct task *task) {
+    task->crowded = session_of(task)->task_count > CROWD;
     if (is_default(task))
         return;
     level_apply(task);

@@ -75,13 +75,16 @@ int signal_frame_push(struct task *task, int signo, const struct signal_action *
                       const struct signal_info *info, sigset_t64 old_mask);
 
 /* ---- sched.c ---- */
-/* Gives the new task's native thread the task's level and CPUs; puts it back to the default for the next task. */
-void sched_begin(const struct task *task);
+/* Gives the new task's native thread the task's level and CPUs; puts it back to the default for the next
+ * task. */
+void sched_begin(struct task *task);
 void sched_end(const struct task *task);
 
-/* ---- timer.c ---- */
-void timers_exec(struct process *process); /* deletes POSIX timers; no locks held */
-void timers_exit(struct process *process); /* and interval timers; no locks held */
+/* ---- posix_timer.c, itimer.c: no locks held ---- */
+void posix_timers_delete(struct process *process);
+void timers_exit(struct process *process);
+/* RLIMIT_CPU was set, or inherited by a new process. */
+void timers_limit_cpu(struct process *process);
 
 /* ---- deliver.c ---- */
 /* Writes the line about a crash to the log. */

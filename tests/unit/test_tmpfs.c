@@ -3,8 +3,8 @@
  * linux/fs/open.c linux/fs/fd.c linux/fs/fcntl.c linux/fs/locks.c linux/fs/rw.c linux/fs/seek.c
  * linux/fs/getdents.c linux/fs/stat.c linux/fs/attributes.c linux/fs/cwd.c linux/fs/buffer.c linux/fs/copy.c
  * linux/fs/memfd.c linux/fs/device.c linux/fs/memory_devices.c linux/fs/tmpfs.c linux/fs/tmpfs_directory.c
- * linux/fs/tmpfs_file.c linux/fs/extents.c linux/fs/unpack.c linux/lock.c lib/base/tree.c lib/base/format.c lib/base/cpio.c
- * linux/arch/host/?*.c tests/host/?*.c */
+ * linux/fs/tmpfs_file.c linux/fs/extents.c linux/fs/unpack.c linux/lock.c lib/base/tree.c lib/base/format.c
+ * lib/base/cpio.c linux/arch/host/?*.c tests/host/?*.c */
 /* flags: -iquote tests/host -pthread */
 /*
  * tmpfs: bytes at any offset, holes, sizes, several names for one file, files without a name, times,
@@ -12,6 +12,7 @@
  * archive that fills the root, whole and damaged.
  */
 #include "linux/abi/dirent.h"
+#include "linux/fs/extents.h"
 #include "linux/fs/file.h"
 #include "linux/fs/unpack.h"
 #include "tests/unit/fs_world.h"
@@ -115,6 +116,38 @@ TEST(holes_read_as_zeros_and_cost_nothing) {
     CHECK_EQ(stat_of("/f").size, 1LL << 40);
     CHECK_EQ(stat_of("/f").blocks, 8);
     world_end();
+}
+
+/* Against a plain array of pages. */
+static void check_extents(const struct extents *extents, const bool *pages, unsigned count, unsigned at) {
+    unsigned total = 0, next = at, gap = at;
+    for (unsigned i = 0; i < count; i++)
+        total += pages[i];
+    while (next < count && !pages[next])
+        next++;
+    while (gap < count && pages[gap])
+        gap++;
+    CHECK_EQ(extents->pages, total);
+    CHECK_EQ(extents_count(extents, 0, count), total);
+    CHECK_EQ(extents_next(extents, at), next == count ? UINT64_MAX : next);
+    CHECK_EQ(extents_next_gap(extents, at), gap);
+}
+
+TEST(extents_keep_any_set_of_pages) {
+    enum { COUNT = 100 };
+    struct extents extents = {0};
+    bool pages[COUNT] = {false};
+    srand(1);
+    for (unsigned i = 0; i < 20000; i++) {
+        unsigned first = (unsigned)rand() % COUNT, end = first + (unsigned)rand() % (COUNT - first + 1);
+        bool add = rand() & 1;
+        CHECK_EQ(add ? extents_add(&extents, first, end) : extents_remove(&extents, first, end), 0);
+        for (unsigned page = first; page < end; page++)
+            pages[page] = add;
+        check_extents(&extents, pages, COUNT, (unsigned)rand() % COUNT);
+    }
+    CHECK_EQ(extents_remove(&extents, 0, UINT64_MAX), 0);
+    CHECK_EQ(extents.pages, 0);
 }
 
 TEST(truncation_clears_what_comes_back) {
@@ -419,6 +452,11 @@ TEST(copies_between_files) {
     world_end();
 }
 
+static void become_process(struct process *process, struct fd_table *files) {
+    world_task.process = process;
+    world_task.files = files;
+}
+
 TEST(locks_belong_to_files_and_processes) {
     struct linux_flock lock = {.type = F_WRLCK, .whence = SEEK_SET, .start = 10, .length = 10};
     struct process other = {.pid = 2};
@@ -431,8 +469,10 @@ TEST(locks_belong_to_files_and_processes) {
     CHECK_EQ(sys_flock(b, LOCK_UN), 0);
     CHECK_EQ(guest_copy_out(room, &lock, sizeof(lock)), 0);
     CHECK_EQ(sys_fcntl(a, F_SETLK, room), 0);
-    world_task.process = &other;
+    struct fd_table *own = world_task.files, *others = fd_table_copy(own);
+    CHECK(others);
     other.limits[7].current = 100;
+    become_process(&other, others);
     CHECK_EQ(sys_fcntl(b, F_SETLK, room), -EAGAIN);
     lock.start = 0;
     CHECK_EQ(guest_copy_out(room, &lock, sizeof(lock)), 0);
@@ -444,23 +484,23 @@ TEST(locks_belong_to_files_and_processes) {
     CHECK_EQ(lock.pid, 1);
     CHECK_EQ(lock.start, 10);
     CHECK_EQ(lock.length, 10);
-    world_task.process = &world_process;
+    become_process(&world_process, own);
     lock = (struct linux_flock){.type = F_UNLCK, .start = 12, .length = 2};
     CHECK_EQ(guest_copy_out(room, &lock, sizeof(lock)), 0);
     CHECK_EQ(sys_fcntl(a, F_SETLK, room), 0); /* splits */
-    world_task.process = &other;
+    become_process(&other, others);
     lock.type = F_WRLCK;
     CHECK_EQ(guest_copy_out(room, &lock, sizeof(lock)), 0);
     CHECK_EQ(sys_fcntl(b, F_SETLK, room), 0);
     lock.start = 14;
     CHECK_EQ(guest_copy_out(room, &lock, sizeof(lock)), 0);
     CHECK_EQ(sys_fcntl(b, F_SETLK, room), -EAGAIN);
-    world_task.process = &world_process;
+    become_process(&world_process, own);
     CHECK_EQ(sys_close(a), 0); /* gives up all of the process's */
-    world_task.process = &other;
+    become_process(&other, others);
     CHECK_EQ(sys_fcntl(b, F_SETLK, room), 0);
-    CHECK_EQ(sys_close(b), 0);
-    world_task.process = &world_process;
+    fd_table_put(others);
+    become_process(&world_process, own);
     world_end();
 }
 

@@ -6,7 +6,15 @@
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
-enum { TABLE_SLOTS = 512, TOP_SHIFT = 39, TABLE_SHIFT = 21, LEVEL_BITS = 9, DESTROY_STEP = 64 };
+enum {
+    TABLE_SLOTS = 512,
+    GROUP_SLOTS = 8,
+    TOP_SHIFT = 39,
+    TABLE_SHIFT = 21,
+    LEVEL_BITS = 9,
+    CLEAR_MOST = 32,
+    DESTROY_STEP = 64
+};
 
 #define TABLE_ENTRY (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 
@@ -25,17 +33,18 @@ static uint64_t *table_virt(uint64_t entry) {
 
 /* ---- table pages ---- */
 
-/* A table page of the space, contents undefined; 0: memory or quota exhausted. */
+/* An empty table page of the space; 0: memory or quota exhausted. */
 static uint64_t table_alloc(struct space *space) {
     if (!job_charge(space->object.job, JOB_PAGES, 1))
         return 0;
-    uint64_t physical = page_alloc(0);
+    uint64_t physical = page_alloc_clear(0);
     if (!physical) {
         job_uncharge(space->object.job, JOB_PAGES, 1);
         return 0;
     }
     struct page *page = page_from_phys(physical);
     page->count = 0;
+    page->groups = 0;
     page->prev = 0;
     page->next = space->tables;
     if (page->next)
@@ -55,9 +64,27 @@ static void table_unlink(struct space *space, struct page *page) {
     space->table_pages--;
 }
 
+/* A table with few entries is emptied for the next use; one with many is cheaper to clear whole then. */
 static void table_free(struct space *space, struct page *page) {
-    page_free(page_phys(page), 0);
+    uint64_t *table = page_virt(page);
+
     job_uncharge(space->object.job, JOB_PAGES, 1);
+    if (page->count > CLEAR_MOST) {
+        page_free(page_phys(page), 0);
+        return;
+    }
+    for (uint64_t left = page->count ? page->groups : 0; left; left &= left - 1)
+        for (unsigned i = 0; i < GROUP_SLOTS; i++)
+            table[__builtin_ctzll(left) * GROUP_SLOTS + i] = 0;
+    page_free_clear(page_phys(page));
+}
+
+/* The first slot from one on that may be in use. */
+static inline unsigned slot_in_use(const struct page *page, unsigned slot) {
+    uint64_t left = slot < TABLE_SLOTS ? page->groups >> slot / GROUP_SLOTS : 0;
+    if (left & 1)
+        return slot;
+    return left ? (slot / GROUP_SLOTS + (unsigned)__builtin_ctzll(left)) * GROUP_SLOTS : TABLE_SLOTS;
 }
 
 /* Hangs an empty table into an entry of the level that shift tells. */
@@ -67,10 +94,13 @@ static bool table_add(struct space *space, uint64_t *entry, uint64_t address, un
     uint64_t physical = table_alloc(space);
     if (!physical)
         return false;
-    page_clear(phys_to_virt(physical));
+    page_table_use(entry);
     *entry = physical | TABLE_ENTRY;
-    if (shift == TOP_SHIFT && space->unified_root)
-        table_virt(space->unified_root)[table_slot(address, TOP_SHIFT)] = *entry;
+    if (shift == TOP_SHIFT && space->unified_root) {
+        uint64_t *mirror = &table_virt(space->unified_root)[table_slot(address, TOP_SHIFT)];
+        page_table_use(mirror);
+        *mirror = *entry;
+    }
     return true;
 }
 
@@ -125,15 +155,17 @@ static void flush_add(struct flush *flush, uint64_t start, uint64_t end) {
 static void table_clear(struct space *space, uint64_t *table, uint64_t start, uint64_t end,
                         struct flush *flush) {
     struct page *page = page_from_phys(virt_to_phys(table));
+    uint64_t base = start & -(1ULL << TABLE_SHIFT);
+    unsigned last = table_slot(end - 1, PAGE_SHIFT);
 
-    for (uint64_t at = start; at < end && page->count; at += PAGE_SIZE) {
-        uint64_t *entry = &table[table_slot(at, PAGE_SHIFT)];
-        if (!*entry)
+    for (unsigned slot = slot_in_use(page, table_slot(start, PAGE_SHIFT)); slot <= last && page->count;
+         slot = slot_in_use(page, slot + 1)) {
+        if (!table[slot])
             continue;
-        pte_store(entry, 0);
+        pte_store(&table[slot], 0);
         page->count--;
         space->resident--;
-        flush_add(flush, at, at + PAGE_SIZE);
+        flush_add(flush, base + slot * PAGE_SIZE, base + (slot + 1) * PAGE_SIZE);
     }
 }
 
@@ -157,6 +189,7 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
         space->resident -= page->count;
         space->last_table = NULL;
         *entry = 0;
+        page_from_phys(virt_to_phys(entry))->count--;
         flush_add(&flush, at, next);
         table_unlink(space, page);
         page->next = freed;
@@ -172,8 +205,30 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
     spin_unlock(&space->table_lock);
 }
 
+/* Bits that entries lose and get. */
+struct restriction {
+    uint64_t take, add;
+};
+
+/* The part of page_table_restrict in one table. */
+static void table_restrict(uint64_t *table, uint64_t start, uint64_t end, struct restriction restriction,
+                           struct flush *flush) {
+    const struct page *page = page_from_phys(virt_to_phys(table));
+    uint64_t base = start & -(1ULL << TABLE_SHIFT);
+    unsigned last = table_slot(end - 1, PAGE_SHIFT);
+
+    for (unsigned slot = slot_in_use(page, table_slot(start, PAGE_SHIFT)); slot <= last;
+         slot = slot_in_use(page, slot + 1)) {
+        uint64_t entry = table[slot], value = (entry & ~restriction.take) | restriction.add;
+        if (!entry || value == entry)
+            continue;
+        pte_store(&table[slot], value);
+        flush_add(flush, base + slot * PAGE_SIZE, base + (slot + 1) * PAGE_SIZE);
+    }
+}
+
 void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool write, bool exec) {
-    uint64_t take = write ? 0 : PTE_WRITE, add = exec ? 0 : PTE_NO_EXEC;
+    const struct restriction restriction = {write ? 0 : PTE_WRITE, exec ? 0 : PTE_NO_EXEC};
     struct flush flush = {0};
 
     spin_lock(&space->table_lock);
@@ -183,14 +238,7 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
             next = end;
         if (!table)
             continue;
-        table = table_virt(*table);
-        for (uint64_t address = at; address < next; address += PAGE_SIZE) {
-            uint64_t *entry = &table[table_slot(address, PAGE_SHIFT)];
-            if (!*entry || (!(*entry & take) && (*entry & add) == add))
-                continue;
-            pte_store(entry, (*entry & ~take) | add);
-            flush_add(&flush, address, address + PAGE_SIZE);
-        }
+        table_restrict(table_virt(*table), at, next, restriction, &flush);
     }
     if (flush.end)
         tlb_shootdown(space, flush.start, flush.end);
@@ -199,21 +247,44 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
 
 /* ---- whole spaces ---- */
 
+/* Copies the top-level entries [first, TABLE_SLOTS) that the groups tell of into an empty root. */
+static void root_inherit(uint64_t *root, const uint64_t *from, uint64_t groups, unsigned first) {
+    for (groups &= UINT64_MAX << first / GROUP_SLOTS; groups; groups &= groups - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(groups) * GROUP_SLOTS;
+        for (unsigned end = slot + GROUP_SLOTS; slot < end; slot++) {
+            if (!from[slot])
+                continue;
+            page_table_use(&root[slot]);
+            root[slot] = from[slot];
+        }
+    }
+}
+
+/* Which groups of a root have entries. */
+static uint64_t root_groups(const uint64_t *root) {
+    uint64_t groups = 0;
+    for (unsigned slot = 0; slot < TABLE_SLOTS; slot++)
+        if (root[slot])
+            groups |= 1ULL << slot / GROUP_SLOTS;
+    return groups;
+}
+
 bool page_table_create(struct space *space, uint64_t kernel_root) {
+    static uint64_t kernel_groups; /* found once: the kernel's half is final */
+
     space->root = table_alloc(space);
     if (!space->root)
         return false;
-    page_copy(phys_to_virt(space->root), phys_to_virt(kernel_root));
-    table_virt(space->root)[0] = 0;
+    if (!kernel_groups)
+        kernel_groups = root_groups(table_virt(kernel_root));
+    root_inherit(table_virt(space->root), table_virt(kernel_root), kernel_groups, TABLE_SLOTS / 2);
     if (!space->native)
         return true;
-    uint64_t *unified;
     space->unified_root = table_alloc(space);
     if (!space->unified_root)
         return false;
-    unified = table_virt(space->unified_root);
-    page_copy(unified, table_virt(space->native->root));
-    memset(unified, 0, (GUEST_LIMIT >> TOP_SHIFT) * sizeof *unified);
+    root_inherit(table_virt(space->unified_root), table_virt(space->native->root),
+                 page_from_phys(space->native->root)->groups, GUEST_LIMIT >> TOP_SHIFT);
     return true;
 }
 

@@ -1,7 +1,9 @@
 /*
  * Four-level page tables of a space. Table pages are charged to the space's job and linked in space->tables;
- * struct page.count of a last-level table counts its present entries, so that a table that is unmapped whole,
- * or empty, goes without being read. Callers hold space->table_lock, except where it says that it is taken.
+ * struct page.count counts a table's entries in use, so that a table that is unmapped whole, or empty, goes
+ * without being read; struct page.groups tells where they are, so that a sparse one is not read through and
+ * is free of entries again, for its next use, at little cost. Callers hold space->table_lock, except where it
+ * says that it is taken.
  */
 #pragma once
 
@@ -41,10 +43,16 @@ static inline void pte_store(uint64_t *entry, uint64_t value) {
 /* The last-level entry of an address; its table and those above are created. NULL: memory or quota exhausted,
  * or a slot of the personality's half that is not shared. Entries of one table are adjacent. */
 uint64_t *page_table_entry(struct space *space, uint64_t address);
+/* Notes that an empty entry is about to be filled. */
+static inline void page_table_use(uint64_t *entry) {
+    struct page *table = page_from_phys(virt_to_phys(entry));
+    table->count++;
+    table->groups |= 1ULL << ((uintptr_t)entry >> 6 & 63);
+}
 /* Fills an entry: a new one, or with more rights than it had. */
 static inline void page_table_set(struct space *space, uint64_t *entry, uint64_t value) {
     if (!*entry) {
-        page_from_phys(virt_to_phys(entry))->count++;
+        page_table_use(entry);
         space->resident++;
     }
     pte_store(entry, value);

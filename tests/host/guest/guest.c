@@ -195,20 +195,24 @@ static uint64_t scratch_used;
 
 void guest_put(uint64_t to, const void *from, size_t length) {
     uint8_t *byte;
+    host_fail_pause(true);
     for (size_t i = 0; i < length; i++) {
         if (host_space_byte_any(host_attached(), to + i, true, &byte))
             abort();
         *byte = ((const uint8_t *)from)[i];
     }
+    host_fail_pause(false);
 }
 
 void guest_get(void *to, uint64_t from, size_t length) {
     uint8_t *byte;
+    host_fail_pause(true);
     for (size_t i = 0; i < length; i++) {
         if (host_space_byte_any(host_attached(), from + i, false, &byte))
             abort();
         ((uint8_t *)to)[i] = *byte;
     }
+    host_fail_pause(false);
 }
 
 uint64_t guest_alloc(size_t length) {
@@ -244,8 +248,11 @@ static int first_program(void *unused) {
     (void)unused;
     first_thread->utcb->guest.rsp = GUEST_STACK + GUEST_STACK_SIZE - 64;
     while (!request.stop) {
-        while (!request.wanted)
+        while (!request.wanted) {
             leave(first_thread, GUEST_KICK);
+            while (guest(wait4, (uint64_t)-1, 0, WNOHANG | __WALL, 0) > 0) /* children of CLONE_PARENT */
+                continue;
+        }
         request.wanted = false;
         guest_child(request.program, request.argument);
         request.pid = (int32_t)guest(fork);
@@ -282,6 +289,8 @@ static struct task *first_task(void) {
     map_fixed(task->mm, GUEST_SCRATCH, GUEST_SCRATCH_SIZE, PROT_READ | PROT_WRITE);
     map_fixed(task->mm, GUEST_READ_ONLY, PAGE_SIZE, PROT_READ);
     map_fixed(task->mm, GUEST_STACK, GUEST_STACK_SIZE, PROT_READ | PROT_WRITE);
+    task->mm->brk_start = task->mm->brk = GUEST_HEAP;
+    task->mm->mmap_top = GUEST_MAPS_END;
     return task;
 }
 
@@ -308,6 +317,7 @@ void guest_boot(void) {
 }
 
 bool guest_continue(uint64_t most, int32_t *status) {
+    keel_thread_kick(first_thread->handle);
     host_run(most);
     *status = request.pid > 0 ? request.status : request.pid;
     return request.ended;
@@ -319,7 +329,6 @@ bool guest_execute(guest_program program, void *argument, uint64_t most, int32_t
     request.argument = argument;
     request.ended = false;
     request.wanted = true;
-    keel_thread_kick(first_thread->handle);
     return guest_continue(most, status);
 }
 
@@ -342,4 +351,21 @@ unsigned guest_processes(void) {
     list_for_each(process, &process_list, link) count++;
     mutex_unlock(&tasks_lock);
     return count;
+}
+
+void guest_describe(void) {
+    struct process *process;
+    struct task *task;
+    mutex_lock(&tasks_lock);
+    list_for_each(process, &process_list, link) {
+        fprintf(stderr, "process %d: parent %d%s%s%s%s\n", process->pid,
+                process->parent ? process->parent->pid : -1, process->zombie ? " zombie" : "",
+                process->exiting ? " exiting" : "", process->stopped ? " stopped" : "",
+                process->stop_requested ? " stop requested" : "");
+        list_for_each(task, &process->threads, thread_link)
+            fprintf(stderr, "  task %d: state %c%s%s%s%s\n", task->tid, task->state,
+                    task->dying ? " dying" : "", task->signal_pending ? " pending" : "",
+                    task->stopping ? " stopping" : "", task->vfork_child ? " in vfork" : "");
+    }
+    mutex_unlock(&tasks_lock);
 }

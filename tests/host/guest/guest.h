@@ -25,6 +25,8 @@ bool guest_continue(uint64_t most, int32_t *status);
 void guest_signal_all(int signo);
 /* Processes that exist, zombies and process 1 included. */
 unsigned guest_processes(void);
+/* Prints them with their threads. */
+void guest_describe(void);
 
 /* ---- for programs ---- */
 
@@ -53,6 +55,8 @@ uint64_t guest_restorer(void);
 #define GUEST_UNMAPPED     0x38000000ULL
 #define GUEST_STACK        0x3f000000ULL
 #define GUEST_STACK_SIZE   0x20000ULL
+#define GUEST_HEAP         0x50000000ULL /* brk */
+#define GUEST_MAPS_END     0x3f0000000000ULL
 
 /* Bytes to and from guest memory whatever its protection allows; aborts where nothing is mapped. */
 void guest_put(uint64_t to, const void *from, size_t length);

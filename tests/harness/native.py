@@ -1,0 +1,54 @@
+"""The kernel's and the native runtime's own tests: native programs that init starts in place of the personality."""
+import os
+import re
+import time
+
+from harness.case import Case, Failure
+from harness.guest import shown
+from launch import build, cpio
+from launch.run import Options, Result, STATUS_BROKEN, judge
+from launch.machine import Machine
+from launch.pump import Pump
+
+TIMEOUT = 120
+PROGRAMS = {  # program: manifest
+    "ktest": "tests/native/manifest",
+    "rtest": "tests/native/rtest.manifest",
+}
+
+
+def _archive(name):
+    """A native archive with the test program and its manifest in the place of the usual one."""
+    archive = cpio.Archive()
+    archive.directory("bin")
+    archive.directory("etc")
+    for program in ("init", "serial", name):
+        with open(os.path.join(build.BUILD, "bin", program), "rb") as file:
+            archive.file("bin/" + program, file.read(), 0o755)
+    with open(os.path.join(build.TOP, PROGRAMS[name]), "rb") as file:
+        archive.file("etc/manifest", file.read())
+    data = archive.finish()
+    return data + b"\0" * (-len(data) % build.PAGE)
+
+
+def _run(case, name, cpus, kernel):
+    build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
+    options = Options(smp=cpus, timeout=TIMEOUT, kernel=kernel)
+    result, pieces = Result(STATUS_BROKEN), []
+    with Machine(options, _archive(name)) as machine:
+        pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + TIMEOUT)
+        judge(options, machine, pump.run(), result)
+    lines = result.log.decode(errors="replace").splitlines()
+    good = [line for line in lines if re.search(r"\bok \S+$", line) and "not ok" not in line]
+    if result.problem or result.status != 0 or any("not ok" in line for line in lines) or not good:
+        raise Failure(f"{result.problem}\n{shown(result)}")
+    case.detail = f"{len(good)} checks"
+
+
+def cases():
+    for name in PROGRAMS:
+        for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
+            for cpus in (1, 4):
+                case = Case(f"native/{name}{kind}@{cpus}", None)
+                case.run = lambda case=case, name=name, cpus=cpus, kernel=kernel: _run(case, name, cpus, kernel)
+                yield case
