@@ -67,7 +67,7 @@ static inline struct page *page_from_phys(uint64_t physical) {
 static inline uint64_t page_phys(const struct page *page) {
     return (uint64_t)(page - page_array) << PAGE_SHIFT;
 }
-static inline void *page_virt(const struct page *page) {
+static inline __attribute__((always_inline)) void *page_virt(const struct page *page) {
     return phys_to_virt(page_phys(page));
 }
 

@@ -8,7 +8,7 @@
 #include "kernel/arch_cpu.h"
 #include "kernel/space.h"
 
-enum { AGING_NS = 100000000, QUANTUM_NS = 1000000 };
+enum { AGING_NS = 100000000, QUANTUM_NS = 1000000, BURST_SHORT_NS = 50000, SPREAD_NS = 100000 };
 
 _Atomic uint64_t cpus_idle;
 
@@ -107,12 +107,22 @@ static struct thread *sched_pick(struct cpu *cpu) {
 
 /* ---- waking ---- */
 
-/* Where a woken thread should run: where it still is, else where it was if that CPU is idle, else any idle
- * one. */
+/* Whether what the current thread wakes can as well wait for it: it usually blocks soon, and nobody else is
+ * queued here. Then the two run in turn on one CPU, without an interrupt to another; sched_timer spreads the
+ * work when it does not block. */
+static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
+    return cpu->thread && cpu->thread->burst < BURST_SHORT_NS && !cpu->queue.count &&
+           thread->affinity >> cpu->index & 1;
+}
+
+/* Where a woken thread should run: where its registers still are, beside a waker that is about to block, else
+ * where it was if that CPU is idle, else on any idle one. */
 static struct cpu *sched_place(struct thread *thread) {
     struct cpu *last = cpus[thread->cpu];
     if (thread->on_cpu)
         return last;
+    if (sched_waker_blocks_soon(cpu_self(), thread))
+        return cpu_self();
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & thread->affinity;
     if (idle >> last->index & 1)
         return last;
@@ -173,10 +183,14 @@ static void sched_requeue(struct cpu *cpu, struct thread *thread, uint64_t now) 
 }
 
 static void sched_account(struct cpu *cpu, uint64_t now) {
-    if (cpu->thread)
-        cpu->thread->run_time += now - cpu->switched_at;
-    else
-        cpu->idle_time += now - cpu->switched_at;
+    struct thread *thread = cpu->thread;
+    uint64_t spent = now - cpu->switched_at;
+    if (thread) {
+        thread->run_time += spent;
+        thread->burst = (thread->burst * 3 + spent) / 4;
+    } else {
+        cpu->idle_time += spent;
+    }
     cpu->switched_at = now;
 }
 
@@ -240,26 +254,40 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
         sched_start_slice(cpu, thread, now);
 }
 
+/* Work waits here while another CPU has none: one of those comes and takes it. */
+static void sched_spread(struct cpu *cpu) {
+    uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~(1ULL << cpu->index);
+    if (!cpu->queue.bitmap || !idle)
+        return;
+    struct cpu *taker = cpus[__builtin_ctzll(idle)];
+    cpu_work_add(taker, WORK_RESCHEDULE);
+    cpu_interrupt(taker, VECTOR_RESCHEDULE);
+}
+
 void sched_timer(struct cpu *cpu) {
     uint64_t now = clock_now();
     cpu->timer_deadline = DEADLINE_NEVER;
     alarms_run(cpu, now);
     if (cpu->thread && cpu->thread->state == THREAD_RUNNING && now >= cpu->slice_end)
         sched_slice_used(cpu, cpu->thread, now);
+    sched_spread(cpu);
     cpu_work_add(cpu, WORK_TIMER);
 }
 
 void sched_program_timer(struct cpu *cpu) {
     spin_lock(&cpu->queue.lock);
     uint64_t deadline = alarm_first(cpu);
-    /* Without a competitor the current thread needs no tick. */
-    if (cpu->thread && cpu->queue.bitmap && cpu->slice_end < deadline)
-        deadline = cpu->slice_end;
+    uint64_t now = clock_now();
+    /* Without a competitor the current thread needs no tick; with one and an idle CPU somewhere, a soon one.
+     */
+    if (cpu->thread && cpu->queue.bitmap) {
+        uint64_t tick = cpus_idle && now + SPREAD_NS < cpu->slice_end ? now + SPREAD_NS : cpu->slice_end;
+        deadline = tick < deadline ? tick : deadline;
+    }
     spin_unlock(&cpu->queue.lock);
     if (deadline >= cpu->timer_deadline)
         return;
     cpu->timer_deadline = deadline;
-    uint64_t now = clock_now();
     timer_program(deadline > now ? deadline - now : 0);
 }
 

@@ -27,7 +27,7 @@ struct thread {
     uint8_t preempted;         /* goes to the front of its level with what is left of its quantum */
     uint8_t pad;
     uint64_t quantum_left; /* ns */
-    uint64_t reserved;
+    uint64_t burst;        /* ns it usually runs before it leaves the CPU, averaged */
 
     struct frame native; /* outside guest mode, or at guest_enter */
     struct frame guest;  /* interrupted in guest mode */

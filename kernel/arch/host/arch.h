@@ -33,6 +33,9 @@ uint64_t tsc_read(void);
 static inline void page_clear(void *page) {
     __builtin_memset(page, 0, PAGE_SIZE);
 }
+static inline void words_clear(uint64_t *words, uint64_t count) {
+    __builtin_memset(words, 0, count * sizeof *words);
+}
 static inline void page_copy(void *to, const void *from) {
     __builtin_memcpy(to, from, PAGE_SIZE);
 }

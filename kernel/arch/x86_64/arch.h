@@ -35,10 +35,10 @@ static inline uint64_t tsc_read(void) {
     return (uint64_t)high << 32 | low;
 }
 
-/* Fills or copies whole pages through the direct map. */
-static inline void page_clear(void *page) {
-    uint64_t count = PAGE_SIZE / 8;
-    __asm__ volatile("rep stosq" : "+D"(page), "+c"(count) : "a"(0UL) : "memory");
+/* Fill or copy whole pages, or parts of one, through the direct map. */
+void page_clear(void *page);
+static inline void words_clear(uint64_t *words, uint64_t count) {
+    __asm__ volatile("rep stosq" : "+D"(words), "+c"(count) : "a"(0UL) : "memory");
 }
 static inline void page_copy(void *to, const void *from) {
     uint64_t count = PAGE_SIZE / 8;

@@ -378,6 +378,24 @@ user_copy_done:
     clac
 1:  ret
 
+/* page_clear(page): by a vector register, which keeps the user's value. */
+    .globl page_clear
+page_clear:
+    sub $16, %rsp
+    movups %xmm0, (%rsp)
+    xorps %xmm0, %xmm0
+    mov $-4096, %rax
+1:  .set at, 4096
+    .rept 8
+    movaps %xmm0, at(%rdi, %rax)
+    .set at, at + 16
+    .endr
+    sub $-128, %rax
+    jnz 1b
+    movups (%rsp), %xmm0
+    add $16, %rsp
+    ret
+
 /* Waits for an interrupt, lets it in, and returns with interrupts off. */
     .globl cpu_halt
 cpu_halt:

@@ -74,8 +74,7 @@ static void table_free(struct space *space, struct page *page) {
         return;
     }
     for (uint64_t left = page->count ? page->groups : 0; left; left &= left - 1)
-        for (unsigned i = 0; i < GROUP_SLOTS; i++)
-            table[__builtin_ctzll(left) * GROUP_SLOTS + i] = 0;
+        words_clear(table + __builtin_ctzll(left) * GROUP_SLOTS, GROUP_SLOTS);
     page_free_clear(page_phys(page));
 }
 
@@ -106,8 +105,9 @@ static bool table_add(struct space *space, uint64_t *entry, uint64_t address, un
 
 /* ---- entries ---- */
 
-/* Walks down to the last-level table of an address, creating what is missing; NULL as page_table_entry. */
-static uint64_t *table_walk(struct space *space, uint64_t address) {
+/* Walks down to the last-level table of an address, creating what is missing; NULL as page_table_entry. Not
+ * inline: the table is usually at hand. */
+static __attribute__((noinline)) uint64_t *table_walk(struct space *space, uint64_t address) {
     uint64_t *table = table_virt(space->root);
 
     for (unsigned shift = TOP_SHIFT; shift > PAGE_SHIFT; shift -= LEVEL_BITS) {

@@ -140,10 +140,10 @@ void trap_from_user(struct frame *frame) {
     struct thread *thread = thread_current();
     bool in_guest = cpu_self()->guest;
 
-    if (vector_is_interrupt(frame->vector))
-        interrupt_handle(frame->vector);
-    else if (frame->vector == VECTOR_PAGE_FAULT)
+    if (frame->vector == VECTOR_PAGE_FAULT)
         page_fault(thread, frame, in_guest);
+    else if (vector_is_interrupt(frame->vector))
+        interrupt_handle(frame->vector);
     else if (frame->vector == VECTOR_INT80)
         int80(thread, frame, in_guest);
     else if (in_guest)
