@@ -258,13 +258,16 @@ static struct space_info space_describe(struct space *space) {
     return info;
 }
 
-/* With what a running thread has used since its CPU switched to it; another CPU's numbers may move meanwhile. */
+/* With what a running thread has used since its CPU switched to it; another CPU's numbers may move meanwhile.
+ */
 static struct thread_info thread_info(const struct thread *thread) {
     const struct cpu *cpu = cpus[thread->cpu];
     uint64_t now = clock_now(), since = cpu->switched_at;
     uint64_t running = cpu->thread == thread && now > since ? now - since : 0;
-    return (struct thread_info){
-        .state = thread->state, .cpu_time = thread->run_time + running, .level = thread->level, .cpu = thread->cpu};
+    return (struct thread_info){.state = thread->state,
+                                .cpu_time = thread->run_time + running,
+                                .level = thread->level,
+                                .cpu = thread->cpu};
 }
 
 static int64_t object_describe(struct object *object, uint64_t buffer, uint64_t length) {

@@ -1,9 +1,9 @@
 /*
- * The virtual file system's contract: inodes, names and open files, and the operations that each file system or
- * device supplies. Reference counts are atomic. Errors are negative Linux numbers.
+ * The virtual file system's contract: inodes, names and open files, and the operations that each file system
+ * or device supplies. Reference counts are atomic. Errors are negative Linux numbers.
  *
- * Locks: inode->lock guards an inode's attributes, size and (for directories) its entries; fs_rename_lock, outermost, is
- * held by rename of directories. file->lock guards the offset.
+ * Locks: inode->lock guards an inode's attributes, size and (for directories) its entries; fs_rename_lock,
+ * outermost, is held by rename of directories. file->lock guards the offset.
  */
 #pragma once
 
@@ -28,21 +28,21 @@ struct mount;
 struct task;
 
 /*
- * Where read and write bytes come from or go to: guest memory (the usual case) or the personality's own. A vector
- * (readv) is one buffer with several segments. Only buffer_get, buffer_put, buffer_span and buffer_skip look at
- * the address; everybody may read length.
+ * Where read and write bytes come from or go to: guest memory (the usual case) or the personality's own. A
+ * vector (readv) is one buffer with several segments. Only buffer_get, buffer_put, buffer_span and
+ * buffer_skip look at the address; everybody may read length.
  */
 struct buffer {
     uint64_t guest; /* guest address, when kernel is NULL */
     void *kernel;
-    size_t length;  /* bytes left in all segments; copies advance it */
-    size_t span;    /* bytes left in this segment, when more follow */
+    size_t length;                  /* bytes left in all segments; copies advance it */
+    size_t span;                    /* bytes left in this segment, when more follow */
     const struct linux_iovec *more; /* the next segments; NULL: this one holds all of length */
 };
-int buffer_get(struct buffer *buffer, void *to, size_t length);         /* consumes length bytes; 0 or -EFAULT */
+int buffer_get(struct buffer *buffer, void *to, size_t length); /* consumes length bytes; 0 or -EFAULT */
 int buffer_put(struct buffer *buffer, const void *from, size_t length); /* fills length bytes */
-/* The contiguous bytes at the front (not longer than length): *address is a guest or own address, already checked to
- * lie below GUEST_END when it is a guest's. */
+/* The contiguous bytes at the front (not longer than length): *address is a guest or own address, already
+ * checked to lie below GUEST_END when it is a guest's. */
 size_t buffer_span(const struct buffer *buffer, uint64_t *address);
 void buffer_skip(struct buffer *buffer, size_t length); /* consumes without a copy */
 
@@ -63,10 +63,11 @@ enum { ATTR_MODE = 1, ATTR_UID = 2, ATTR_GID = 4, ATTR_SIZE = 8, ATTR_ATIME = 16
 typedef bool (*directory_emit)(void *context, const char *name, size_t length, uint64_t ino, uint8_t type,
                                uint64_t next_offset);
 
-/* Directory and name operations; a NULL entry gives the error named. The directory's lock is held by the caller for
- * lookup, create, link, unlink, rmdir; both directories' for rename. Names are not terminated. */
+/* Directory and name operations; a NULL entry gives the error named. The directory's lock is held by the
+ * caller for lookup, create, link, unlink, rmdir; both directories' for rename. Names are not terminated. */
 struct inode_operations {
-    int (*lookup)(struct inode *directory, const char *name, size_t length, struct inode **found); /* ENOTDIR */
+    int (*lookup)(struct inode *directory, const char *name, size_t length,
+                  struct inode **found); /* ENOTDIR */
     /* Makes a file of any type; target is the text of a symbolic link. EPERM */
     int (*create)(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev,
                   const char *target, struct inode **made);
@@ -81,7 +82,7 @@ struct inode_operations {
     int (*getattr)(struct inode *inode, struct attributes *attributes); /* from the inode */
     int (*setattr)(struct inode *inode, const struct attributes *attributes, unsigned which);
     int (*open)(struct inode *inode, struct file *file); /* sets file->operations and data */
-    void (*release)(struct inode *inode); /* the last reference went */
+    void (*release)(struct inode *inode);                /* the last reference went */
 };
 
 /* Operations of an open file; a NULL entry gives the error named. They may block (through task_wait). */
@@ -89,18 +90,18 @@ struct file_operations {
     /* offset: position to use and advance (NULL for streams). Bytes, 0 at the end, or an error. EINVAL */
     int64_t (*read)(struct file *file, struct buffer *buffer, uint64_t *offset);
     int64_t (*write)(struct file *file, struct buffer *buffer, uint64_t *offset); /* EINVAL */
-    int64_t (*seek)(struct file *file, int64_t offset, int whence);              /* ESPIPE */
+    int64_t (*seek)(struct file *file, int64_t offset, int whence);               /* ESPIPE */
     bool no_position; /* can be sought in, yet reads and writes look at no offset (/dev/null) */
-    int64_t (*ioctl)(struct file *file, uint64_t command, uint64_t argument);    /* ENOTTY */
-    /* Ready events now (POLLIN …); enters the waiter into the queue(s) that announce changes, when it is not NULL:
-     * poll_watch(watch, queue) does that and forgets nothing. NULL: always readable and writable. */
+    int64_t (*ioctl)(struct file *file, uint64_t command, uint64_t argument); /* ENOTTY */
+    /* Ready events now (POLLIN …); enters the waiter into the queue(s) that announce changes, when it is not
+     * NULL: poll_watch(watch, queue) does that and forgets nothing. NULL: always readable and writable. */
     uint32_t (*poll)(struct file *file, struct poll_watch *watch);
     int (*readdir)(struct file *file, uint64_t *offset, directory_emit emit, void *context); /* ENOTDIR */
     int (*truncate)(struct file *file, uint64_t size);                                       /* EINVAL */
     int (*allocate)(struct file *file, int mode, uint64_t offset, uint64_t length);          /* EOPNOTSUPP */
     int (*sync)(struct file *file);                                                          /* 0 */
-    /* The Vmo whose bytes are the file's, for mmap and exec (borrowed; VMO READ, and WRITE when the file is open for
-     * writing). ENODEV */
+    /* The Vmo whose bytes are the file's, for mmap and exec (borrowed; VMO READ, and WRITE when the file is
+     * open for writing). ENODEV */
     int (*map)(struct file *file, handle_t *vmo);
     int (*flush)(struct file *file);    /* each close of a descriptor */
     void (*release)(struct file *file); /* the last reference went */
@@ -113,11 +114,11 @@ struct inode {
     struct filesystem *filesystem;
     struct mutex lock;
     struct attributes attributes;
-    struct mount *mounted; /* what covers this directory; see linux/fs/mount.h */
-    struct fifo *fifo;     /* the open ends of a FIFO (linux/io/pipe.c) */
+    struct mount *mounted;   /* what covers this directory; see linux/fs/mount.h */
+    struct fifo *fifo;       /* the open ends of a FIFO (linux/io/pipe.c) */
     struct lock_list *locks; /* advisory locks (flock, fcntl) */
     _Atomic int32_t writers; /* open for writing when positive, running programs when negative (ETXTBSY) */
-    void *data;            /* the file system's own */
+    void *data;              /* the file system's own */
 };
 
 struct path {
@@ -132,10 +133,11 @@ struct file {
     struct path path; /* inode may be NULL for anonymous files (pipes have one) */
     struct mutex lock;
     uint64_t offset;
-    bool counted; /* as one of inode->writers */
+    bool counted;           /* as one of inode->writers */
     _Atomic uint32_t flags; /* O_ACCMODE, O_APPEND, O_NONBLOCK, … as fcntl(F_GETFL) shows them */
     void *data;
-    struct epoll_item *_Atomic epoll_items; /* epoll sets that hold the file; file_put calls epoll_file_gone when not NULL */
+    struct epoll_item *_Atomic
+        epoll_items; /* epoll sets that hold the file; file_put calls epoll_file_gone when not NULL */
 };
 
 /* Reference counting; the last put releases. */
@@ -145,7 +147,8 @@ struct file *file_get(struct file *file);
 void file_put(struct file *file);
 
 /* A new open file with one reference; takes over nothing. NULL: ENOMEM. path may be NULL. */
-struct file *file_create(const struct file_operations *operations, const struct path *path, uint32_t flags, void *data);
+struct file *file_create(const struct file_operations *operations, const struct path *path, uint32_t flags,
+                         void *data);
 
 /* poll: see struct file_operations.poll. */
 struct poll_watch;

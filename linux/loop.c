@@ -7,21 +7,42 @@
  */
 #include "linux/loop.h"
 
+#include "lib/keel/call.h"
 #include "linux/arch/guest.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
+#include "linux/system.h"
 #include "linux/task/process.h"
+#include "linux/task/session.h"
 #include "linux/task/signal.h"
 
-enum { OUT_OF_MEMORY_PAUSE_NS = 2000000 };
+enum { OUT_OF_MEMORY_PAUSE_NS = 2000000, OUT_OF_MEMORY_TRIES = 4, PAGES_RESERVE = 4 };
 
 uint64_t guest_isolation_flags;
+
+static bool job_exhausted(handle_t job) {
+    struct job_info info = {0};
+    return keel_object_info(job, keel_pointer(&info), sizeof(info)) > 0 && info.pages_limit &&
+           info.pages + PAGES_RESERVE >= info.pages_limit;
+}
+
+/* A copy to or from the guest also fails when its page could not be had. Then room is made and the call made
+ * once more. */
+static int64_t call_again(struct task *task, const uint64_t arguments[6]) {
+    if (task->full_restore || !(job_exhausted(session_job(task)) || job_exhausted(system_handles.job)) ||
+        !process_kill_largest(task))
+        return -EFAULT;
+    task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
+    return posix_call((uint32_t)task->utcb->guest.rax, arguments);
+}
 
 static void serve_call(struct task *task) {
     struct guest_registers *guest = &task->utcb->guest;
     const uint64_t arguments[6] = {guest->rdi, guest->rsi, guest->rdx, guest->r10, guest->r8, guest->r9};
     int64_t result = posix_call((uint32_t)guest->rax, arguments);
 
+    if (result == -EFAULT)
+        result = call_again(task, arguments);
     if (task->full_restore)
         return;
     if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
@@ -30,14 +51,26 @@ static void serve_call(struct task *task) {
         guest->rax = (uint64_t)result;
 }
 
+/* Ended processes are taken apart in the background: a few tries before somebody is killed for memory. */
+static bool memory_may_come(struct task *task) {
+    if (task->memory_fault != task->utcb->fault_address)
+        task->memory_waits = 0;
+    task->memory_fault = task->utcb->fault_address;
+    if (task->memory_waits < OUT_OF_MEMORY_TRIES)
+        task->memory_waits++;
+    else
+        task->memory_waits = 0;
+    return task->memory_waits != 0;
+}
+
 /* A page fault that no mapping explains, or that found no memory. */
 static void serve_fault(struct task *task) {
     const struct utcb *utcb = task->utcb;
 
     if (utcb->fault_error != -ENOMEM)
         signal_from_fault(task, utcb->fault_address, utcb->fault_code, utcb->fault_error);
-    else if (process_kill_largest(task))
-        task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
+    else if (memory_may_come(task) || process_kill_largest(task))
+        task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for it */
 }
 
 static void serve_exit(struct task *task, int64_t exit) {

@@ -47,6 +47,7 @@ struct session {
     _Atomic uint32_t references; /* one per process group in it */
     int32_t sid;
     uint32_t task_count;    /* live tasks of its processes (tasks_lock) */
+    uint64_t next_fork;     /* ns since boot: when a crowded session may fork again (tasks_lock) */
     struct list link;       /* all sessions (tasks_lock) */
     struct process *leader; /* NULL once it has ended (tasks_lock) */
     struct tty *tty;        /* controlling terminal (tasks_lock) */
@@ -159,6 +160,8 @@ struct task {
     uint64_t affinity; /* CPU mask */
     uint32_t personality;
     uint64_t timer_slack;
+    uint64_t memory_fault; /* last address that found no memory, and how often in a row */
+    uint32_t memory_waits;
     bool no_new_privileges, keep_capabilities;
     uint64_t capabilities_effective, capabilities_permitted, capabilities_inheritable, capabilities_bounding;
     void *vector_image; /* buffer for signal frames (heap), made on first use */

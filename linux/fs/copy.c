@@ -107,7 +107,7 @@ static int check_files(const struct file *in, const struct file *out) {
 
 static int64_t copy_files(struct file *in, uint64_t in_guest, struct file *out, uint64_t out_guest,
                           uint64_t length, bool once) {
-    struct position from, to;
+    struct position from = {0}, to = {0};
     int64_t result = position_in(&from, in, in_guest);
     if (!result)
         result = position_in(&to, out, out_guest);
@@ -158,7 +158,7 @@ static int check_overlap(const struct file *in, const struct file *out, uint64_t
 int64_t sys_copy_file_range(uint64_t in_fd, uint64_t in_offset, uint64_t out_fd, uint64_t out_offset,
                             uint64_t length, uint64_t flags) {
     struct file *in = fd_get((int)in_fd), *out = fd_get((int)out_fd);
-    struct position from, to;
+    struct position from = {0}, to = {0};
     int64_t result = check_range(in, out, flags);
     length = length < RW_MAX ? length : RW_MAX;
     if (!result)

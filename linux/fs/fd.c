@@ -18,27 +18,27 @@
 enum { FIRST_CAPACITY = 64, CAPACITY_MAX = 1 << 20 };
 #define CLOEXEC_BIT ((uintptr_t)1)
 
-static struct file *slot_file(struct file *slot) {
-    return (struct file *)((uintptr_t)slot & ~CLOEXEC_BIT);
+static struct file *slot_file(uintptr_t slot) {
+    return (struct file *)(slot & ~CLOEXEC_BIT);
 }
-static bool slot_cloexec(struct file *slot) {
-    return (uintptr_t)slot & CLOEXEC_BIT;
+static bool slot_cloexec(uintptr_t slot) {
+    return slot & CLOEXEC_BIT;
 }
-static struct file *slot_make(struct file *file, bool cloexec) {
-    return (struct file *)((uintptr_t)file | (cloexec ? CLOEXEC_BIT : 0));
+static uintptr_t slot_make(struct file *file, bool cloexec) {
+    return (uintptr_t)file | (cloexec ? CLOEXEC_BIT : 0);
 }
 
 static struct fd_table *table_alloc(uint32_t capacity) {
     struct fd_table *table = heap_zalloc(sizeof(*table));
-    struct file **files = heap_zalloc(capacity * sizeof(*files));
-    if (!table || !files) {
+    uintptr_t *slots = heap_zalloc(capacity * sizeof(*slots));
+    if (!table || !slots) {
         heap_free(table);
-        heap_free(files);
+        heap_free(slots);
         return NULL;
     }
     table->references = 1;
     table->capacity = capacity;
-    table->files = files;
+    table->slots = slots;
     return table;
 }
 
@@ -60,13 +60,13 @@ struct fd_table *fd_table_copy(struct fd_table *table) {
         spin_acquire(&table->guard);
         bool same = table->capacity == capacity;
         for (uint32_t i = 0; same && i < capacity; i++)
-            if ((copy->files[i] = table->files[i]))
-                file_get(slot_file(copy->files[i]));
+            if ((copy->slots[i] = table->slots[i]))
+                file_get(slot_file(copy->slots[i]));
         copy->first_free = table->first_free;
         spin_release(&table->guard);
         if (same)
             return copy;
-        heap_free(copy->files);
+        heap_free(copy->slots);
         heap_free(copy);
     }
 }
@@ -86,9 +86,9 @@ void fd_table_put(struct fd_table *table) {
     if (!table || atomic_fetch_sub(&table->references, 1) > 1)
         return;
     for (uint32_t i = 0; i < table->capacity; i++)
-        if (table->files[i])
-            close_file(table, slot_file(table->files[i]));
-    heap_free(table->files);
+        if (table->slots[i])
+            close_file(table, slot_file(table->slots[i]));
+    heap_free(table->slots);
     heap_free(table);
 }
 
@@ -109,9 +109,9 @@ int fd_table_unshare(struct task *task) {
 static struct file *take_slot(struct fd_table *table, uint32_t fd, bool cloexec_only) {
     struct file *file = NULL;
     spin_acquire(&table->guard);
-    if (fd < table->capacity && (!cloexec_only || slot_cloexec(table->files[fd]))) {
-        file = slot_file(table->files[fd]);
-        table->files[fd] = NULL;
+    if (fd < table->capacity && (!cloexec_only || slot_cloexec(table->slots[fd]))) {
+        file = slot_file(table->slots[fd]);
+        table->slots[fd] = 0;
         if (file && fd < table->first_free)
             table->first_free = fd;
     }
@@ -122,7 +122,7 @@ static struct file *take_slot(struct fd_table *table, uint32_t fd, bool cloexec_
 int fd_table_exec(struct task *task) {
     int error = fd_table_unshare(task);
     for (uint32_t fd = 0; !error && fd < task->files->capacity; fd++) {
-        struct file *file = slot_cloexec(task->files->files[fd]) ? take_slot(task->files, fd, true) : NULL;
+        struct file *file = slot_cloexec(task->files->slots[fd]) ? take_slot(task->files, fd, true) : NULL;
         if (file)
             close_file(task->files, file);
     }
@@ -132,7 +132,7 @@ int fd_table_exec(struct task *task) {
 struct file *fd_table_file(struct fd_table *table, int fd) {
     struct file *file = NULL;
     spin_acquire(&table->guard);
-    if ((uint32_t)fd < table->capacity && (file = slot_file(table->files[fd])))
+    if ((uint32_t)fd < table->capacity && (file = slot_file(table->slots[fd])))
         file_get(file);
     spin_release(&table->guard);
     return file;
@@ -142,7 +142,7 @@ int fd_table_next(struct fd_table *table, int fd) {
     int found = -1;
     spin_acquire(&table->guard);
     for (uint32_t i = (uint32_t)fd; found < 0 && i < table->capacity; i++)
-        if (table->files[i])
+        if (table->slots[i])
             found = (int)i;
     spin_release(&table->guard);
     return found;
@@ -150,7 +150,7 @@ int fd_table_next(struct fd_table *table, int fd) {
 
 bool fd_table_cloexec(struct fd_table *table, int fd) {
     spin_acquire(&table->guard);
-    bool cloexec = (uint32_t)fd < table->capacity && slot_cloexec(table->files[fd]);
+    bool cloexec = (uint32_t)fd < table->capacity && slot_cloexec(table->slots[fd]);
     spin_release(&table->guard);
     return cloexec;
 }
@@ -174,7 +174,7 @@ struct file *fd_borrow(int fd, bool *counted) {
     if (table->references == 1) {
         *counted = false;
         if ((uint32_t)fd < table->capacity)
-            file = slot_file(table->files[fd]);
+            file = slot_file(table->slots[fd]);
         return file && file->flags & O_PATH ? NULL : file;
     }
     *counted = true;
@@ -188,14 +188,14 @@ static int table_grow(struct fd_table *table, uint32_t fd) {
         return -EMFILE;
     while (capacity <= fd)
         capacity *= 2;
-    struct file **files = heap_zalloc(capacity * sizeof(*files)), **old = files;
-    if (!files)
+    uintptr_t *slots = heap_zalloc(capacity * sizeof(*slots)), *old = slots;
+    if (!slots)
         return -ENOMEM;
     spin_acquire(&table->guard);
     if (table->capacity < capacity) {
-        memcpy(files, table->files, table->capacity * sizeof(*files));
-        old = table->files;
-        table->files = files;
+        memcpy(slots, table->slots, table->capacity * sizeof(*slots));
+        old = table->slots;
+        table->slots = slots;
         table->capacity = capacity;
     }
     spin_release(&table->guard);
@@ -211,7 +211,7 @@ static uint64_t descriptor_limit(void) {
 /* The lowest free slot >= lowest; may be capacity. Guard held. */
 static uint32_t free_slot(const struct fd_table *table, uint32_t lowest) {
     uint32_t fd = lowest < table->first_free ? table->first_free : lowest;
-    while (fd < table->capacity && table->files[fd])
+    while (fd < table->capacity && table->slots[fd])
         fd++;
     return fd;
 }
@@ -224,7 +224,7 @@ int fd_install_from(struct file *file, int lowest, bool cloexec) {
         uint32_t fd = free_slot(table, (uint32_t)lowest);
         bool room = fd < table->capacity && fd < limit;
         if (room) {
-            table->files[fd] = slot_make(file, cloexec);
+            table->slots[fd] = slot_make(file, cloexec);
             if ((uint32_t)lowest <= table->first_free)
                 table->first_free = fd + 1;
         }
@@ -251,8 +251,8 @@ int fd_replace(struct file *file, int fd, bool cloexec) {
     if (error)
         return error;
     spin_acquire(&table->guard);
-    struct file *old = slot_file(table->files[fd]);
-    table->files[fd] = slot_make(file, cloexec);
+    struct file *old = slot_file(table->slots[fd]);
+    table->slots[fd] = slot_make(file, cloexec);
     spin_release(&table->guard);
     if (old)
         close_file(table, old);
@@ -263,8 +263,8 @@ int fd_set_cloexec(int fd, bool cloexec) {
     struct fd_table *table = task_current()->files;
     struct file *file = NULL;
     spin_acquire(&table->guard);
-    if ((uint32_t)fd < table->capacity && (file = slot_file(table->files[fd])))
-        table->files[fd] = slot_make(file, cloexec);
+    if ((uint32_t)fd < table->capacity && (file = slot_file(table->slots[fd])))
+        table->slots[fd] = slot_make(file, cloexec);
     spin_release(&table->guard);
     return file ? 0 : -EBADF;
 }

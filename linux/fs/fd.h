@@ -18,7 +18,7 @@ struct fd_table {
     struct spin guard;
     uint32_t capacity;   /* slots */
     uint32_t first_free; /* no free slot below it */
-    struct file **files; /* file pointer with FD_CLOEXEC in bit 0; NULL free */
+    uintptr_t *slots;    /* pointer to a struct file with FD_CLOEXEC in bit 0; 0: free */
 };
 
 /* One reference; NULL: ENOMEM. */

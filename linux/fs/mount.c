@@ -215,34 +215,41 @@ int mount_type(const char *type, const char *source, const char *directory, uint
     return error;
 }
 
-/* mounts_lock held. */
-static bool has_children(const struct mount *mount) {
+/* A mount whose place lies in this one, or NULL. mounts_lock held. */
+static struct mount *child_of(const struct mount *mount) {
     struct mount *other;
-    list_for_each(other, &mounts, link) if (other->place.mount == mount) return true;
-    return false;
+    list_for_each(other, &mounts, link) {
+        if (other->place.mount == mount)
+            return other;
+    }
+    return NULL;
 }
 
-static void detach(struct mount *mount, struct path *place) {
+/* Takes a mount with a place out of the tree; the place's references go to the caller. mounts_lock held. */
+static struct path detach(struct mount *mount) {
     list_remove(&mount->link);
     spin_acquire(&names_lock);
-    *place = mount->place;
+    struct path place = mount->place;
     mount->place = (struct path){0};
-    place->inode->mounted = NULL;
+    if (place.inode)
+        place.inode->mounted = NULL;
     mount->detached = true;
     spin_release(&names_lock);
+    return place;
 }
 
-/* Detaches the mounts below a mount, and it. The list's references end up in gone. mounts_lock held. */
+/* Detaches the mounts below a mount, deepest first, and it. The list's references end up in gone. mounts_lock
+ * held. */
 static void detach_tree(struct mount *mount, struct list *gone) {
-    struct mount *other, *after;
-    list_for_each_safe(other, after, &mounts, link) if (other->place.mount == mount) {
-        detach_tree(other, gone);
-        after = list_entry(mounts.next, struct mount, link);
-    }
-    struct path place;
-    detach(mount, &place);
-    path_put(&place);
-    list_push_back(gone, &mount->link);
+    struct mount *lowest;
+    do {
+        lowest = mount;
+        for (struct mount *child; (child = child_of(lowest));)
+            lowest = child;
+        struct path place = detach(lowest);
+        list_push_back(gone, &lowest->link);
+        path_put(&place);
+    } while (lowest != mount);
 }
 
 int mount_remove(struct mount *mount, bool lazy) {
@@ -252,7 +259,7 @@ int mount_remove(struct mount *mount, bool lazy) {
     mutex_lock(&mounts_lock);
     if (mount->detached || !mount->place.mount)
         error = -EINVAL;
-    else if (!lazy && (has_children(mount) || mount->references > 2)) /* the list's and the caller's */
+    else if (!lazy && (child_of(mount) || mount->references > 2)) /* the list's and the caller's */
         error = -EBUSY;
     else
         detach_tree(mount, &gone);
@@ -264,7 +271,6 @@ int mount_remove(struct mount *mount, bool lazy) {
 
 int mount_move(const struct path *from, const struct path *to) {
     struct mount *mount = from->mount;
-    struct path old;
     int error = 0;
     mutex_lock(&mounts_lock);
     if (from->name != mount->root || !mount->place.mount) {
@@ -273,7 +279,7 @@ int mount_move(const struct path *from, const struct path *to) {
         error = -ELOOP;
     } else {
         int32_t id = mount->id;
-        detach(mount, &old);
+        struct path old = detach(mount);
         mount->detached = false;
         attach(mount, to);
         mount->id = id;

@@ -148,7 +148,8 @@ static int expand_link(struct walk *walk, struct inode *link) {
     size_t at = length;
     if (walk->slash)
         joined[at++] = '/';
-    memcpy(joined + at, walk->text, rest + 1);
+    memcpy(joined + at, walk->text, rest);
+    joined[at + rest] = 0;
     heap_free(target);
     heap_free(walk->owned);
     walk->owned = joined;

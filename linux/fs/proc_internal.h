@@ -102,3 +102,5 @@ int proc_show_swaps(const struct proc_ref *ref, struct text *text);
 int proc_show_command_line(const struct proc_ref *ref, struct text *text);
 /* proc_keel.c */
 int proc_show_keel(const struct proc_ref *ref, struct text *text);
+int proc_show_keel_fail(const struct proc_ref *ref, struct text *text);
+int proc_store_keel_fail(const struct proc_ref *ref, const char *bytes, size_t length);

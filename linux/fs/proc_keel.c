@@ -1,6 +1,13 @@
-/* /proc/keel: the kernel's counters and the personality's own, one "name value" a line. What the leak tests
- * and the benchmark read. */
+/*
+ * /proc/keel: the kernel's counters and the personality's own, one "name value" a line. What the leak tests
+ * and the benchmark read.
+ *
+ * /proc/keel_fail, debug kernel only: writing N makes the N-th kernel allocation from now fail, whoever makes
+ * it; reading turns that off and tells how many were made since the last write or read.
+ */
+#include "abi/errors.h"
 #include "abi/objects.h"
+#include "lib/keel/call.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/heap.h"
 #include "linux/syscalls.h"
@@ -64,4 +71,24 @@ int proc_show_keel(const struct proc_ref *ref, struct text *text) {
     add(text, "heap_used", heap_used());
     add_missing_calls(text);
     return 0;
+}
+
+int proc_show_keel_fail(const struct proc_ref *ref, struct text *text) {
+    (void)ref;
+    int64_t made = keel_debug_fail(system_handles.debug, 0);
+    if (made < 0)
+        return (int)made;
+    text_add(text, "%lld\n", (long long)made);
+    return 0;
+}
+
+int proc_store_keel_fail(const struct proc_ref *ref, const char *bytes, size_t length) {
+    (void)ref;
+    while (length && bytes[length - 1] == '\n')
+        length--;
+    int32_t number = proc_number(bytes, length);
+    if (number < 0)
+        return -EINVAL;
+    int64_t made = keel_debug_fail(system_handles.debug, (uint64_t)number);
+    return made < 0 ? (int)made : 0;
 }

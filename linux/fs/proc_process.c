@@ -347,6 +347,7 @@ static const struct proc_node root_children[] = {
     {.name = "devices", .mode = FILE_R, .show = proc_show_devices},
     {.name = "filesystems", .mode = FILE_R, .show = proc_show_filesystems},
     {.name = "keel", .mode = FILE_R, .show = proc_show_keel},
+    {.name = "keel_fail", .mode = S_IFREG | 0600, .show = proc_show_keel_fail, .store = proc_store_keel_fail},
     {.name = "loadavg", .mode = FILE_R, .show = proc_show_loadavg},
     {.name = "meminfo", .mode = FILE_R, .show = proc_show_meminfo},
     {.name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts},

@@ -172,8 +172,8 @@ int proc_show_stat(const struct proc_ref *ref, struct text *text) {
              ticks(r.children_system));
     int priority = r.rt_priority ? -1 - (int)r.rt_priority : DEFAULT_PRIORITY + r.nice;
     text_add(text, "%d %d %u 0 %llu ", priority, r.nice, r.threads, ticks(r.start_time));
-    text_add(text, "%llu %llu %llu ", (unsigned long long)(r.total * PAGE_SIZE),
-             (unsigned long long)r.resident, (unsigned long long)r.rss_limit);
+    text_add(text, "%llu %llu %llu ", (unsigned long long)r.total * PAGE_SIZE, (unsigned long long)r.resident,
+             (unsigned long long)r.rss_limit);
     text_add(text, "%llu %llu %llu 0 0 ", (unsigned long long)(may ? r.code_start : 1),
              (unsigned long long)(may ? r.code_end : 1), (unsigned long long)(may ? r.stack_start : 0));
     text_add(text, "%llu %llu %llu %llu ", (unsigned long long)(r.pending & INT32_MAX),
@@ -199,7 +199,7 @@ int proc_show_statm(const struct proc_ref *ref, struct text *text) {
         return error;
     text_add(text, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)r.total,
              (unsigned long long)r.resident, (unsigned long long)(r.resident < r.exec ? r.resident : r.exec),
-             (unsigned long long)r.exec, (unsigned long long)(r.data + r.stack));
+             (unsigned long long)r.exec, (unsigned long long)r.data + r.stack);
     return 0;
 }
 

@@ -39,7 +39,7 @@ static int mount_root(void) {
 }
 
 static int unpack_root(handle_t archive, uint64_t offset, char *error, size_t size) {
-    struct vmo_info info;
+    struct vmo_info info = {0};
     int64_t result = keel_object_info(archive, keel_pointer(&info), sizeof(info));
     if (result >= 0 && offset > info.size)
         result = -EINVAL;

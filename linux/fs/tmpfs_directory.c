@@ -34,7 +34,7 @@ static int make_room(struct tmpfs_directory *directory) {
     uint32_t count = directory->bucket_count ? directory->bucket_count * 2 : FIRST_BUCKETS;
     if (directory->entries < directory->bucket_count)
         return 0;
-    struct tmpfs_entry **buckets = heap_zalloc(count * sizeof(*buckets));
+    struct tmpfs_entry **buckets = heap_zalloc(count * sizeof(void *));
     if (!buckets)
         return directory->bucket_count ? 0 : -ENOMEM;
     for (struct tree_node *node = tree_first(&directory->order); node; node = tree_next(node))
@@ -66,7 +66,8 @@ struct tmpfs_entry *directory_find(const struct tmpfs_directory *directory, cons
         return NULL;
     uint32_t hash = hash_of(name, length);
     struct tmpfs_entry *entry = directory->buckets[hash & (directory->bucket_count - 1)];
-    while (entry && (entry->hash != hash || entry->length != length || memcmp(entry->name, name, length)))
+    while (entry &&
+           (entry->hash != hash || entry->length != length || memcmp(entry->name, name, length) != 0))
         entry = entry->next;
     return entry;
 }

@@ -136,7 +136,7 @@ void tmpfs_file_release(struct tmpfs_node *node) {
 /* For a file that was mapped for writing the kernel knows what it holds. */
 uint64_t tmpfs_blocks(struct inode *inode) {
     struct tmpfs_node *node = node_of(inode);
-    struct vmo_info info;
+    struct vmo_info info = {0};
     if (node->written_by_map && keel_object_info(node->vmo, keel_pointer(&info), sizeof(info)) >= 0)
         return info.committed * BLOCKS_PER_PAGE;
     return node->extents.pages * BLOCKS_PER_PAGE;

@@ -28,8 +28,8 @@ int link_start(struct link *link, void (*event)(void *context), void *context);
 /* As console_write and console_read, with the signal to the driver. */
 size_t link_write(struct link *link, const void *bytes, size_t length);
 size_t link_read(struct link *link, void *bytes, size_t length);
-/* Before waiting for an event: true when there is something to read, or room to write, already. The events for room go on
- * until link_space_enough. */
+/* Before waiting for an event: true when there is something to read, or room to write, already. The events
+ * for room go on until link_space_enough. */
 bool link_readable(struct link *link);
 bool link_want_space(struct link *link);
 void link_space_enough(struct link *link);

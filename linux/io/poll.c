@@ -151,7 +151,7 @@ static int64_t poll_files(struct pollfd64 *fds, uint32_t count, uint32_t always,
     request.count = count;
     request.always = always;
     request.deadline = deadline;
-    if (count > FEW && !(request.files = heap_alloc(count * sizeof *request.files)))
+    if (count > FEW && !(request.files = heap_alloc(count * sizeof(struct file *))))
         return -ENOMEM;
     for (uint32_t i = 0; i < count; i++)
         request.files[i] = fds[i].fd < 0 ? NULL : fd_get(fds[i].fd);

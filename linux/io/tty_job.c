@@ -80,13 +80,14 @@ int tty_check_foreground(struct tty *tty, int signo) {
 
 /* ---- hang-up ---- */
 
-/* Files opened so far are dead; whoever waits finds out. */
+/* Files opened so far are dead; whoever waits finds out. What was written still goes out: a program that ends
+ * the session with its last line shall be heard. */
 static void files_hang_up(struct tty *tty) {
     tty_lock(tty);
     tty->hangups++;
     ldisc_flush_input(&tty->ldisc);
-    ldisc_flush_output(&tty->ldisc);
     tty->ldisc.stopped = tty->ldisc.stopped_by_call = false;
+    tty_push_output(tty);
     waitq_wake_all(&tty->readers);
     waitq_wake_all(&tty->writers);
     tty_unlock(tty);

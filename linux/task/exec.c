@@ -244,7 +244,8 @@ static void credentials_exec(struct exec_image *image) {
     struct attributes attributes;
     if (inode_getattr(file->path.inode, &attributes))
         return;
-    bool allowed = !image->task->no_new_privileges && !(file->path.mount->flags & MS_NOSUID);
+    const struct mount *mount = file->path.mount; /* NULL: memfd_create */
+    bool allowed = !image->task->no_new_privileges && mount && !(mount->flags & MS_NOSUID);
     if (allowed && attributes.mode & S_ISUID)
         credentials->euid = attributes.uid;
     if (allowed && (attributes.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
@@ -369,11 +370,11 @@ static int exec_named(int fd, const char *path, unsigned flags, uint64_t argv, u
     size_t limit = strings_limit(task);
     struct file *file = NULL;
     char *name = program_name_make(fd, path);
-    int error = name ? file_open_program(fd, path, flags, &file) : -ENOMEM;
-    if (!error)
-        error = string_list_in(&arguments, argv, limit);
+    int error = name ? string_list_in(&arguments, argv, limit) : -ENOMEM;
     if (!error)
         error = string_list_in(&environment, envp, limit - arguments.length);
+    if (!error)
+        error = file_open_program(fd, path, flags, &file);
     if (!error)
         error = exec_file(task, file, name, &arguments, &environment);
     string_list_free(&arguments);

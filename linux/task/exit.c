@@ -5,6 +5,8 @@
  * the process a zombie: its children go to their new parent, its group may become orphaned, its parent is
  * told.
  */
+#include "abi/objects.h"
+#include "lib/keel/call.h"
 #include "linux/abi/resource.h"
 #include "linux/abi/signal.h"
 #include "linux/abi/wait.h"
@@ -331,24 +333,36 @@ void process_exec_done(struct task *task) {
 
 /* ---- out of memory ---- */
 
-/* A process of the session on its way out whose memory is about to come back. tasks_lock held. */
-static bool memory_returns(const struct session *session) {
+/* Whether it is the session's own share that is used up; otherwise the whole container's memory is. */
+static bool session_is_full(const struct session *session) {
+    enum { NEARLY = 16 };
+    struct job_info info = {0};
+    return keel_object_info(session->job, keel_pointer(&info), sizeof(info)) > 0 &&
+           info.pages_limit - info.pages < NEARLY;
+}
+
+static bool is_within(const struct process *process, const struct session *scope) {
+    return !scope || process->group->session == scope;
+}
+
+/* A process of the session (NULL: any) on its way out whose memory is about to come back. tasks_lock held. */
+static bool memory_returns(const struct session *scope) {
     struct process *process;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (process->exiting && live && live->mm && process->group->session == session)
+        if (process->exiting && live && live->mm && is_within(process, scope))
             return true;
     }
     return false;
 }
 
 /* tasks_lock held. */
-static struct process *largest_process(const struct session *session, uint64_t *most) {
+static struct process *largest_process(const struct session *scope, uint64_t *most) {
     struct process *process, *largest = NULL;
     *most = 0;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (!live || !live->mm || process->group->session != session)
+        if (!live || !live->mm || !is_within(process, scope))
             continue;
         uint64_t pages = mm_resident_pages(live->mm);
         if (pages >= *most) {
@@ -362,10 +376,10 @@ static struct process *largest_process(const struct session *session, uint64_t *
 bool process_kill_largest(struct task *task) {
     uint64_t pages;
     mutex_lock(&tasks_lock);
-    struct session *session = session_of(task);
+    const struct session *scope = session_is_full(session_of(task)) ? session_of(task) : NULL;
     bool other = !task->process->exiting;
-    if (other && !memory_returns(session)) {
-        struct process *victim = largest_process(session, &pages);
+    if (other && !memory_returns(scope)) {
+        struct process *victim = largest_process(scope, &pages);
         log_line("out of memory: %s[%d] killed, %llu pages", victim->leader->comm, victim->pid,
                  (unsigned long long)pages);
         process_exit_all_locked(victim, WAIT_SIGNALED(SIGKILL));

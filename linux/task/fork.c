@@ -207,9 +207,30 @@ static void vfork_wait(struct task *self) {
     mutex_unlock(&tasks_lock);
 }
 
+/* A session with very many tasks makes new processes at a bounded rate, each caller waiting for its turn: a
+ * fork bomb then leaves most of the CPU, and the locks, to others. 0 or -ERESTARTNOINTR. */
+static int crowd_wait(const struct task *self) {
+    enum { CROWD = 128, FORK_PERIOD_NS = 2000000 };
+    uint64_t turn = 0;
+    mutex_lock(&tasks_lock);
+    struct session *session = session_of(self);
+    if (session->task_count > CROWD) {
+        uint64_t now = clock_monotonic();
+        turn = session->next_fork > now ? session->next_fork : now;
+        session->next_fork = turn + FORK_PERIOD_NS;
+    }
+    mutex_unlock(&tasks_lock);
+    while (turn && clock_monotonic() < turn)
+        if (task_wait(NULL, turn) == -EINTR)
+            return -ERESTARTNOINTR;
+    return 0;
+}
+
 static int64_t clone_run(const struct clone_request *request) {
     struct task *self = task_current();
     int error = request_check(request);
+    if (!error && !(request->flags & CLONE_THREAD))
+        error = crowd_wait(self);
     if (error)
         return error;
     struct task *child = task_alloc();

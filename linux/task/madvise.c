@@ -39,7 +39,7 @@ static uint32_t changed_flags(uint32_t flags, uint64_t advice) {
 
 static int flags_advice(struct mm *mm, uint64_t start, uint64_t end, uint64_t advice) {
     struct vma_spares spares;
-    int error = vma_spares_take(&spares);
+    int error = vma_spares_take(&spares, mm, start, end, false);
     if (error)
         return error;
     vma_isolate(mm, start, end, &spares);

@@ -186,15 +186,15 @@ int mm_show_again(struct mm *mm, const struct vma *vma, uint64_t start, uint64_t
 
 static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo, const struct vma *model) {
     struct vma_spares spares;
-    int error = mm->vma_count > VMA_COUNT_MAX ? -ENOMEM : vma_spares_take(&spares);
+    int error = mm->vma_count > VMA_COUNT_MAX ? -ENOMEM
+                                              : vma_spares_take(&spares, mm, address, address + length, true);
     if (error)
         return error;
     error = mm_show(mm, address, length, model->protection, model->flags, vmo, model->offset);
     if (!error) {
         vma_isolate(mm, address, address + length, &spares);
         vma_clear(mm, address, address + length);
-        struct vma *vma = spares.nodes[2];
-        spares.nodes[2] = NULL;
+        struct vma *vma = vma_spare_entry(&spares);
         *vma = *model;
         vma->end = address + length;
         if (vma->file)
@@ -230,7 +230,7 @@ int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
     if (!first || vma_start(first) >= address + length)
         return 0;
     struct vma_spares spares;
-    int error = vma_spares_take(&spares);
+    int error = vma_spares_take(&spares, mm, address, address + length, false);
     if (error)
         return error;
     error = (int)keel_space_unmap(mm->space, address, length);
@@ -269,7 +269,7 @@ static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
 int mm_protect(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection) {
     uint64_t end = address + length, at = address;
     struct vma_spares spares;
-    int error = vma_spares_take(&spares);
+    int error = vma_spares_take(&spares, mm, address, end, false);
     if (error)
         return error;
     vma_isolate(mm, address, end, &spares);

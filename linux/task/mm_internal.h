@@ -21,11 +21,15 @@ static inline bool file_writable(const struct file *file) {
 
 /* ---- vma.c: the tree only; the kernel's mappings are the caller's ---- */
 
-/* Spare nodes, taken before anything changes, so that nothing fails later. */
+/* Spare nodes for a change of the range, taken before anything changes, so that nothing fails later: one for
+ * each end that cuts an area in two, and with `entry` one for a new area. */
+enum { VMA_SPARES = 3 };
 struct vma_spares {
-    struct vma *nodes[3];
+    struct vma *nodes[VMA_SPARES];
 };
-int vma_spares_take(struct vma_spares *spares); /* 0 or -ENOMEM */
+int vma_spares_take(struct vma_spares *spares, const struct mm *mm, uint64_t start, uint64_t end,
+                    bool entry); /* 0 or -ENOMEM */
+struct vma *vma_spare_entry(struct vma_spares *spares);
 void vma_spares_free(struct vma_spares *spares);
 
 /* Makes the range's ends boundaries between VMAs. */

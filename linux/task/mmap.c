@@ -15,6 +15,7 @@
 #include "linux/task/mm_internal.h"
 
 enum { MS_NOEXEC = 8, DEVICE_ZERO_MAJOR = 1, DEVICE_ZERO_MINOR = 5, PROT_SEM = 8, PROT_ALL = 7 };
+#define LINUX_TASK_END 0x7ffffffff000ULL
 #define LOW_AREA_START 0x40000000ULL /* MAP_32BIT */
 #define LOW_AREA_END   0x80000000ULL
 
@@ -199,15 +200,19 @@ int64_t sys_mmap(uint64_t address, uint64_t length, uint64_t protection, uint64_
     return result;
 }
 
+/* Addresses that Linux would have and this guest has not are as good as unmapped. */
 int64_t sys_munmap(uint64_t address, uint64_t length) {
     struct mm *mm = mm_own();
-    if (address % PAGE_SIZE || address > GUEST_END || length > GUEST_END - address)
+    if (address % PAGE_SIZE || address > LINUX_TASK_END || length > LINUX_TASK_END - address ||
+        !page_up(length))
         return -EINVAL;
-    length = page_up(length);
-    if (!length || length > GUEST_END - address)
-        return -EINVAL;
+    uint64_t start = address < MMAP_LOWEST ? MMAP_LOWEST : address, end = address + page_up(length);
+    if (end > GUEST_END)
+        end = GUEST_END;
+    if (start >= end)
+        return 0;
     mutex_lock(&mm->lock);
-    int error = mm_unmap(mm, address, length);
+    int error = mm_unmap(mm, start, end - start);
     mutex_unlock(&mm->lock);
     return error;
 }
@@ -323,7 +328,7 @@ static int lock_range(struct mm *mm, uint64_t start, uint64_t end, bool lock) {
         return 0;
     if (!vma_covered(mm, start, end))
         return -ENOMEM;
-    if (vma_spares_take(&spares))
+    if (vma_spares_take(&spares, mm, start, end, false))
         return -ENOMEM;
     vma_isolate(mm, start, end, &spares);
     for (struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end; vma = vma_next(vma))

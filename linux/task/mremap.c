@@ -30,25 +30,20 @@ static void area_enter(struct mm *mm, struct vma *vma, const struct vma *model, 
     vma_insert(mm, vma, start);
 }
 
-static struct vma *spare_pop(struct vma_spares *spares) {
-    struct vma *vma = spares->nodes[2];
-    spares->nodes[2] = NULL;
-    return vma;
-}
-
 static int grow_in_place(struct mm *mm, const struct move *move) {
     uint64_t start = move->from, end = start + move->old_length;
     struct vma_spares spares;
-    int error = vma_spares_take(&spares);
+    int error = vma_spares_take(&spares, mm, end, start + move->new_length, true);
     if (error)
         return error;
     error = tail_show(mm, move, start, move->old_length);
     if (!error) {
         struct vma model = move->model;
-        model.offset += move->old_length;
-        if (model.file)
+        if (model.file) {
+            model.offset += move->old_length;
             file_get(model.file);
-        area_enter(mm, spare_pop(&spares), &model, end, move->new_length - move->old_length);
+        }
+        area_enter(mm, vma_spare_entry(&spares), &model, end, move->new_length - move->old_length);
     }
     vma_spares_free(&spares);
     return error;
@@ -66,16 +61,16 @@ static int move_tree(struct mm *mm, const struct move *move, uint64_t to, struct
         vma_isolate(mm, move->from, move->from + move->old_length, at_from);
         vma_clear(mm, move->from, move->from + move->old_length);
     }
-    area_enter(mm, spare_pop(at_to), &model, to, move->new_length);
+    area_enter(mm, vma_spare_entry(at_to), &model, to, move->new_length);
     return 0;
 }
 
 static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
     uint64_t kept = move->old_length < move->new_length ? move->old_length : move->new_length;
     struct vma_spares at_from, at_to;
-    if (vma_spares_take(&at_from))
+    if (vma_spares_take(&at_from, mm, move->from, move->from + move->old_length, false))
         return -ENOMEM;
-    int error = vma_spares_take(&at_to);
+    int error = vma_spares_take(&at_to, mm, to, to + move->new_length, true);
     if (error) {
         vma_spares_free(&at_from);
         return error;
@@ -108,7 +103,8 @@ static int model_take(struct mm *mm, struct move *move) {
         return -EFAULT;
     move->model = *vma;
     move->model.flags &= ~(uint32_t)VMA_STACK;
-    move->model.offset += move->from - vma_start(vma);
+    if (vma->file)
+        move->model.offset += move->from - vma_start(vma);
     uint64_t more = move->new_length > move->old_length ? move->new_length - move->old_length : 0;
     return mm_check_limits(mm, more / PAGE_SIZE, vma->protection & PROT_WRITE && !(vma->flags & VMA_SHARED));
 }

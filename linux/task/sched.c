@@ -1,7 +1,8 @@
 /*
  * Scheduling calls. Linux's policies and nice values are kept and reported; towards the kernel they become
  * levels of its scheduler: FIFO and RR level 2, ordinary tasks level 3, positive nice values and SCHED_BATCH
- * level 4, SCHED_IDLE level 5.
+ * level 4, SCHED_IDLE level 5. Tasks that a session has beyond a crowd get level 5 too, so that a fork bomb
+ * leaves the CPU to other sessions.
  */
 #include "linux/abi/resource.h"
 #include "linux/abi/sched.h"

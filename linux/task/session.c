@@ -154,7 +154,7 @@ static bool group_held_by(const struct process *member, const struct process_gro
 static bool group_orphaned_without(const struct process_group *group, const struct process *ignored) {
     struct process *member;
     list_for_each(member, &group->members, group_link) {
-        if (member != ignored && !member->zombie && group_held_by(member, group))
+        if (!member->zombie && member != ignored && group_held_by(member, group))
             return false;
     }
     return true;

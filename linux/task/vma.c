@@ -109,10 +109,18 @@ void vma_set(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags
 
 /* ---- ranges ---- */
 
-int vma_spares_take(struct vma_spares *spares) {
+/* Whether a boundary at the address would lie inside an area. */
+static bool is_inside(const struct mm *mm, uint64_t address) {
+    const struct vma *vma = mm_at(mm, address);
+    return vma && vma_start(vma) != address;
+}
+
+int vma_spares_take(struct vma_spares *spares, const struct mm *mm, uint64_t start, uint64_t end,
+                    bool entry) {
+    const bool needed[VMA_SPARES] = {is_inside(mm, start), is_inside(mm, end), entry};
     memset(spares, 0, sizeof(*spares));
-    for (unsigned i = 0; i < sizeof(spares->nodes) / sizeof(spares->nodes[0]); i++) {
-        if ((spares->nodes[i] = heap_alloc(sizeof(struct vma))))
+    for (unsigned i = 0; i < VMA_SPARES; i++) {
+        if (!needed[i] || (spares->nodes[i] = heap_alloc(sizeof(struct vma))))
             continue;
         vma_spares_free(spares);
         return -ENOMEM;
@@ -121,24 +129,25 @@ int vma_spares_take(struct vma_spares *spares) {
 }
 
 void vma_spares_free(struct vma_spares *spares) {
-    for (unsigned i = 0; i < sizeof(spares->nodes) / sizeof(spares->nodes[0]); i++)
+    for (unsigned i = 0; i < VMA_SPARES; i++)
         heap_free(spares->nodes[i]);
 }
 
-static struct vma *spare_use(struct vma_spares *spares) {
-    for (unsigned i = 0;; i++) {
-        struct vma *vma = spares->nodes[i];
-        spares->nodes[i] = NULL;
-        if (vma)
-            return vma;
-    }
+static struct vma *spare_use(struct vma_spares *spares, unsigned index) {
+    struct vma *vma = spares->nodes[index];
+    spares->nodes[index] = NULL;
+    return vma;
 }
 
-static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares) {
+struct vma *vma_spare_entry(struct vma_spares *spares) {
+    return spare_use(spares, VMA_SPARES - 1);
+}
+
+static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares, unsigned index) {
     struct vma *vma = mm_at(mm, address);
     if (!vma || vma_start(vma) == address)
         return;
-    struct vma *rest = spare_use(spares);
+    struct vma *rest = spare_use(spares, index);
     sums_add(mm, vma, -1);
     *rest = *vma;
     if (rest->file) {
@@ -153,8 +162,8 @@ static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares) 
 }
 
 void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares) {
-    vma_cut(mm, start, spares);
-    vma_cut(mm, end, spares);
+    vma_cut(mm, start, spares, 0);
+    vma_cut(mm, end, spares, 1);
 }
 
 void vma_clear(struct mm *mm, uint64_t start, uint64_t end) {

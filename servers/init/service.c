@@ -9,7 +9,7 @@
 #include "lib/native/spawn.h"
 #include "servers/init/grant.h"
 
-enum { PAGE_BYTES = 4096, ARGUMENTS_MAX = 512 };
+enum { PAGE_BYTES = 4096, ARGUMENTS_MAX = 4096 };
 
 #define DELAY_FIRST 100000000ULL   /* ns */
 #define DELAY_MOST  10000000000ULL /* ns; a service that ran longer starts again with the first delay */

@@ -61,9 +61,15 @@ def test_root(programs=(), script=None, files=()):
     return archive.finish()
 
 
+def patience():
+    """How much longer than usual things may take, because other programs use this machine's processors too."""
+    return min(8.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
+
+
 def execute(program_line, root, on="keel", **options):
     """One run to its end. Raises Failure when the system itself failed or time was over."""
     stdin = options.pop("stdin", b"")
+    options["timeout"] *= patience()
     result = run(Options(program=list(program_line), root=root, peer=on == "linux", **options), stdin)
     if result.problem:
         raise Failure(f"{result.problem}\n{shown(result)}")

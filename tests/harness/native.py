@@ -4,7 +4,7 @@ import re
 import time
 
 from harness.case import Case, Failure
-from harness.guest import shown
+from harness.guest import patience, shown
 from launch import build, cpio
 from launch.run import Options, Result, STATUS_BROKEN, judge
 from launch.machine import Machine
@@ -33,10 +33,11 @@ def _archive(name):
 
 def _run(case, name, cpus, kernel):
     build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
-    options = Options(smp=cpus, timeout=TIMEOUT, kernel=kernel)
+    timeout = TIMEOUT * patience()
+    options = Options(smp=cpus, timeout=timeout, kernel=kernel)
     result, pieces = Result(STATUS_BROKEN), []
     with Machine(options, _archive(name)) as machine:
-        pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + TIMEOUT)
+        pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
         judge(options, machine, pump.run(), result)
     lines = result.log.decode(errors="replace").splitlines()
     good = [line for line in lines if re.search(r"\bok \S+$", line) and "not ok" not in line]

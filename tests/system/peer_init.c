@@ -140,6 +140,7 @@ static int line_open(const char *path, bool raw) {
 /* In the child: starts the program, or says why not as Keel does. */
 static _Noreturn void program_start(char **program) {
     signal(SIGPIPE, SIG_DFL);
+    (void)iopl(0); /* which a program would inherit */
     if (strchr(program[0], '/'))
         execv(program[0], program);
     else

@@ -3,7 +3,8 @@
  * linux/fs/open.c linux/fs/fd.c linux/fs/fcntl.c linux/fs/locks.c linux/fs/rw.c linux/fs/seek.c
  * linux/fs/getdents.c linux/fs/stat.c linux/fs/attributes.c linux/fs/cwd.c linux/fs/buffer.c linux/fs/memfd.c
  * linux/fs/device.c linux/fs/memory_devices.c linux/fs/tmpfs.c linux/fs/tmpfs_directory.c
- * linux/fs/tmpfs_file.c linux/fs/extents.c linux/lock.c lib/base/tree.c lib/base/format.c linux/arch/host/?*.c tests/host/?*.c
+ * linux/fs/tmpfs_file.c linux/fs/extents.c linux/lock.c lib/base/tree.c lib/base/format.c
+ * linux/arch/host/?*.c tests/host/?*.c
  */
 /* flags: -iquote tests/host -pthread */
 /*

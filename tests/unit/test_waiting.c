@@ -15,6 +15,7 @@
 #include "linux/abi/termios.h"
 #include "linux/abi/time.h"
 #include "linux/abi/wait.h"
+#include "linux/io/stream.h"
 #include "linux/syscalls.h"
 #include "tests/host/guest/guest.h"
 #include "tests/unit/check.h"
@@ -518,7 +519,21 @@ PROGRAM(hang_up) {
     return 0;
 }
 
-/* ---- no memory and bad addresses ---- */
+/* ---- the standard streams ---- */
+
+TEST(stream_escapes) {
+    static const uint8_t sent[] = {'a', 0x10, 0x10, 'b', 4, 0x10, 0x04, 'z'};
+    struct stream_decoder decoder = {0};
+    uint8_t got[sizeof sent];
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof sent; i++) /* a piece may end anywhere */
+        length += stream_decode(&decoder, &sent[i], 1, got + length);
+    CHECK_EQ(length, 4);
+    CHECK(memcmp(got, "a\20b\4", 4) == 0);
+    CHECK(decoder.ended);
+}
+
+/* ---- bad addresses ---- */
 
 PROGRAM(bad_addresses) {
     struct ends ends = make_pipe(0);

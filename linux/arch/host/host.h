@@ -1,6 +1,6 @@
 /*
  * What tests may ask of the host platform. A test links linux/arch/host/?*.c and tests/host/?*.c (every file
- * there) with -Itests/host -pthread. Guest programs on the whole personality: tests/host/guest/guest.h.
+ * there) with -iquote tests/host -pthread. Guest programs on the whole personality: tests/host/guest/guest.h.
  */
 #pragma once
 

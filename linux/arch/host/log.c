@@ -26,5 +26,6 @@ __attribute__((weak)) void fatal(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     print(format, arguments);
+    va_end(arguments);
     abort();
 }

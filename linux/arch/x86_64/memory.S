@@ -4,6 +4,8 @@
  * kernel cannot resolve continues at that exit with rax = the negated error, having cleared the field. Declarations:
  * thread.h.
  */
+#define WIDE_LEAST 1024
+
     .text
 
 /* memory_probe(address rdi, pages rsi, fixup rdx): adding 0 commits a page and changes nothing. */
@@ -22,10 +24,16 @@ memory_probe:
 done:
     ret
 
-/* memory_copy(to rdi, from rsi, length rdx, fixup rcx). Short copies by moves, the rest by words. */
-    .globl memory_copy
+/*
+ * memory_copy(to rdi, from rsi, length rdx, fixup rcx). Short copies by moves, the rest by words, or with wide registers
+ * (memory_wide tells whether they may be used): they hold the guest's values, which are put back.
+ */
+    .globl memory_copy, memory_wide
 memory_copy:
     mov %rcx, %r8
+    cmp $WIDE_LEAST, %rdx
+    jae 6f
+copy_rest:
     lea done(%rip), %rax
     mov %rax, (%r8)
     cmp $32, %rdx
@@ -75,6 +83,42 @@ memory_copy:
 9:  xor %eax, %eax
     mov %rax, (%r8)
     ret
+6:  cmpb $0, memory_wide(%rip)
+    je copy_rest
+    lea 8f(%rip), %rax
+    mov %rax, (%r8)
+    sub $128, %rsp
+    vmovdqu %ymm0, (%rsp)
+    vmovdqu %ymm1, 32(%rsp)
+    vmovdqu %ymm2, 64(%rsp)
+    vmovdqu %ymm3, 96(%rsp)
+    mov %rdx, %rcx
+    and $-256, %rcx
+    add %rcx, %rsi
+    add %rcx, %rdi
+    neg %rcx
+7:  .irp at, 0, 128
+    vmovdqu \at(%rsi, %rcx), %ymm0
+    vmovdqu \at + 32(%rsi, %rcx), %ymm1
+    vmovdqu \at + 64(%rsi, %rcx), %ymm2
+    vmovdqu \at + 96(%rsi, %rcx), %ymm3
+    vmovdqu %ymm0, \at(%rdi, %rcx)
+    vmovdqu %ymm1, \at + 32(%rdi, %rcx)
+    vmovdqu %ymm2, \at + 64(%rdi, %rcx)
+    vmovdqu %ymm3, \at + 96(%rdi, %rcx)
+    .endr
+    add $256, %rcx
+    jnz 7b
+    xor %eax, %eax
+8:  vmovdqu (%rsp), %ymm0
+    vmovdqu 32(%rsp), %ymm1
+    vmovdqu 64(%rsp), %ymm2
+    vmovdqu 96(%rsp), %ymm3
+    add $128, %rsp
+    test %eax, %eax
+    jnz done
+    and $255, %edx
+    jmp copy_rest
 
 /* memory_fill(to rdi, length rsi, fixup rdx): zeros. */
     .globl memory_fill

@@ -3,6 +3,7 @@
 #include "linux/arch/memory.h"
 #include "linux/arch/x86_64/thread.h"
 #include "linux/platform.h"
+#include "linux/task/process.h"
 
 static bool guest_range(uint64_t address, uint64_t length) {
     return length <= GUEST_END && address <= GUEST_END - length;
@@ -61,6 +62,15 @@ int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint
 
 int memory_commit(void *address, uint64_t length) {
     return memory_probe(address, length / PAGE_SIZE, fixup_own()) ? -ENOMEM : 0;
+}
+
+/* AVX, and no AVX-512, whose state moves of 32 bytes would cut. */
+bool memory_wide;
+
+void memory_start(void) {
+    enum { AVX_STATE = 4, AVX512_STATE = 0xe0 };
+    uint64_t features = guest_vector_features();
+    memory_wide = (features & AVX_STATE) && !(features & AVX512_STATE);
 }
 
 /* ---- the personality's own mappings ---- */

@@ -1,7 +1,8 @@
 /*
- * Random bytes: ChaCha20 as a generator with fast key erasure. Each request runs the cipher with the current
- * key; the first 32 bytes of its output become the next key and are never given out. The first key comes from
- * RDRAND (where the CPU has it), the TSC and addresses; RDRAND is mixed in again every so often.
+ * Random bytes: ChaCha20 as a generator with fast key erasure. Each run of the cipher with the current key
+ * makes a stretch of output; its first 32 bytes become the next key and are never given out. Small requests
+ * share a stretch, whose bytes are erased as they are taken; a large one gets a key of its own. The first key
+ * comes from RDRAND (where the CPU has it), the TSC and addresses; RDRAND is mixed in again every so often.
  */
 #include "lib/base/string.h"
 #include "linux/lock.h"
@@ -12,13 +13,17 @@ enum {
     BLOCK_WORDS = 16,
     BLOCK_SIZE = 64,
     KEY_SIZE = 32,
-    RESEED_BLOCKS = 4096,
+    RESEED_RUNS = 1024,
+    STORE_BLOCKS = 4,
+    SMALL_MOST = KEY_SIZE,
     RDRAND_TRIES = 10
 };
 
 static struct spin lock;
-static uint32_t key[KEY_WORDS]; /* lock */
-static uint32_t blocks_left;    /* lock: until the next reseed */
+static uint32_t key[KEY_WORDS];                                     /* lock */
+static uint32_t runs_left;                                          /* lock: until the next reseed */
+static _Alignas(uint32_t) uint8_t store[STORE_BLOCKS * BLOCK_SIZE]; /* lock: output not given out yet … */
+static size_t store_left;                                           /* … at its end */
 
 static bool cpu_has_rdrand(void) {
     uint32_t a = 1, b, c = 0, d;
@@ -43,7 +48,7 @@ static void reseed(void) {
         key[i] ^= (uint32_t)word;
         key[i + 1] ^= (uint32_t)(word >> 32);
     }
-    blocks_left = RESEED_BLOCKS;
+    runs_left = RESEED_RUNS;
 }
 
 static uint32_t rotate(uint32_t word, unsigned bits) {
@@ -73,21 +78,36 @@ static void chacha_block(const uint32_t with[KEY_WORDS], uint64_t counter, uint3
         out[i] += state[i];
 }
 
-/* A key for one request; the generator moves on. */
-static void key_take(uint32_t taken[KEY_WORDS]) {
-    uint32_t block[BLOCK_WORDS];
-    spin_acquire(&lock);
-    if (!blocks_left--)
+/* New output; the generator moves on. lock held. */
+static void store_fill(void) {
+    if (!runs_left--)
         reseed();
-    chacha_block(key, 0, block);
-    memcpy(key, block, KEY_SIZE);
+    for (uint64_t counter = 0; counter < STORE_BLOCKS; counter++)
+        chacha_block(key, counter, (uint32_t *)(store + counter * BLOCK_SIZE));
+    memcpy(key, store, KEY_SIZE);
+    memset(store, 0, KEY_SIZE);
+    store_left = sizeof(store) - KEY_SIZE;
+}
+
+/* At most SMALL_MOST bytes. */
+static void store_take(void *to, size_t length) {
+    spin_acquire(&lock);
+    if (store_left < length)
+        store_fill();
+    uint8_t *from = store + sizeof(store) - store_left;
+    memcpy(to, from, length);
+    memset(from, 0, length);
+    store_left -= length;
     spin_release(&lock);
-    memcpy(taken, block + KEY_WORDS, KEY_SIZE);
 }
 
 void random_bytes(void *to, size_t length) {
     uint32_t once[KEY_WORDS], block[BLOCK_WORDS];
-    key_take(once);
+    if (length <= SMALL_MOST) {
+        store_take(to, length);
+        return;
+    }
+    store_take(once, sizeof(once));
     for (uint64_t counter = 0; length; counter++) {
         size_t count = length < BLOCK_SIZE ? length : BLOCK_SIZE;
         chacha_block(once, counter, block);

@@ -20,7 +20,8 @@
 
 static struct spin pool_lock;
 static struct list pool = LIST_INIT(pool);
-static uint32_t slots_used; /* pool_lock; a slot whose thread could not be made is tried again */
+static struct mutex make_lock = MUTEX_INIT(make_lock);
+static uint32_t slots_used; /* make_lock */
 
 extern char image_data[] __attribute__((visibility("hidden"))),
     image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
@@ -33,14 +34,17 @@ static struct native_thread *slot_thread(uint32_t slot) {
     return (struct native_thread *)(slot_address(slot) + THREAD_STACK) - 1;
 }
 
-/* Maps and commits a slot's stack, from a thread whose fix-up field is given. */
+/* Maps and commits a slot's stack, from a thread whose fix-up field is given. The UTCB shares its page table.
+ */
 static int slot_prepare(uint32_t slot, uint64_t *fixup) {
     char *stack = slot_address(slot) + PAGE_SIZE;
     uint64_t length = THREAD_STACK - PAGE_SIZE;
-    int64_t error = keel_space_map(0, keel_pointer(stack), 0, 0, length, MAP_READ | MAP_WRITE);
-    if (!error)
-        error = memory_probe(stack, length / PAGE_SIZE, fixup);
-    return error ? -ENOMEM : 0;
+    if (keel_space_map(0, keel_pointer(stack), 0, 0, length, MAP_READ | MAP_WRITE))
+        return -ENOMEM;
+    if (!memory_probe(stack, length / PAGE_SIZE, fixup))
+        return 0;
+    keel_space_unmap(0, keel_pointer(stack), length);
+    return -ENOMEM;
 }
 
 /* ---- what a native thread does ---- */
@@ -76,31 +80,30 @@ _Noreturn void thread_run(struct native_thread *self) {
 
 /* ---- taking one ---- */
 
-static struct native_thread *thread_make(void) {
-    struct native_thread *self = native_thread_self();
-    spin_acquire(&pool_lock);
-    uint32_t slot = slots_used < THREADS_MOST ? slots_used++ : THREADS_MOST;
-    spin_release(&pool_lock);
-    if (slot == THREADS_MOST)
+/* The next slot's thread; make_lock held. */
+static struct native_thread *slot_open(void) {
+    struct native_thread *thread = slot_thread(slots_used);
+    uint64_t utcb = keel_pointer(slot_address(slots_used) + THREAD_STACK);
+    if (slots_used == THREADS_MOST || slot_prepare(slots_used, &native_thread_self()->utcb->fixup_rip))
         return NULL;
-    struct native_thread *thread = slot_thread(slot);
-    uint64_t utcb = keel_pointer(slot_address(slot) + THREAD_STACK);
-    int64_t handle = slot_prepare(slot, &self->utcb->fixup_rip);
-    if (!handle) {
-        memset(thread, 0, sizeof(*thread));
-        list_init(&thread->pool_link);
-        thread->utcb = (struct utcb *)utcb;
-        handle = keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread),
-                                    utcb);
-    }
-    if (handle < 0 || memory_probe(thread->utcb, UTCB_SIZE / PAGE_SIZE, &self->utcb->fixup_rip)) {
-        spin_acquire(&pool_lock);
-        if (handle < 0 && slot + 1 == slots_used)
-            slots_used = slot;
-        spin_release(&pool_lock);
+    memset(thread, 0, sizeof(*thread));
+    list_init(&thread->pool_link);
+    thread->utcb = (struct utcb *)utcb;
+    int64_t handle =
+        keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread), utcb);
+    if (handle < 0) {
+        keel_space_unmap(0, keel_pointer(slot_address(slots_used) + PAGE_SIZE), THREAD_STACK - PAGE_SIZE);
         return NULL;
     }
     thread->handle = (handle_t)handle;
+    slots_used++;
+    return thread;
+}
+
+static struct native_thread *thread_make(void) {
+    mutex_lock(&make_lock);
+    struct native_thread *thread = slot_open();
+    mutex_unlock(&make_lock);
     return thread;
 }
 
@@ -227,6 +230,7 @@ _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
         keel_process_exit(127);
     main->handle = (handle_t)handle;
     clock_start(&utcb->clock);
+    memory_start();
     thread_release(main);
     keel_thread_exit(0);
     keel_process_exit(127);

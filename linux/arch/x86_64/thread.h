@@ -57,6 +57,9 @@ static inline struct native_thread *native_thread_self(void) {
  * be there. 0, or the kernel's negated error. fixup is the address of utcb->fixup_rip. */
 int64_t memory_probe(void *address, uint64_t pages, uint64_t *fixup);
 int64_t memory_copy(void *to, const void *from, uint64_t length, uint64_t *fixup);
+/* Whether memory_copy may use wide registers; set by memory_start. */
+extern bool memory_wide;
+void memory_start(void);
 int64_t memory_fill(void *to, uint64_t length, uint64_t *fixup);
 /* Copies up to size bytes, ending with a 0: the length without it, size when no 0 was found, or a negated
  * error. */

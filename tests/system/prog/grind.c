@@ -43,7 +43,7 @@ enum {
     STACK = 1 << 15,
     THREADS_MAX = 3,
     DEPTH_MAX = 2,
-    IDLE_MS = 1500,   /* a torturer that makes no call for so long is killed */
+    IDLE_MS = 600,    /* a torturer that makes no call for so long is killed */
     DEATH_MS = 60000, /* and must be gone then */
     ROUNDS = 8,
     TREND = 4, /* rounds that must all lose for a leak */
@@ -918,7 +918,7 @@ static _Noreturn void torturer_run(unsigned worker, uint64_t seed) {
     for (int i = 0; i < 8; i++)
         next_random(t);
     action_set(t, SIGALRM, handler_empty, 0);
-    struct itimerval tick = {{0, 20000}, {0, 20000}};
+    struct itimerval tick = {{0, 3000}, {0, 3000}};
     setitimer(ITIMER_REAL, &tick, NULL);
     t->left = 500 + below(t, 3000);
     torture(t);
@@ -1146,7 +1146,7 @@ int main(int argc, char **argv) {
         return 0; /* the program that torturers execute */
     uint64_t calls = argc > 1 ? strtoull(argv[1], NULL, 0) : 300000;
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-    unsigned workers = argc > 3 ? (unsigned)atoi(argv[3]) : 4;
+    unsigned workers = argc > 3 ? (unsigned)atoi(argv[3]) : 8;
     struct counters at[ROUNDS + 1];
     if (workers < 1 || workers > WORKERS_MAX)
         return 2;

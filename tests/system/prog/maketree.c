@@ -116,7 +116,11 @@ int main(int argc, char **argv) {
     }
     for (int i = FOLDERS - 1; i >= 0; i--) {
         folder_name(path, sizeof path, root, i);
-        times_set(path, i);
+        for (size_t length = strlen(path); length >= strlen(root); path[length] = 0) {
+            times_set(path, FOLDERS);
+            while (length > 0 && path[--length] != '/')
+                continue;
+        }
     }
     return 0;
 }
