@@ -7,7 +7,7 @@ COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding
 # The kernel: small, general registers only, in the top 2 GB.
 # Two variants, chosen by include path: release, and debug (lock order, failing allocations).
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Os -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
-	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables
+	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1
 # Boot code: runs once, identity mapped below 4 GB.
 BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
 # The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.
@@ -40,7 +40,7 @@ $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
 $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
 
-KERNEL_LINK = $(CC) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
+KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) kernel/variant/debug/variant.c) kernel/arch/x86_64/kernel.ld

@@ -96,6 +96,6 @@ static inline struct thread *thread_current(void) {
     return cpu_self()->thread;
 }
 
-static inline void cpu_work_add(struct cpu *cpu, uint32_t work) {
+static inline __attribute__((always_inline)) void cpu_work_add(struct cpu *cpu, uint32_t work) {
     atomic_fetch_or_explicit(&cpu->work, work, memory_order_relaxed);
 }

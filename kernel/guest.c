@@ -63,6 +63,9 @@ void guest_exit(struct thread *thread, enum guest_exit reason) {
     cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
     cpu->tss.rsp[0] = cpu->frame_top;
     thread->native.rax = reason;
+    thread->native.vector = VECTOR_SYSCALL; /* guest_enter in entry.S left the rest of the frame out */
+    thread->native.rcx = thread->native.rip;
+    thread->native.r11 = thread->native.rflags;
     space_activate(cpu, thread);
 }
 

@@ -121,16 +121,17 @@ int handle_lookup(struct handle_table *table, handle_t handle, enum object_type 
                   struct object **object) {
     int error = 0;
 
-    spin_lock(&table->lock);
-    struct handle_slot *slot = slot_find_live(table, handle);
-    if (!slot)
+    spin_lock_inline(&table->lock);
+    struct handle_slot *slot = slot_find(table, handle);
+    struct object *found = slot ? token_object(slot->token) : NULL;
+    if (!slot || slot->epoch != found->epoch)
         error = -EBADF;
     else if (type != OBJECT_NONE && slot->token >> 56 != type)
         error = -EINVAL;
     else if ((token_rights(slot->token) & rights) != rights)
         error = -EACCES;
     else
-        object_get(*object = token_object(slot->token));
+        object_get(*object = found);
     spin_unlock(&table->lock);
     return error;
 }

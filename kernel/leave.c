@@ -65,11 +65,11 @@ void kernel_leave(void) {
             cpu_work_add(cpu, WORK_RESCHEDULE);
             continue;
         }
+        if (cpu->work & ~WORK_TIMER)
+            continue;
         sched_program_timer(cpu);
-        if (!(cpu->work & ~WORK_TIMER)) {
-            atomic_fetch_and(&cpu->work, ~WORK_TIMER);
-            if (!cpu->work)
-                return;
-        }
+        atomic_fetch_and(&cpu->work, ~WORK_TIMER);
+        if (!cpu->work)
+            return;
     }
 }

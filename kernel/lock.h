@@ -65,7 +65,7 @@ static inline bool spin_try_lock(struct spinlock *lock) {
     return true;
 }
 
-static inline void spin_unlock(struct spinlock *lock) {
+static inline __attribute__((always_inline)) void spin_unlock(struct spinlock *lock) {
     debug_lock_released(lock->rank);
     atomic_store_explicit(&lock->held, 0, memory_order_release);
 }

@@ -31,7 +31,7 @@ extern _Atomic uint64_t objects_live[16];
  * NULL when memory or the job's object quota is exhausted. */
 void *object_create(enum object_type type, size_t size, struct job *job);
 
-static inline void object_get(struct object *object) {
+static inline __attribute__((always_inline)) void object_get(struct object *object) {
     atomic_fetch_add_explicit(&object->references, 1, memory_order_relaxed);
 }
 /* As above, unless the last reference is gone already. */

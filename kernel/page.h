@@ -55,16 +55,16 @@ struct page_statistics {
 
 extern struct page *page_array; /* by page number */
 
-static inline struct page *page_from_number(uint32_t number) {
+static inline __attribute__((always_inline)) struct page *page_from_number(uint32_t number) {
     return &page_array[number];
 }
-static inline uint32_t page_number(const struct page *page) {
+static inline __attribute__((always_inline)) uint32_t page_number(const struct page *page) {
     return (uint32_t)(page - page_array);
 }
-static inline struct page *page_from_phys(uint64_t physical) {
+static inline __attribute__((always_inline)) struct page *page_from_phys(uint64_t physical) {
     return &page_array[physical >> PAGE_SHIFT];
 }
-static inline uint64_t page_phys(const struct page *page) {
+static inline __attribute__((always_inline)) uint64_t page_phys(const struct page *page) {
     return (uint64_t)(page - page_array) << PAGE_SHIFT;
 }
 static inline __attribute__((always_inline)) void *page_virt(const struct page *page) {

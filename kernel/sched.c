@@ -97,7 +97,7 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
 }
 
 static struct thread *sched_pick(struct cpu *cpu) {
-    spin_lock(&cpu->queue.lock);
+    spin_lock_inline(&cpu->queue.lock);
     struct thread *thread = queue_pick(&cpu->queue);
     spin_unlock(&cpu->queue.lock);
     for (unsigned i = 1; i < cpu_count && !thread; i++)
@@ -137,13 +137,14 @@ static struct cpu *sched_place(struct thread *thread) {
 static void sched_notify(struct cpu *cpu, struct thread *thread) {
     struct thread *running = cpu->thread;
     bool better = !running || thread->level < running->level || running->state != THREAD_RUNNING;
+    bool own = cpu == cpu_self();
 
-    if (cpu == cpu_self()) {
-        cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
+    /* A timer that is due before the slice ends will see the competitor. */
+    if (own && !better && cpu->timer_deadline <= cpu->slice_end)
         return;
-    }
     cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
-    cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+    if (!own)
+        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
 }
 
 void sched_ready(struct thread *thread) {
@@ -154,7 +155,7 @@ void sched_ready(struct thread *thread) {
     thread->state = THREAD_READY;
     thread->preempted = false;
     struct cpu *cpu = sched_place(thread);
-    spin_lock(&cpu->queue.lock);
+    spin_lock_inline(&cpu->queue.lock);
     queue_push(&cpu->queue, thread);
     spin_unlock(&cpu->queue.lock);
     sched_notify(cpu, thread);
@@ -275,7 +276,7 @@ void sched_timer(struct cpu *cpu) {
 }
 
 void sched_program_timer(struct cpu *cpu) {
-    spin_lock(&cpu->queue.lock);
+    spin_lock_inline(&cpu->queue.lock);
     uint64_t deadline = alarm_first(cpu);
     uint64_t now = clock_now();
     /* Without a competitor the current thread needs no tick; with one and an idle CPU somewhere, a soon one.

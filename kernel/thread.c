@@ -133,10 +133,13 @@ void thread_kill(struct thread *thread) {
         cpu_interrupt(cpu, VECTOR_RESCHEDULE);
 }
 
-/* Unmaps the UTCB, so that a new thread may take its place, and tells user space that the stack is free. */
+/* Unmaps the UTCB, so that a new thread may take its place, and tells user space that the stack is free;
+ * nobody cares when the whole process ends. */
 static void thread_release_memory(struct thread *thread) {
     uint32_t one = 1;
 
+    if (thread->process->killed)
+        return;
     space_unmap(thread->process->space, thread->utcb_address, UTCB_SIZE);
     if (thread->exit_flag)
         user_copy_out(thread->exit_flag, &one, sizeof(one));

@@ -33,18 +33,19 @@ static int64_t call_missing(uint64_t number) {
 }
 
 #define ARGUMENTS_0
-#define ARGUMENTS_1 a[0]
-#define ARGUMENTS_2 ARGUMENTS_1, a[1]
-#define ARGUMENTS_3 ARGUMENTS_2, a[2]
-#define ARGUMENTS_4 ARGUMENTS_3, a[3]
-#define ARGUMENTS_5 ARGUMENTS_4, a[4]
-#define ARGUMENTS_6 ARGUMENTS_5, a[5]
+#define ARGUMENTS_1 guest->rdi
+#define ARGUMENTS_2 ARGUMENTS_1, guest->rsi
+#define ARGUMENTS_3 ARGUMENTS_2, guest->rdx
+#define ARGUMENTS_4 ARGUMENTS_3, guest->r10
+#define ARGUMENTS_5 ARGUMENTS_4, guest->r8
+#define ARGUMENTS_6 ARGUMENTS_5, guest->r9
 
 #define SERVE_full(number, name, arguments)    return sys_##name(ARGUMENTS_##arguments)
 #define SERVE_partial(number, name, arguments) return sys_##name(ARGUMENTS_##arguments)
 #define SERVE_none(number, name, arguments)    return call_missing(number)
 
-int64_t posix_call(uint64_t number, const uint64_t a[6]) {
+int64_t posix_call(const struct guest_registers *guest) {
+    uint64_t number = (uint32_t)guest->rax;
     switch (number) {
 #define POSIX_CALL(index, name, arguments, support, note)                                                    \
     case index:                                                                                              \

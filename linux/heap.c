@@ -2,9 +2,9 @@
  * The personality's heap: one big memory object, mapped once; its pages are committed (so that touching them
  * cannot fail) before they are handed out.
  *
- *   runs    contiguous pages. Free runs hang in lists by the power of two of their length and are joined with
- * free neighbours; long ones give their pages back to the kernel. slabs   a run of 1, 2 or 4 pages cut into
- * objects of one size, for what is smaller than a page
+ *   - runs: contiguous pages. Free runs hang in lists by the power of two of their length and are joined with
+ *     free neighbours; long ones give their pages back to the kernel, and all do when many pages lie idle.
+ *   - slabs: a run of 1, 2 or 4 pages cut into objects of one size, for what is smaller than a page.
  *
  * page_info has an entry per page of the arena: of a run, the first and the last are valid; of a slab, all.
  *
@@ -26,7 +26,8 @@
 enum {
     ARENA_PAGES = 1 << 20, /* 4 GB */
     BINS = 21,
-    RELEASE_PAGES = 64, /* free runs of at least so many pages go back to the kernel */
+    RELEASE_PAGES = 64, /* freed runs of at least so many pages go back to the kernel */
+    IDLE_PAGES = 256,   /* free pages kept for the next use */
     GROW_PAGES = 16,
     CLASSES = 24,
     LARGEST_CLASS = 2048,
@@ -61,6 +62,7 @@ static struct page_info *const info = (struct page_info *)LAYOUT_HEAP_INFO;
 static handle_t arena;
 static struct spin run_lock;
 static uint32_t bins[BINS];     /* first run, as page number + 1 */
+static uint32_t idle_pages;     /* in free runs, committed when they were freed */
 static uint32_t arena_top;      /* pages from here on were never used */
 static uint64_t info_committed; /* bytes of page_info */
 static struct size_class classes[CLASSES];
@@ -144,6 +146,8 @@ static bool run_take(uint32_t length, uint32_t *page, bool *committed) {
     if (found) {
         uint32_t all = info[*page].length;
         *committed = info[*page].committed;
+        if (*committed)
+            idle_pages -= length < idle_pages ? length : idle_pages;
         if (all > length)
             bin_add(*page + length, all - length, *committed);
         info[*page] = (struct page_info){.kind = PAGE_RUN, .length = length};
@@ -153,11 +157,22 @@ static bool run_take(uint32_t length, uint32_t *page, bool *committed) {
     return found;
 }
 
+/* Gives the pages of every free run back to the kernel; run_lock held. */
+static void runs_discard(void) {
+    for (unsigned bin = 0; bin < BINS; bin++)
+        for (uint32_t at = bins[bin]; at; at = info[at - 1].next)
+            if (!keel_vmo_discard(arena, (at - 1) * PAGE_SIZE, info[at - 1].length * PAGE_SIZE))
+                info[at - 1].committed = false;
+    idle_pages = 0;
+}
+
 static void run_release(uint32_t page, uint32_t length, bool committed) {
     if (length >= RELEASE_PAGES &&
         !keel_vmo_discard(arena, (uint64_t)page * PAGE_SIZE, (uint64_t)length * PAGE_SIZE))
         committed = false;
     spin_acquire(&run_lock);
+    if (committed)
+        idle_pages += length;
     if (page && info[page - 1].kind == PAGE_FREE) {
         uint32_t before = info[page - 1].length;
         bin_remove(page - before);
@@ -172,6 +187,8 @@ static void run_release(uint32_t page, uint32_t length, bool committed) {
         length += info[after].length;
     }
     bin_add(page, length, committed);
+    if (idle_pages > IDLE_PAGES)
+        runs_discard();
     spin_release(&run_lock);
 }
 
@@ -321,6 +338,12 @@ void heap_free(void *pointer) {
         fatal("heap_free of %p, which is not allocated", pointer);
     }
     atomic_fetch_sub_explicit(&bytes_used, size, memory_order_relaxed);
+}
+
+void heap_trim(void) {
+    spin_acquire(&run_lock);
+    runs_discard();
+    spin_release(&run_lock);
 }
 
 size_t heap_used(void) {

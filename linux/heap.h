@@ -7,5 +7,7 @@
 void *heap_alloc(size_t size);
 void *heap_zalloc(size_t size);
 void heap_free(void *pointer); /* NULL is allowed */
+/* Gives what is free back to the kernel, for when memory is short. */
+void heap_trim(void);
 /* Bytes handed out at the moment, for /proc/keel and the leak tests. */
 size_t heap_used(void);

@@ -21,7 +21,7 @@ enum { SPIN_TRIES = 100, SPIN_PAUSE_NS = 20000 };
 
 /* The holder may be preempted, by this very thread's priority: after some tries the CPU is given away for a
  * while. */
-static void spin_wait(struct spin *spin) {
+void spin_wait(struct spin *spin) {
     for (unsigned tries = 0;; tries++) {
         if (!atomic_load_explicit(&spin->held, memory_order_relaxed) &&
             !atomic_exchange_explicit(&spin->held, 1, memory_order_acquire))
@@ -31,15 +31,6 @@ static void spin_wait(struct spin *spin) {
         else
             thread_park_inside(clock_monotonic() + SPIN_PAUSE_NS);
     }
-}
-
-void spin_acquire(struct spin *spin) {
-    if (atomic_exchange_explicit(&spin->held, 1, memory_order_acquire))
-        spin_wait(spin);
-}
-
-void spin_release(struct spin *spin) {
-    atomic_store_explicit(&spin->held, 0, memory_order_release);
 }
 
 /* ---- mutex ---- */
@@ -58,12 +49,6 @@ void mutex_init(struct mutex *mutex) {
     list_init(&mutex->waiters);
 }
 
-bool mutex_try_lock(struct mutex *mutex) {
-    uint32_t free = 0;
-    return atomic_compare_exchange_strong_explicit(&mutex->state, &free, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
 /* Enters the queue unless the mutex could be taken. */
 static bool mutex_enqueue(struct mutex *mutex, struct mutex_waiter *waiter) {
     spin_acquire(&mutex->guard);
@@ -79,7 +64,7 @@ static bool mutex_enqueue(struct mutex *mutex, struct mutex_waiter *waiter) {
     return busy;
 }
 
-static void mutex_lock_slowly(struct mutex *mutex) {
+void mutex_lock_slowly(struct mutex *mutex) {
     struct mutex_waiter waiter = {.thread = thread_self()};
 
     list_init(&waiter.link);
@@ -92,12 +77,7 @@ static void mutex_lock_slowly(struct mutex *mutex) {
     }
 }
 
-void mutex_lock(struct mutex *mutex) {
-    if (!mutex_try_lock(mutex))
-        mutex_lock_slowly(mutex);
-}
-
-static void mutex_unlock_slowly(struct mutex *mutex) {
+void mutex_unlock_slowly(struct mutex *mutex) {
     spin_acquire(&mutex->guard);
     struct list *node = list_pop_front(&mutex->waiters);
     struct mutex_waiter *waiter = node ? list_entry(node, struct mutex_waiter, link) : NULL;
@@ -112,13 +92,6 @@ static void mutex_unlock_slowly(struct mutex *mutex) {
     handle_t thread = waiter->thread;
     atomic_store_explicit(&waiter->woken, true, memory_order_release);
     thread_unpark(thread);
-}
-
-void mutex_unlock(struct mutex *mutex) {
-    uint32_t held = 1;
-    if (!atomic_compare_exchange_strong_explicit(&mutex->state, &held, 0, memory_order_release,
-                                                 memory_order_relaxed))
-        mutex_unlock_slowly(mutex);
 }
 
 /* ---- wait queues ---- */

@@ -9,6 +9,7 @@
 
 #include "lib/keel/call.h"
 #include "linux/arch/guest.h"
+#include "linux/heap.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
 #include "linux/system.h"
@@ -28,21 +29,20 @@ static bool job_exhausted(handle_t job) {
 
 /* A copy to or from the guest also fails when its page could not be had. Then room is made and the call made
  * once more. */
-static int64_t call_again(struct task *task, const uint64_t arguments[6]) {
+static int64_t call_again(struct task *task) {
     if (task->full_restore || !(job_exhausted(session_job(task)) || job_exhausted(system_handles.job)) ||
         !process_kill_largest(task))
         return -EFAULT;
     task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
-    return posix_call((uint32_t)task->utcb->guest.rax, arguments);
+    return posix_call(&task->utcb->guest);
 }
 
 static void serve_call(struct task *task) {
     struct guest_registers *guest = &task->utcb->guest;
-    const uint64_t arguments[6] = {guest->rdi, guest->rsi, guest->rdx, guest->r10, guest->r8, guest->r9};
-    int64_t result = posix_call((uint32_t)guest->rax, arguments);
+    int64_t result = posix_call(guest);
 
     if (result == -EFAULT)
-        result = call_again(task, arguments);
+        result = call_again(task);
     if (task->full_restore)
         return;
     if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
@@ -56,6 +56,8 @@ static bool memory_may_come(struct task *task) {
     if (task->memory_fault != task->utcb->fault_address)
         task->memory_waits = 0;
     task->memory_fault = task->utcb->fault_address;
+    if (!task->memory_waits)
+        heap_trim();
     if (task->memory_waits < OUT_OF_MEMORY_TRIES)
         task->memory_waits++;
     else

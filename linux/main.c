@@ -84,6 +84,14 @@ static handle_t handle_named(const struct start_handle *handles, const char *nam
     return HANDLE_NONE;
 }
 
+/* init hands the kernel's command line on as a variable. */
+static void command_line_read(const struct start_arguments *arguments) {
+    static const char variable[] = "KEEL_CMDLINE=";
+    for (char **text = arguments->texts + arguments->count + 1; *text; text++)
+        if (!strncmp(*text, variable, sizeof(variable) - 1))
+            system_command_line = *text + sizeof(variable) - 1;
+}
+
 static void handles_read(const struct start_handle *handles, struct console_options *console) {
     system_handles = (struct system_handles){
         .job = handle_named(handles, "job"),
@@ -187,6 +195,7 @@ void linux_main(const struct start_arguments *arguments) {
     struct console_options console = {0};
     const char *wrong = NULL;
     handles_read(start_handles(arguments->auxiliary), &console);
+    command_line_read(arguments);
     int error = heap_start();
     if (!error)
         error = options_read(&options, arguments->count, arguments->texts, &wrong);

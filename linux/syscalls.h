@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "abi/errors.h"
+#include "abi/utcb.h"
 
 enum { POSIX_CALLS = 335, POSIX_CALLS_ALL = 450 }; /* the class 0 table; with Linux's later numbers */
 
@@ -31,9 +32,9 @@ enum posix_call_number {
 #include "linux/syscalls.def"
 #undef POSIX_CALL
 
-/* Makes one call with its argument words (the six registers in order): what the handler returned; -ENOSYS for
- * numbers outside the table and calls without support, which are counted and logged once each. */
-int64_t posix_call(uint64_t number, const uint64_t arguments[6]);
+/* Makes the call that the registers ask for: what the handler returned; -ENOSYS for numbers outside the table
+ * and calls without support, which are counted and logged once each. */
+int64_t posix_call(const struct guest_registers *guest);
 
 /* "openat"; NULL for numbers outside the table. */
 const char *posix_call_name(uint64_t number);

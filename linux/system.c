@@ -13,6 +13,7 @@ enum { GRND_NONBLOCK = 1, GRND_RANDOM = 2, GRND_INSECURE = 4 };
 enum { MEMBARRIER_QUERY = 0 };
 
 struct system_handles system_handles;
+const char *system_command_line = "";
 struct mutex system_lock = MUTEX_INIT(system_lock);
 struct utsname64 system_names = {
     .sysname = "Linux",

@@ -16,6 +16,9 @@ extern struct system_handles system_handles;
 extern struct utsname64 system_names; /* system_lock guards nodename and domainname */
 extern struct mutex system_lock;
 
+/* The kernel's command line; "" until it is read. */
+extern const char *system_command_line;
+
 /* The kernel's counters: 0, or a negative error (zeroed then). */
 int system_counters(struct system_info *info);
 

@@ -59,7 +59,6 @@ struct process_group {
     struct session *session;
     struct list members; /* struct process.group_link */
     struct list link;    /* hash of groups by id */
-    bool was_orphaned;   /* scratch of the orphan check */
 };
 
 struct rlimit64 {

@@ -17,7 +17,7 @@ enum { DIVISOR_LOW = 0, DIVISOR_HIGH = 1 };
 enum {
     LINE_DIVISOR = 0x80,
     LINE_8N1 = 0x03,
-    FIFO_ENABLE_CLEAR = 0x87,  /* enable, clear both, interrupt at eight bytes or after a pause */
+    FIFO_ENABLE_CLEAR = 0x87, /* enable, clear both, interrupt at eight bytes or after a pause */
     MODEM_LOOPBACK = 0x10,
     MODEM_DTR_RTS_OUT2 = 0x0b, /* OUT2 lets the interrupt through on a PC */
     IDENTITY_NONE = 0x01,

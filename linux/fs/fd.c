@@ -59,7 +59,8 @@ struct fd_table *fd_table_copy(struct fd_table *table) {
             return NULL;
         spin_acquire(&table->guard);
         bool same = table->capacity == capacity;
-        for (uint32_t i = 0; same && i < capacity; i++)
+        copy->top = table->top;
+        for (uint32_t i = 0; same && i < table->top; i++)
             if ((copy->slots[i] = table->slots[i]))
                 file_get(slot_file(copy->slots[i]));
         copy->first_free = table->first_free;
@@ -85,7 +86,7 @@ static int close_file(struct fd_table *table, struct file *file) {
 void fd_table_put(struct fd_table *table) {
     if (!table || atomic_fetch_sub(&table->references, 1) > 1)
         return;
-    for (uint32_t i = 0; i < table->capacity; i++)
+    for (uint32_t i = 0; i < table->top; i++)
         if (table->slots[i])
             close_file(table, slot_file(table->slots[i]));
     heap_free(table->slots);
@@ -121,7 +122,7 @@ static struct file *take_slot(struct fd_table *table, uint32_t fd, bool cloexec_
 
 int fd_table_exec(struct task *task) {
     int error = fd_table_unshare(task);
-    for (uint32_t fd = 0; !error && fd < task->files->capacity; fd++) {
+    for (uint32_t fd = 0; !error && fd < task->files->top; fd++) {
         struct file *file = slot_cloexec(task->files->slots[fd]) ? take_slot(task->files, fd, true) : NULL;
         if (file)
             close_file(task->files, file);
@@ -203,6 +204,13 @@ static int table_grow(struct fd_table *table, uint32_t fd) {
     return 0;
 }
 
+/* Fills a slot. Guard held. */
+static void slot_set(struct fd_table *table, uint32_t fd, struct file *file, bool cloexec) {
+    table->slots[fd] = slot_make(file, cloexec);
+    if (table->top <= fd)
+        table->top = fd + 1;
+}
+
 static uint64_t descriptor_limit(void) {
     uint64_t limit = task_current()->process->limits[RLIMIT_NOFILE].current;
     return limit < CAPACITY_MAX ? limit : CAPACITY_MAX;
@@ -224,7 +232,7 @@ int fd_install_from(struct file *file, int lowest, bool cloexec) {
         uint32_t fd = free_slot(table, (uint32_t)lowest);
         bool room = fd < table->capacity && fd < limit;
         if (room) {
-            table->slots[fd] = slot_make(file, cloexec);
+            slot_set(table, fd, file, cloexec);
             if ((uint32_t)lowest <= table->first_free)
                 table->first_free = fd + 1;
         }
@@ -252,7 +260,7 @@ int fd_replace(struct file *file, int fd, bool cloexec) {
         return error;
     spin_acquire(&table->guard);
     struct file *old = slot_file(table->slots[fd]);
-    table->slots[fd] = slot_make(file, cloexec);
+    slot_set(table, (uint32_t)fd, file, cloexec);
     spin_release(&table->guard);
     if (old)
         close_file(table, old);

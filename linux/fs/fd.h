@@ -18,6 +18,7 @@ struct fd_table {
     struct spin guard;
     uint32_t capacity;   /* slots */
     uint32_t first_free; /* no free slot below it */
+    uint32_t top;        /* no slot in use from it on */
     uintptr_t *slots;    /* pointer to a struct file with FD_CLOEXEC in bit 0; 0: free */
 };
 

@@ -123,6 +123,6 @@ int proc_show_swaps(const struct proc_ref *ref, struct text *text) {
 
 int proc_show_command_line(const struct proc_ref *ref, struct text *text) {
     (void)ref;
-    text_add(text, "\n");
+    text_add(text, "%s\n", system_command_line);
     return 0;
 }

@@ -56,7 +56,7 @@ static int unpack_root(handle_t archive, uint64_t offset, char *error, size_t si
         return (int)result;
     }
     const void *bytes = (const void *)(uintptr_t)ARCHIVE_ADDRESS; /* just mapped there */
-    result = unpack_archives(bytes, info.size, offset, error, size);
+    result = unpack_archives((const char *)bytes + offset, info.size - offset, 0, error, size);
     keel_space_unmap(0, ARCHIVE_ADDRESS, length);
     return (int)result;
 }

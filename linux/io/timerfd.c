@@ -39,11 +39,13 @@ static void timer_advance(struct timer_file *timer) {
     timer->deadline = timer->interval ? timer->deadline + count * timer->interval : 0;
 }
 
+/* A periodic timer fires again only after a read, however short its interval is: timer_advance counts what
+ * expired meanwhile. */
 static void timer_fire(struct timer_event *event) {
     struct timer_file *timer = container_of(event, struct timer_file, event);
     mutex_lock(&timer->lock);
     timer_advance(timer);
-    if (timer->deadline)
+    if (timer->deadline && timer->ticks == 0)
         timer_event_arm(&timer->event, timer->deadline);
     mutex_unlock(&timer->lock);
     waitq_wake_all(&timer->waiters);
@@ -67,6 +69,8 @@ static int64_t timerfd_read(struct file *file, struct buffer *buffer, uint64_t *
     waitq_remove(&timer->waiters, &waiter);
     uint64_t ticks = timer->ticks;
     timer->ticks = error ? ticks : 0;
+    if (timer->deadline && !error)
+        timer_event_arm(&timer->event, timer->deadline);
     mutex_unlock(&timer->lock);
     if (error < 0)
         return error;

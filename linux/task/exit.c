@@ -299,8 +299,8 @@ int process_leave_threads(struct task *task) {
 
 /* Caught signals fall back to the default, ignored ones stay ignored. tasks_lock held. */
 static void actions_exec(struct sighand *sighand) {
-    for (int i = 0; i < LINUX_SIGNALS; i++) {
-        struct signal_action *action = &sighand->actions[i];
+    for (sigset_t64 left = sighand->changed; left; left &= left - 1) {
+        struct signal_action *action = &sighand->actions[__builtin_ctzll(left)];
         *action = (struct signal_action){.handler = action->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
 }
@@ -333,7 +333,8 @@ void process_exec_done(struct task *task) {
 
 /* ---- out of memory ---- */
 
-/* Whether it is the session's own share that is used up; otherwise the whole container's memory is. */
+/* Whether it is the session's own share that is used up; otherwise the whole container's memory is, and the
+ * session that holds most of it pays. */
 static bool session_is_full(const struct session *session) {
     enum { NEARLY = 16 };
     struct job_info info = {0};
@@ -341,16 +342,12 @@ static bool session_is_full(const struct session *session) {
            info.pages_limit - info.pages < NEARLY;
 }
 
-static bool is_within(const struct process *process, const struct session *scope) {
-    return !scope || process->group->session == scope;
-}
-
-/* A process of the session (NULL: any) on its way out whose memory is about to come back. tasks_lock held. */
+/* A process of the session on its way out whose memory is about to come back. tasks_lock held. */
 static bool memory_returns(const struct session *scope) {
     struct process *process;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (process->exiting && live && live->mm && is_within(process, scope))
+        if (process->exiting && live && live->mm && process->group->session == scope)
             return true;
     }
     return false;
@@ -362,7 +359,7 @@ static struct process *largest_process(const struct session *scope, uint64_t *mo
     *most = 0;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (!live || !live->mm || !is_within(process, scope))
+        if (!live || !live->mm || process->group->session != scope)
             continue;
         uint64_t pages = mm_resident_pages(live->mm);
         if (pages >= *most) {
@@ -376,10 +373,12 @@ static struct process *largest_process(const struct session *scope, uint64_t *mo
 bool process_kill_largest(struct task *task) {
     uint64_t pages;
     mutex_lock(&tasks_lock);
-    const struct session *scope = session_is_full(session_of(task)) ? session_of(task) : NULL;
+    const struct session *scope = session_is_full(session_of(task)) ? session_of(task) : session_largest();
     bool other = !task->process->exiting;
     if (other && !memory_returns(scope)) {
         struct process *victim = largest_process(scope, &pages);
+        if (!victim) /* only zombies there */
+            victim = largest_process(session_of(task), &pages);
         log_line("out of memory: %s[%d] killed, %llu pages", victim->leader->comm, victim->pid,
                  (unsigned long long)pages);
         process_exit_all_locked(victim, WAIT_SIGNALED(SIGKILL));

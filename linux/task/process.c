@@ -50,7 +50,7 @@ static void process_init(struct process *process) {
 /* A task costs a native thread with its stack and two pages, and some tables: the container's memory bounds
  * them. */
 static void limits_from_job(handle_t job) {
-    enum { PAGES_PER_TASK = 32 };
+    enum { PAGES_PER_TASK = 64 };
     struct job_info info = {0};
     uint64_t total, free;
     system_memory(&total, &free);

@@ -45,6 +45,7 @@ int64_t sys_rt_sigaction(uint64_t number, uint64_t new_address, uint64_t old_add
                                          .flags = wanted.flags & KNOWN_FLAGS,
                                          .restorer = wanted.restorer,
                                          .mask = wanted.mask & ~UNBLOCKABLE};
+        process->sighand->changed |= signal_bit(signo);
         action_changed(process, signo);
     }
     mutex_unlock(&tasks_lock);

@@ -33,8 +33,11 @@ struct sighand *sighand_copy(struct sighand *from) {
     if (!copy)
         return NULL;
     mutex_lock(&tasks_lock);
-    for (int i = 0; i < LINUX_SIGNALS; i++)
+    copy->changed = from->changed;
+    for (sigset_t64 left = from->changed; left; left &= left - 1) {
+        int i = __builtin_ctzll(left);
         copy->actions[i] = from->actions[i];
+    }
     mutex_unlock(&tasks_lock);
     return copy;
 }

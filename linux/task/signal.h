@@ -27,6 +27,7 @@ struct signal_action {
 
 struct sighand {
     _Atomic uint32_t references;
+    sigset_t64 changed; /* tasks_lock: the signals whose action was ever set; the others have the default */
     struct signal_action actions[LINUX_SIGNALS]; /* tasks_lock */
 };
 

@@ -34,8 +34,9 @@ def program(name, libc="musl", folder=PROGRAMS):
         newest = max(os.stat(path).st_mtime_ns for path in [source, *headers])
         if not os.path.exists(target) or os.stat(target).st_mtime_ns < newest:
             os.makedirs(os.path.dirname(target), exist_ok=True)
-            command([COMPILERS[libc], *FLAGS, source, "-o", target + ".new", "-lpthread", "-lrt"], cwd=TOP)
-            os.replace(target + ".new", target)
+            draft = f"{target}.{os.getpid()}"
+            command([COMPILERS[libc], *FLAGS, source, "-o", draft, "-lpthread", "-lrt"], cwd=TOP)
+            os.replace(draft, target)
     return target
 
 
@@ -88,10 +89,11 @@ def peer_execute(program_line, root, **options):
         return Result(stored["status"], stored["stdout"].encode("latin-1"), stored["stderr"].encode("latin-1"))
     result = execute(program_line, root, on="linux", **options)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path + ".new", "w") as file:
+    draft = f"{path}.{os.getpid()}"
+    with open(draft, "w") as file:
         json.dump({"status": result.status, "stdout": result.stdout.decode("latin-1"),
                    "stderr": result.stderr.decode("latin-1")}, file)
-    os.replace(path + ".new", path)
+    os.replace(draft, path)
     return result
 
 

@@ -1,12 +1,13 @@
 /*
- * The peer's /init: on Debian's Linux it does what Keel's personality does on Keel, so that one launcher serves both. It mounts
- * what a program expects, runs the program of /.peer/run, carries its streams over the serial lines and ends the machine with
- * its status as the last line of the log.
+ * The peer's /init: on Debian's Linux it does what Keel's personality does on Keel, so that one launcher
+ * serves both. It mounts what a program expects, runs the program of /.peer/run, carries its streams over the
+ * serial lines and ends the machine with its status as the last line of the log.
  *
- *   streams:  COM1 <-> standard input and output through pipes (input is escaped: 0x10 0x10 is 0x10, 0x10 0x04 the end),
- *             COM2 <- standard error
+ *   streams:  COM1 <-> standard input and output through pipes (input is escaped: 0x10 0x10 is 0x10, 0x10
+ * 0x04 the end), COM2 <- standard error
  *   --tty:    COM1 is the program's controlling terminal
- *   log:      port 0xE9, "peer: first instruction at TSC N", "peer: ready" once input may come, "keel: exit STATUS" at the end
+ *   log:      port 0xE9, "peer: first instruction at TSC N, kernel clock N ns", "peer: ready" once input may
+ * come, "keel: exit STATUS" at the end
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -25,6 +26,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -117,7 +119,8 @@ static void options_read(struct options *options) {
         if (strcmp(argument, "--tty") == 0)
             options->terminal = true;
         else if (sscanf(argument, "--winsize=%ux%u", &rows, &columns) == 2)
-            options->window = (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
+            options->window =
+                (struct winsize){.ws_row = (unsigned short)rows, .ws_col = (unsigned short)columns};
         else if (strncmp(argument, "--env=", 6) == 0)
             putenv(argument + 6);
     }
@@ -236,7 +239,8 @@ static pid_t helper_start(const struct streams *streams, int from, int to, bool 
     output_run(a, b);
 }
 
-/* The output helpers end when every writer has; one that outlives the program holds the machine no longer than this. */
+/* The output helpers end when every writer has; one that outlives the program holds the machine no longer
+ * than this. */
 static void helpers_wait(pid_t first, pid_t second) {
     for (int tries = 0; tries < 3000 && (first || second); tries++) {
         if (first && waitpid(first, NULL, WNOHANG) != 0)
@@ -296,9 +300,12 @@ static int terminal_run(const struct options *options) {
 
 int main(void) {
     unsigned long long start = __rdtsc();
+    struct timespec up; /* since the kernel's own start, after the image was unpacked */
+    clock_gettime(CLOCK_MONOTONIC, &up);
     if (iopl(3) != 0)
         return 1;
-    log_text("peer: first instruction at TSC %llu\n", start);
+    log_text("peer: first instruction at TSC %llu, kernel clock %lld ns\n", start,
+             (long long)up.tv_sec * 1000000000 + up.tv_nsec);
     struct options options = {.window = {.ws_row = 24, .ws_col = 80}};
     mounts_make();
     clearenv();

@@ -1,4 +1,5 @@
-/* sources: kernel/handle.c kernel/page.c kernel/kmem.c kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
+/* sources: kernel/handle.c kernel/page.c kernel/kmem.c kernel/arch/host/machine.c
+ * kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * The capability table: random create, duplicate, move, revoke and close on the real table code, against a

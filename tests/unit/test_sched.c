@@ -17,9 +17,15 @@ static struct thread threads[8];
 static unsigned interrupts_sent;
 static uint64_t now_ns;
 
-uint64_t tsc_read(void) { return now_ns; }
-void debug_lock_acquired(unsigned rank) { (void)rank; }
-void debug_lock_released(unsigned rank) { (void)rank; }
+uint64_t tsc_read(void) {
+    return now_ns;
+}
+void debug_lock_acquired(unsigned rank) {
+    (void)rank;
+}
+void debug_lock_released(unsigned rank) {
+    (void)rank;
+}
 
 void tlb_shootdown_poll(void) {}
 void thread_save(struct thread *thread) {

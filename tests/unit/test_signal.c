@@ -42,6 +42,7 @@ static int kicks[3];
 static int32_t end_status; /* -1: the process goes on */
 static int32_t notified;
 static void (*on_park)(void);
+static bool group_is_orphaned;
 
 /* ---- what the code under test stands on ---- */
 
@@ -151,7 +152,7 @@ struct process_group *process_group_find(int32_t pgid) {
     return pgid == group.pgid ? &group : NULL;
 }
 bool process_group_orphaned(const struct process_group *which) {
-    return which->was_orphaned;
+    return which == &group && group_is_orphaned;
 }
 bool task_is_root(const struct task *task) {
     return task->credentials.euid == 0;
@@ -201,7 +202,7 @@ static void set_up(void) {
     list_init(&process.shared_pending);
     waitq_init(&process.signal_wait);
     group.session = &session;
-    group.was_orphaned = false;
+    group_is_orphaned = false;
     list_init(&group.members);
     list_push_back(&group.members, &process.group_link);
     set_up_task(&tasks[0], 0);
@@ -239,6 +240,7 @@ static int take_number(void) {
 }
 
 static void handle(int signo, uint64_t flags, sigset_t64 mask) {
+    sighand.changed |= signal_bit(signo);
     sighand.actions[signo - 1] = (struct signal_action){
         .handler = HANDLER, .flags = flags | SA_RESTORER, .restorer = RESTORER, .mask = mask};
 }
@@ -595,7 +597,7 @@ TEST(stop_waits_for_continue_and_reports_both) {
     CHECK(task_ready(current));
     CHECK_EQ(notified, CLD_CONTINUED);
     CHECK(process.continued && !process.stopped);
-    group.was_orphaned = true; /* nobody could continue it: not stopped */
+    group_is_orphaned = true; /* nobody could continue it: not stopped */
     notified = 0;
     send(NULL, SIGTSTP);
     CHECK(task_ready(current));

@@ -90,6 +90,8 @@ syscall_entry:
     mov %gs:CPU_GUEST, %rsp
     test %rsp, %rsp
     jnz guest_syscall
+    cmp $CALL_GUEST_ENTER, %rax
+    je guest_enter
     mov %gs:CPU_FRAME_TOP, %rsp
     push $USER_SS
     push %gs:CPU_SCRATCH
@@ -100,8 +102,6 @@ syscall_entry:
     push $VECTOR_SYSCALL
     push_registers
     incq %gs:CPU_ENTRIES
-    cmp $CALL_GUEST_ENTER, %rax
-    je guest_enter
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
     cld
@@ -192,13 +192,26 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
     sysretq
 
 /*
- * guest_enter(flags in rdi): rsp = the personality's frame, already saved. The first one after guest_attach goes
- * through C. CPU_GUEST is set before the kick is looked at, and thread_kick does both in the other order.
+ * guest_enter(flags in rdi): of the personality's registers only those that a call preserves are kept, in its frame. The
+ * first one after guest_attach goes through C. CPU_GUEST is set before the kick is looked at, and thread_kick does both
+ * in the other order.
  */
 guest_enter:
+    incq %gs:CPU_ENTRIES
+    mov %gs:CPU_THREAD, %rdx
+    mov %gs:CPU_SCRATCH, %rsi
+    mov %rcx, THREAD_NATIVE + 136(%rdx)
+    mov %r11, THREAD_NATIVE + 152(%rdx)
+    mov %rsi, THREAD_NATIVE + 160(%rdx)
+    mov %r15, THREAD_NATIVE + 0(%rdx)
+    mov %r14, THREAD_NATIVE + 8(%rdx)
+    mov %r13, THREAD_NATIVE + 16(%rdx)
+    mov %r12, THREAD_NATIVE + 24(%rdx)
+    mov %rbp, THREAD_NATIVE + 32(%rdx)
+    mov %rbx, THREAD_NATIVE + 40(%rdx)
+    mov %rdx, %rbx
     cmpl $0, %gs:CPU_WORK
     jne guest_enter_slowly
-    mov %gs:CPU_THREAD, %rbx
     mov THREAD_GUEST_UTCB(%rbx), %rsi
     test %rsi, %rsi
     jz guest_enter_slowly
@@ -257,8 +270,14 @@ guest_kicked:
     movl $0, THREAD_KICK(%rbx)
     mov $GUEST_KICK, %eax
     jmp guest_leave
-guest_enter_slowly:
-    mov %rsp, %rdi
+guest_enter_slowly:             /* with a frame that a system call would have left */
+    mov THREAD_NATIVE + 136(%rbx), %rcx
+    mov %rcx, THREAD_NATIVE + 88(%rbx)
+    mov %r11, THREAD_NATIVE + 48(%rbx)
+    mov %rdi, THREAD_NATIVE + 112(%rbx)
+    movq $CALL_GUEST_ENTER, THREAD_NATIVE + 80(%rbx)
+    movq $VECTOR_SYSCALL, THREAD_NATIVE + 120(%rbx)
+    lea THREAD_NATIVE(%rbx), %rdi
     mov %gs:CPU_STACK, %rsp
     cld
     call guest_enter_slow

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "linux/arch/host/thread.h"
 #include "linux/platform.h"
 #include "tests/host/kernel.h"
 
@@ -16,6 +17,7 @@ static _Atomic size_t used;
 
 void *heap_alloc(size_t size) {
     void *block = NULL;
+    host_preempt();
     size_t alignment = size >= PAGE_SIZE ? PAGE_SIZE : SMALL_ALIGNMENT;
     if (host_allocation_fails() || size > (1ULL << 40) || posix_memalign(&block, alignment, size ? size : 1))
         return NULL;
@@ -29,10 +31,13 @@ void *heap_zalloc(size_t size) {
 }
 
 void heap_free(void *pointer) {
+    host_preempt();
     if (pointer)
         used -= malloc_usable_size(pointer);
     free(pointer);
 }
+
+void heap_trim(void) {}
 
 size_t heap_used(void) {
     return used;

@@ -24,6 +24,7 @@ static bool guest_range(uint64_t address, uint64_t length) {
 }
 
 int guest_copy_in(void *to, uint64_t from, size_t length) {
+    host_preempt();
     if (!guest_range(from, length))
         return -EFAULT;
     host_lock();
@@ -33,6 +34,7 @@ int guest_copy_in(void *to, uint64_t from, size_t length) {
 }
 
 int guest_copy_out(uint64_t to, const void *from, size_t length) {
+    host_preempt();
     if (!guest_range(to, length))
         return -EFAULT;
     host_lock();

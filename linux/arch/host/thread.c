@@ -20,7 +20,7 @@ enum { IDLE_SECONDS = 60 };
 
 static _Thread_local struct host_thread *self;
 static struct list threads = LIST_INIT(threads), pool = LIST_INIT(pool); /* host_lock */
-static bool simulated;
+static bool simulated, preemptive;
 static uint64_t switches_left, turn;
 
 /* ---- thread objects ---- */
@@ -80,6 +80,7 @@ bool host_simulated(void) {
 }
 void host_seed(uint64_t seed) {
     turn = seed;
+    preemptive = simulated && seed & 1;
 }
 
 static bool runnable(const struct host_thread *thread) {
@@ -113,14 +114,14 @@ static bool advance(void) {
     return true;
 }
 
+/* The thread in host_run; NULL: it waits for something itself. */
 static struct host_thread *driver(void) {
     struct host_thread *thread;
     list_for_each(thread, &threads, link) {
         if (thread->waits_for_idle)
             return thread;
     }
-    fprintf(stderr, "host: every thread waits and nobody drives the simulation\n");
-    abort();
+    return NULL;
 }
 
 static void check_deadlock(void) {
@@ -136,20 +137,34 @@ static void check_deadlock(void) {
 
 /* Gives the CPU to whoever is next; returns when it is this thread's turn again. */
 static void schedule(void) {
-    struct host_thread *from = self, *next = NULL;
-    if (switches_left) {
-        switches_left--;
+    struct host_thread *from = self, *next = NULL, *drives = driver();
+    if (switches_left || !drives) {
+        switches_left -= switches_left != 0;
         while (!(next = pick()) && advance())
             continue;
         if (!next)
             check_deadlock();
     }
     if (!next)
-        next = driver();
+        next = drives;
+    if (!next) {
+        fprintf(stderr, "host: every thread waits, the driver too\n");
+        abort();
+    }
     if (next == from)
         return;
     self = next;
     fiber_switch(&from->fiber, &next->fiber);
+}
+
+/* Sometimes, within a call: locks may be held. The driver is never interrupted. */
+void host_preempt(void) {
+    enum { ONE_IN = 16 };
+    if (!preemptive || !self || !self->fiber.run)
+        return;
+    turn = turn * 6364136223846793005ULL + 1442695040888963407ULL;
+    if ((turn >> 33) % ONE_IN == 0)
+        schedule();
 }
 
 bool host_run(uint64_t most) {

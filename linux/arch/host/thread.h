@@ -64,11 +64,13 @@ bool host_simulated(void);
 /* The driver lets all other threads run until each of them waits for something that will not come within a
  * minute of simulated time, or until `most` switches were made (false). */
 bool host_run(uint64_t most);
-/* Makes helper threads and children choose their turn by this number. */
+/* Who of several runs next is chosen by this number; an odd one also interrupts calls at allocations and
+ * guest copies. */
 void host_seed(uint64_t seed);
 
 /* Lets another runnable thread of the simulation run first. */
 void host_yield(void);
+void host_preempt(void);
 
 /* How guest_run runs a program; in tests/host/guest/guest.c. Returns when the guest left. */
 enum guest_exit host_guest_run(struct host_thread *thread, uint64_t flags);

@@ -1,6 +1,6 @@
 /*
- * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. Slots are
- * used in order and never given back: a parked thread serves the next fork.
+ * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. A parked
+ * thread serves the next fork; when POOL_MOST are parked, further ones end and their slots are used again.
  */
 #include "linux/arch/x86_64/thread.h"
 
@@ -20,8 +20,15 @@
 
 static struct spin pool_lock;
 static struct list pool = LIST_INIT(pool);
-static struct mutex make_lock = MUTEX_INIT(make_lock);
-static uint32_t slots_used; /* make_lock */
+static uint32_t pool_count; /* pool_lock: threads in it */
+
+static struct mutex make_lock = MUTEX_INIT(make_lock); /* guards the slots */
+static uint32_t slots_used;                            /* slots from here on were never used */
+static uint64_t slots_free[THREADS_MOST / 64];         /* bit per used slot that is free and unmapped again */
+static uint32_t retired;                               /* the slot that was given up last; 0: none */
+static _Atomic uint32_t retired_ended;                 /* the kernel stores 1 once its stack is unused */
+
+enum { POOL_MOST = 16, RETIRE_PAUSE_NS = 20000 };
 
 extern char image_data[] __attribute__((visibility("hidden"))),
     image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
@@ -45,6 +52,58 @@ static int slot_prepare(uint32_t slot, uint64_t *fixup) {
         return 0;
     keel_space_unmap(0, keel_pointer(stack), length);
     return -ENOMEM;
+}
+
+/* ---- the pool ---- */
+
+/* False: there are enough. */
+static bool pool_put(struct native_thread *thread) {
+    spin_acquire(&pool_lock);
+    bool room = pool_count < POOL_MOST;
+    if (room) {
+        list_push_front(&pool, &thread->pool_link);
+        pool_count++;
+    }
+    spin_release(&pool_lock);
+    return room;
+}
+
+static struct native_thread *pool_take(void) {
+    spin_acquire(&pool_lock);
+    struct list *node = list_pop_front(&pool);
+    pool_count -= node != NULL;
+    spin_release(&pool_lock);
+    return node ? list_entry(node, struct native_thread, pool_link) : NULL;
+}
+
+static uint32_t thread_slot(const struct native_thread *thread) {
+    return (uint32_t)((keel_pointer(thread) - LAYOUT_THREADS) / THREAD_STRIDE);
+}
+
+static void stack_unmap(uint32_t slot) {
+    keel_space_unmap(0, keel_pointer(slot_address(slot) + PAGE_SIZE), THREAD_STACK - PAGE_SIZE);
+}
+
+static void slot_give_back(uint32_t slot) {
+    stack_unmap(slot);
+    slots_free[slot / 64] |= 1ULL << slot % 64;
+}
+
+/* Ends the calling thread. It cannot unmap its own stack: whoever retires next does that, or takes the slot
+ * over. */
+static _Noreturn void thread_retire(struct native_thread *self) {
+    mutex_lock(&make_lock);
+    while (retired && !atomic_load(&retired_ended))
+        thread_park_inside(clock_monotonic() + RETIRE_PAUSE_NS);
+    if (retired)
+        slot_give_back(retired);
+    retired = thread_slot(self);
+    atomic_store(&retired_ended, 0);
+    mutex_unlock(&make_lock);
+    heap_free(self->vector_image);
+    keel_handle_close(self->handle);
+    keel_thread_exit(keel_pointer(&retired_ended));
+    __builtin_unreachable();
 }
 
 /* ---- what a native thread does ---- */
@@ -72,46 +131,63 @@ _Noreturn void thread_run(struct native_thread *self) {
         } else {
             self->run(self->argument);
         }
-        spin_acquire(&pool_lock);
-        list_push_front(&pool, &self->pool_link);
-        spin_release(&pool_lock);
+        if (!pool_put(self))
+            thread_retire(self);
     }
 }
 
 /* ---- taking one ---- */
 
-/* The next slot's thread; make_lock held. */
-static struct native_thread *slot_open(void) {
-    struct native_thread *thread = slot_thread(slots_used);
-    uint64_t utcb = keel_pointer(slot_address(slots_used) + THREAD_STACK);
-    if (slots_used == THREADS_MOST || slot_prepare(slots_used, &native_thread_self()->utcb->fixup_rip))
+/* A slot with its stack in place; make_lock held. False: no memory, or all are in use. */
+static bool slot_take(uint32_t *slot) {
+    if (retired && atomic_load(&retired_ended)) {
+        *slot = retired;
+        retired = 0;
+        return true;
+    }
+    *slot = slots_used;
+    for (uint32_t i = 0; i < slots_used; i += 64)
+        if (slots_free[i / 64]) {
+            *slot = i + (uint32_t)__builtin_ctzll(slots_free[i / 64]);
+            break;
+        }
+    if (*slot == THREADS_MOST || slot_prepare(*slot, &native_thread_self()->utcb->fixup_rip))
+        return false;
+    slots_free[*slot / 64] &= ~(1ULL << *slot % 64);
+    slots_used += *slot == slots_used;
+    return true;
+}
+
+/* make_lock held. */
+static struct native_thread *thread_open(void) {
+    uint32_t slot;
+    if (!slot_take(&slot))
         return NULL;
+    struct native_thread *thread = slot_thread(slot);
+    uint64_t utcb = keel_pointer(slot_address(slot) + THREAD_STACK);
     memset(thread, 0, sizeof(*thread));
     list_init(&thread->pool_link);
     thread->utcb = (struct utcb *)utcb;
     int64_t handle =
         keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread), utcb);
     if (handle < 0) {
-        keel_space_unmap(0, keel_pointer(slot_address(slots_used) + PAGE_SIZE), THREAD_STACK - PAGE_SIZE);
+        slot_give_back(slot);
         return NULL;
     }
     thread->handle = (handle_t)handle;
-    slots_used++;
     return thread;
 }
 
 static struct native_thread *thread_make(void) {
     mutex_lock(&make_lock);
-    struct native_thread *thread = slot_open();
+    struct native_thread *thread = thread_open();
     mutex_unlock(&make_lock);
     return thread;
 }
 
 static struct native_thread *thread_take(void) {
-    spin_acquire(&pool_lock);
-    struct list *node = list_pop_front(&pool);
-    spin_release(&pool_lock);
-    return node ? list_entry(node, struct native_thread, pool_link) : thread_make();
+    struct native_thread *thread = pool_take();
+    return thread ? thread : thread_make();
 }
 
 static void thread_release(struct native_thread *thread) {
@@ -119,9 +195,11 @@ static void thread_release(struct native_thread *thread) {
     keel_thread_kick(thread->handle);
 }
 
-static void thread_park_in_pool(struct native_thread *thread) {
+/* Back to the pool without having run; one too many there does no harm. */
+static void thread_put_back(struct native_thread *thread) {
     spin_acquire(&pool_lock);
     list_push_front(&pool, &thread->pool_link);
+    pool_count++;
     spin_release(&pool_lock);
 }
 
@@ -147,7 +225,7 @@ int task_thread_take(struct task *child, const struct guest_start *start) {
     if (!thread->vector_image)
         thread->vector_image = heap_alloc(guest_vector_size() < PAGE_SIZE ? PAGE_SIZE : guest_vector_size());
     if (!thread->vector_image) {
-        thread_park_in_pool(thread);
+        thread_put_back(thread);
         return -EAGAIN;
     }
     if (task_current()) {
@@ -175,7 +253,7 @@ void task_thread_start(struct task *child) {
 void task_thread_return(struct task *child) {
     struct native_thread *thread = child->thread_state;
     thread->next_task = NULL;
-    thread_park_in_pool(thread);
+    thread_put_back(thread);
 }
 
 void task_thread_adopt(struct task *task) {

@@ -1,8 +1,12 @@
 """What `./keel run` promises: streams, statuses, options, and errors in plain words."""
 import gzip
 import os
+import pty
+import re
+import select
 import subprocess
 import tempfile
+import termios
 import time
 
 from harness.case import Failure
@@ -104,6 +108,43 @@ def command_line(context):
     expect(keel("nonsense").returncode == 2, "unknown command")
 
 
+def read_until(descriptor, text, seconds=40.0):
+    """Collects what a pseudo-terminal shows until a text appears."""
+    from harness.guest import patience
+    shown, end = b"", time.monotonic() + seconds * patience()
+    while text not in shown:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+        if not ready:
+            raise Failure(f"{text!r} did not appear in {shown!r}")
+        try:
+            shown += os.read(descriptor, 4096)
+        except OSError:
+            raise Failure(f"the terminal was closed; it showed {shown!r}") from None
+    return shown
+
+
+@case(cpus=(1,), peer=False)
+def interactive(context):
+    """`./keel run` at a terminal: a shell; the terminal is as before when it has ended."""
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    with subprocess.Popen([KEEL, "run"], stdin=slave, stdout=slave, stderr=slave, start_new_session=True) as process:
+        try:
+            read_until(master, b"# ")
+            os.write(master, b"echo $((6 * 7))\r")
+            read_until(master, b"\r\n42\r\n")
+            os.write(master, b"sleep 1000\r")
+            time.sleep(1)
+            os.write(master, b"\x03")
+            os.write(master, b"exit 7\r")
+            expect(process.wait(60) == 7, "the shell's status")
+            expect(termios.tcgetattr(slave) == before, "the terminal's settings are restored")
+        finally:
+            process.kill()
+            os.close(master)
+            os.close(slave)
+
+
 @case(cpus=(1,), peer=False)
 def roots(context):
     with tempfile.TemporaryDirectory() as folder:
@@ -127,9 +168,9 @@ def roots(context):
             result = keel("run", "--root", f"{folder}/{name}", "--", "/bin/sh", "-c", script)
             expect(result.stdout == expected, f"{name}: {result}")
         made = subprocess.run("cd tree && find . | cpio -o -H newc --quiet > ../made", shell=True, cwd=folder)
-        if made.returncode == 0:
-            result = keel("run", "--root", folder + "/made", "--", "/bin/sh", "-c", script)
-            expect(result.stdout == expected, f"made by cpio: {result}")
+        expect(made.returncode == 0, "cpio(1) makes an archive")
+        result = keel("run", "--root", folder + "/made", "--", "/bin/sh", "-c", script)
+        expect(result.stdout == expected, f"made by cpio: {result}")
 
 
 def damaged_archives():
@@ -139,7 +180,7 @@ def damaged_archives():
     good = archive.finish()
     second = good.index(b"070701", 10)
     yield "magic", good[:second] + b"070709" + good[second + 6:], second
-    yield "number", good[:second + 14] + b"zz" + good[second + 16:], second
+    yield "number", good[:second + 14] + b"zz" + good[second + 16:], second + 14
     yield "cut", good[:len(good) // 2], None
     yield "size", good[:second + 54] + b"ffffffff" + good[second + 62:], second
     yield "name size", good[:second + 94] + b"ffffffff" + good[second + 102:], second
@@ -154,8 +195,9 @@ def damaged_root(context):
         text = result.log.decode(errors="replace") + result.stderr.decode(errors="replace")
         expect(result.status == 126, f"{name}: status {result.status}, not 126", result)
         expect("archive" in text and "at offset" in text, f"{name}: no message that says what and where", result)
-        if offset is not None:
-            expect(f"offset {offset}" in text, f"{name}: the offset is not {offset}", result)
+        place = re.search(r"at offset (\d+)", text)
+        near = place and offset is not None and offset <= int(place[1]) < offset + 120
+        expect(offset is None or near, f"{name}: the place is not in the entry at {offset}", result)
 
 
 @case(peer=False)

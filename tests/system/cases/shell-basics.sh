@@ -42,7 +42,7 @@ echo "$(echo "$(echo deep)")" `echo old`
 # background and wait
 (sleep 0.1; echo late) & pid=$!; wait $pid; echo "waited $?"
 (exit 5) & wait $!; echo "exit $?"
-sleep 100 & kill $!; wait $!; echo "killed $?"
+(sleep 100 & kill $!; wait $!; echo "killed $?") 2> /dev/null
 for n in 3 1 2; do (sleep 0.$n; echo "job $n") & done; wait
 # traps
 (trap 'echo trapped' USR1; kill -USR1 $(sh -c 'echo $PPID'); echo after)

@@ -1,4 +1,5 @@
-/* bomb fork|memory|thread|file|pipe: takes one resource without end. Says how far it came when the system refuses. */
+/* bomb fork|memory|thread|file|pipe: takes one resource without end. Says how far it came when the system
+ * refuses. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>

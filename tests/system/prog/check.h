@@ -1,7 +1,8 @@
 /*
- * Checks for programs that run inside the system (and on Linux, which they must pass on too). A program is TEST functions; each
- * runs in a process of its own, so that a crash or a hang fails that test only, and prints one line: "ok NAME" or
- * "not ok NAME why". The last line says how many. An argument runs that one test in the program's own process.
+ * Checks for programs that run inside the system (and on Linux, which they must pass on too). A program is
+ * TEST functions; each runs in a process of its own, so that a crash or a hang fails that test only, and
+ * prints one line: "ok NAME" or "not ok NAME why". The last line says how many. An argument runs that one
+ * test in the program's own process.
  */
 #pragma once
 
@@ -40,7 +41,8 @@ enum { CHECK_SECONDS = 40, CHECK_FAILED = 99 };
     }                                                                                                        \
     static void test_##test_name(void)
 
-/* Ends this process (of a test, or a child of one: the parent sees CHECK_FAILED) after saying what is wrong. */
+/* Ends this process (of a test, or a child of one: the parent sees CHECK_FAILED) after saying what is wrong.
+ */
 static inline __attribute__((noreturn, format(printf, 1, 2))) void check_fail(const char *format, ...) {
     char text[512];
     va_list arguments;
@@ -84,7 +86,9 @@ static inline __attribute__((noreturn, format(printf, 1, 2))) void check_fail(co
                        strerror(errno), #number);                                                            \
     } while (0)
 
-static inline bool check_is(const char *left, const char *right) { return strcmp(left, right) == 0; }
+static inline bool check_is(const char *left, const char *right) {
+    return strcmp(left, right) == 0;
+}
 
 /* Waits for a child that must exit with a status. */
 static inline void check_exits(pid_t pid, int status, int line) {
@@ -193,4 +197,6 @@ static int check_main(const char *only) {
 }
 
 #define TEST_MAIN()                                                                                          \
-    int main(int argc, char **argv) { return check_main(argc > 1 ? argv[1] : NULL); }
+    int main(int argc, char **argv) {                                                                        \
+        return check_main(argc > 1 ? argv[1] : NULL);                                                        \
+    }

@@ -24,7 +24,7 @@ int main(int argc, char **argv) {
     if (strcmp(kind, "personality") == 0)
         *(volatile int *)0x400000000000 = 1;
     if (strcmp(kind, "execute") == 0)
-        ((void (*)(void))&depth)();
+        ((void (*)(void)) & depth)();
     if (strcmp(kind, "jump-kernel") == 0)
         ((void (*)(void))0xffffffff80000000)();
     if (strcmp(kind, "jump-wild") == 0)

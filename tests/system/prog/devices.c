@@ -73,7 +73,9 @@ static const char *comes(int fd) {
     return text;
 }
 
-static void type(const char *keys) { CHECK_EQ(write(master, keys, strlen(keys)), (long long)strlen(keys)); }
+static void type(const char *keys) {
+    CHECK_EQ(write(master, keys, strlen(keys)), (long long)strlen(keys));
+}
 
 static void is(const char *got, const char *expected, int line) {
     if (!check_is(got, expected))

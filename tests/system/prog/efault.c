@@ -1,6 +1,7 @@
 /* test: libc=musl cpus=1,4 timeout=120 */
-/* Bad pointers: every pointer argument of every call, with every kind of bad address, gives EFAULT (or the error that comes
- * before it), and nothing else happens. Raw system calls, so that the C library does not touch the memory first. */
+/* Bad pointers: every pointer argument of every call, with every kind of bad address, gives EFAULT (or the
+ * error that comes before it), and nothing else happens. Raw system calls, so that the C library does not
+ * touch the memory first. */
 #include "tests/system/prog/check.h"
 
 #include <fcntl.h>
@@ -43,16 +44,16 @@ static void addresses_make(void) {
     munmap(gone, PAGE);
     char *none = mmap(NULL, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     char *read_only = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    add_both(8);                      /* unmapped, low */
-    add_both((unsigned long)gone);    /* unmapped */
-    add_both((unsigned long)none);    /* no access */
-    add_both(0xffff800000001000);     /* the kernel's half */
-    add_both(0xffffffff80000000);     /* its image */
-    add_both(0xfffffffffffffff8);     /* wraps around */
-    add_both(0x0000800000000000);     /* not canonical */
-    add_both(0x0000400000000000);     /* where Keel's personality begins: its image */
-    add_both(0x0000400100000000);     /* its stack */
-    add_both(0x0000400200000000);     /* its heap */
+    add_both(8);                   /* unmapped, low */
+    add_both((unsigned long)gone); /* unmapped */
+    add_both((unsigned long)none); /* no access */
+    add_both(0xffff800000001000);  /* the kernel's half */
+    add_both(0xffffffff80000000);  /* its image */
+    add_both(0xfffffffffffffff8);  /* wraps around */
+    add_both(0x0000800000000000);  /* not canonical */
+    add_both(0x0000400000000000);  /* where Keel's personality begins: its image */
+    add_both(0x0000400100000000);  /* its stack */
+    add_both(0x0000400200000000);  /* its heap */
     bad_out[bad_out_count++] = (unsigned long)read_only;
 }
 
@@ -78,7 +79,20 @@ static void world_make(void) {
 }
 
 /* Descriptors are known only at run time: the table holds their names. */
-enum { FILE_ = 1000, DIRECTORY_, PIPE_IN_, PIPE_FULL_, PTY_, EPOLL_, EVENT_, TIMER_, SOCKET_, SOCKET_FULL_, GOOD_, ZERO_ };
+enum {
+    FILE_ = 1000,
+    DIRECTORY_,
+    PIPE_IN_,
+    PIPE_FULL_,
+    PTY_,
+    EPOLL_,
+    EVENT_,
+    TIMER_,
+    SOCKET_,
+    SOCKET_FULL_,
+    GOOD_,
+    ZERO_
+};
 
 static long resolve(long value) {
     switch (value) {
@@ -110,8 +124,13 @@ static long resolve(long value) {
     return value;
 }
 
-#define CALL(name, ...) {#name, SYS_##name, {__VA_ARGS__}}
-#define CWD             AT_FDCWD
+#define CALL(name, ...)                                                                                      \
+    {                                                                                                        \
+#name, SYS_##name, {                                                                                 \
+            __VA_ARGS__                                                                                      \
+        }                                                                                                    \
+    }
+#define CWD AT_FDCWD
 
 static const struct call calls[] = {
     CALL(read, FILE_, OUT, 16),
@@ -262,7 +281,8 @@ static bool accepted(const struct call *call, long result, unsigned long address
         return true;
     if (call->number == SYS_set_robust_list)
         return result == -EINVAL;
-    /* A fault while the child of a wake or a write of a time: the address is a key or an option, not memory. */
+    /* A fault while the child of a wake or a write of a time: the address is a key or an option, not memory.
+     */
     if (call->number == SYS_futex && (result == -EINVAL || result == 0))
         return true;
     /* mmap_min_addr and TASK_SIZE checks: a time of 8 bytes at a wrapping address. */

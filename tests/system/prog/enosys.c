@@ -13,10 +13,11 @@ TEST(unknown_numbers) {
 }
 
 TEST(removed_calls) {
-    static const int numbers[] = {SYS_create_module, SYS_get_kernel_syms, SYS_query_module, SYS_nfsservctl,
-                                  SYS_getpmsg,       SYS_putpmsg,         SYS_afs_syscall,  SYS_tuxcall,
-                                  SYS_security,      SYS__sysctl,         SYS_uselib,       SYS_set_thread_area,
-                                  SYS_get_thread_area, SYS_epoll_ctl_old, SYS_epoll_wait_old, SYS_vserver};
+    static const int numbers[] = {
+        SYS_create_module,   SYS_get_kernel_syms, SYS_query_module,   SYS_nfsservctl,
+        SYS_getpmsg,         SYS_putpmsg,         SYS_afs_syscall,    SYS_tuxcall,
+        SYS_security,        SYS__sysctl,         SYS_uselib,         SYS_set_thread_area,
+        SYS_get_thread_area, SYS_epoll_ctl_old,   SYS_epoll_wait_old, SYS_vserver};
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         CHECK_ERRNO(syscall(numbers[i], 0, 0, 0, 0, 0, 0), ENOSYS);
 }
@@ -32,8 +33,8 @@ TEST(registers_survive) {
                      : "+a"(rax), "=m"(rbx), "=m"(r12), "=m"(r13), "=m"(r14), "=m"(r15), "=m"(rdi), "=m"(rsi),
                        "=m"(rdx), "=m"(r8), "=m"(r9), "=m"(r10)
                      :
-                     : "rbx", "rcx", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rdx", "r8", "r9", "r10",
-                       "memory");
+                     : "rbx", "rcx", "r11", "r12", "r13", "r14", "r15", "rdi", "rsi", "rdx", "r8", "r9",
+                       "r10", "memory");
     rbp_like = rbx + r12 + r13 + r14 + r15 + rdi + rsi + rdx + r8 + r9 + r10;
     CHECK_EQ(rax, -ENOSYS);
     CHECK_EQ(rbp_like, 66);

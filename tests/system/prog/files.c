@@ -1,5 +1,6 @@
 /* test: libc=musl,glibc */
-/* Files as tmpfs keeps them: links, renames, unlinked files, holes, times, permissions, paths, directories. */
+/* Files as tmpfs keeps them: links, renames, unlinked files, holes, times, permissions, paths, directories.
+ */
 #include "tests/system/prog/check.h"
 
 #include <dirent.h>
@@ -39,7 +40,9 @@ static int create(const char *name, const char *text) {
     return fd;
 }
 
-static void make(const char *name, const char *text) { close(create(name, text)); }
+static void make(const char *name, const char *text) {
+    close(create(name, text));
+}
 
 static struct stat info_of(const char *name) {
     struct stat info;

@@ -1,8 +1,8 @@
 /*
- * leak PROGRAM ARGS…: runs a program, and on Keel looks whether memory or kernel objects are lost by it. A first run
- * fills the caches and is not heard; the second one is, and its exit status is this program's. When the counters of
- * /proc/keel are worse after it than before, it is run again: only a loss in every run is a leak, reported as a
- * "not ok leak" line with status 97.
+ * leak PROGRAM ARGS…: runs a program, and on Keel looks whether memory or kernel objects are lost by it. A
+ * first run fills the caches and is not heard; the second one is, and its exit status is this program's. When
+ * the counters of /proc/keel are worse after it than before, it is run again: only a loss in every run is a
+ * leak, reported as a "not ok leak" line with status 97.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { COUNTERS = 64, NAME = 48, EXTRA_RUNS = 4, SETTLE_ROUNDS = 100, LEAK_STATUS = 97 };
+enum { COUNTERS = 64, NAME = 48, EXTRA_RUNS = 8, SETTLE_ROUNDS = 100, LEAK_STATUS = 97 };
 
 struct counters {
     int count;

@@ -1,6 +1,7 @@
 /*
- * maketree DIRECTORY FILES BYTES: makes a tree that is the same everywhere: text and binary files of many sizes in nested
- * directories, with fixed times and modes, some hard and symbolic links, a few empty files and holes. BYTES in all, about.
+ * maketree DIRECTORY FILES BYTES: makes a tree that is the same everywhere: text and binary files of many
+ * sizes in nested directories, with fixed times and modes, some hard and symbolic links, a few empty files
+ * and holes. BYTES in all, about.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -32,9 +33,9 @@ static void check(int good, const char *what) {
 static char block[BLOCK + 64];
 
 static void text_fill(void) {
-    static const char *const words[] = {"kernel", "page",  "thread", "the",  "of",   "a",    "port",   "0x7f", "error",
-                                        "queue",  "lock",  "and",    "42",   "when", "from", "Keel",   "map",  "zebra",
-                                        "signal", "futex", "open",   "close"};
+    static const char *const words[] = {"kernel", "page",  "thread", "the",   "of",   "a",    "port", "0x7f",
+                                        "error",  "queue", "lock",   "and",   "42",   "when", "from", "Keel",
+                                        "map",    "zebra", "signal", "futex", "open", "close"};
     size_t at = 0;
     while (at < BLOCK) {
         const char *word = words[next() % (sizeof words / sizeof words[0])];

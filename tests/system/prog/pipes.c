@@ -11,7 +11,9 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
-static void make(int ends[2], int flags) { CHECK(pipe2(ends, flags) == 0); }
+static void make(int ends[2], int flags) {
+    CHECK(pipe2(ends, flags) == 0);
+}
 
 TEST(bytes_in_order) {
     int ends[2];

@@ -221,7 +221,8 @@ TEST(exec_errors) {
     CHECK_ERRNO(execve("/bin/true", (char **)8, NULL), EFAULT);
 }
 
-/* Each damage to a good ELF file: the call fails, or the new program dies; never this one, never the system. */
+/* Each damage to a good ELF file: the call fails, or the new program dies; never this one, never the system.
+ */
 TEST(exec_damaged_elf) {
     self_find();
     int fd = open(self_path, O_RDONLY);
@@ -330,7 +331,9 @@ TEST(close_on_exec) {
     CHECK_EXITS(pid, 0);
 }
 
-static void handler_nothing(int signo) { (void)signo; }
+static void handler_nothing(int signo) {
+    (void)signo;
+}
 
 TEST(exec_keeps_and_resets) {
     signal(SIGUSR1, SIG_IGN);

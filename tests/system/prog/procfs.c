@@ -189,7 +189,8 @@ TEST(system_files) {
     CHECK(up > 0 && idle >= 0);
     double a, b, c;
     int running, total, last;
-    CHECK_EQ(sscanf(read_all("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &a, &b, &c, &running, &total, &last), 6);
+    CHECK_EQ(sscanf(read_all("/proc/loadavg"), "%lf %lf %lf %d/%d %d", &a, &b, &c, &running, &total, &last),
+             6);
     CHECK(running >= 1 && total >= running);
     CHECK(strncmp(read_all("/proc/version"), "Linux version ", 14) == 0);
     read_all("/proc/stat");

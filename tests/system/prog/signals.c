@@ -275,7 +275,8 @@ TEST(arithmetic_and_illegal) {
     handle_info(SIGSEGV, fault_note, 0);
     int signo = sigsetjmp(escape, 1);
     if (signo == 0)
-        __asm__ volatile("xor %%ecx, %%ecx\n xor %%edx, %%edx\n mov $1, %%eax\n div %%ecx" ::: "rax", "rcx", "rdx");
+        __asm__ volatile("xor %%ecx, %%ecx\n xor %%edx, %%edx\n mov $1, %%eax\n div %%ecx" ::
+                             : "rax", "rcx", "rdx");
     CHECK_EQ(signo, SIGFPE);
     CHECK_EQ(last_info.si_code, FPE_INTDIV);
     signo = sigsetjmp(escape, 1);

@@ -1,5 +1,6 @@
 /* test: libc=musl,glibc */
-/* Threads: creation, thread-local storage, mutexes, conditions, barriers, cancellation, futexes, signals to threads. */
+/* Threads: creation, thread-local storage, mutexes, conditions, barriers, cancellation, futexes, signals to
+ * threads. */
 #include "tests/system/prog/check.h"
 
 #include <fcntl.h>
@@ -186,7 +187,9 @@ TEST(reader_writer_locks) {
     CHECK_EQ(pair_a, 1000);
 }
 
-static void destroyed(void *value) { counter = counter + (int)(intptr_t)value; }
+static void destroyed(void *value) {
+    counter = counter + (int)(intptr_t)value;
+}
 static pthread_key_t key;
 
 static void *set_key(void *argument) {
@@ -201,7 +204,9 @@ TEST(keys_are_destroyed) {
     CHECK_EQ(counter, 11);
 }
 
-static void cleaned(void *argument) { *(volatile int *)argument = 1; }
+static void cleaned(void *argument) {
+    *(volatile int *)argument = 1;
+}
 static volatile int was_cleaned;
 
 static void *wait_to_be_cancelled(void *argument) {
@@ -223,7 +228,9 @@ TEST(cancellation) {
     CHECK_EQ(was_cleaned, 1);
 }
 
-static void *quick(void *argument) { return argument; }
+static void *quick(void *argument) {
+    return argument;
+}
 
 TEST(many_short_threads) {
     for (intptr_t i = 0; i < 300; i++)
@@ -355,7 +362,8 @@ TEST(process_signal_goes_to_a_willing_thread) {
     CHECK_EQ(signal_tid, tid);
 }
 
-static long futex(volatile int *word, int operation, int value, void *timeout, volatile int *second, int value3) {
+static long futex(volatile int *word, int operation, int value, void *timeout, volatile int *second,
+                  int value3) {
     return syscall(SYS_futex, word, operation, value, timeout, second, value3);
 }
 
@@ -412,7 +420,8 @@ TEST(futex_requeue) {
     for (int i = 0; i < 4; i++)
         threads[i] = start(wait_once, NULL);
     check_sleep_ms(50);
-    CHECK_ERRNO(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(intptr_t)INT_MAX, &other_gate, 9), EAGAIN);
+    CHECK_ERRNO(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(intptr_t)INT_MAX, &other_gate, 9),
+                EAGAIN);
     CHECK_EQ(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(intptr_t)INT_MAX, &other_gate, 0), 4);
     check_sleep_ms(20);
     CHECK_EQ(counter, 1);

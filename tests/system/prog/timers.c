@@ -7,7 +7,9 @@
 #include <sys/time.h>
 #include <sys/times.h>
 
-static int64_t value_ns(struct timespec time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec; }
+static int64_t value_ns(struct timespec time) {
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
 
 static int64_t clock_ns(clockid_t clock) {
     struct timespec time;
@@ -32,10 +34,17 @@ static void alarms_take(int signo) {
 }
 
 TEST(clocks_exist) {
-    static const clockid_t clocks[] = {CLOCK_REALTIME,         CLOCK_MONOTONIC,        CLOCK_PROCESS_CPUTIME_ID,
-                                       CLOCK_THREAD_CPUTIME_ID, CLOCK_MONOTONIC_RAW,    CLOCK_REALTIME_COARSE,
-                                       CLOCK_MONOTONIC_COARSE,  CLOCK_BOOTTIME,         CLOCK_REALTIME_ALARM,
-                                       CLOCK_BOOTTIME_ALARM,    CLOCK_TAI};
+    static const clockid_t clocks[] = {CLOCK_REALTIME,
+                                       CLOCK_MONOTONIC,
+                                       CLOCK_PROCESS_CPUTIME_ID,
+                                       CLOCK_THREAD_CPUTIME_ID,
+                                       CLOCK_MONOTONIC_RAW,
+                                       CLOCK_REALTIME_COARSE,
+                                       CLOCK_MONOTONIC_COARSE,
+                                       CLOCK_BOOTTIME,
+                                       CLOCK_REALTIME_ALARM,
+                                       CLOCK_BOOTTIME_ALARM,
+                                       CLOCK_TAI};
     for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
         struct timespec time;
         if (clocks[i] != CLOCK_REALTIME_ALARM && clocks[i] != CLOCK_BOOTTIME_ALARM) {
@@ -150,7 +159,8 @@ TEST(timer_of_used_time) {
 TEST(posix_timers) {
     alarms_take(SIGRTMIN);
     timer_t timer;
-    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value = {.sival_int = 88}};
+    struct sigevent event = {
+        .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN, .sigev_value = {.sival_int = 88}};
     CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
     struct itimerspec spec = {{0, 5000000}, {0, 5000000}}, now;
     CHECK(timer_settime(timer, 0, &spec, NULL) == 0);

@@ -20,9 +20,13 @@ static void on_alarm(int signo) {
     alarms++;
 }
 
-static void make(void) { CHECK(pipe(ends) == 0); }
+static void make(void) {
+    CHECK(pipe(ends) == 0);
+}
 
-static long elapsed_ms(uint64_t since) { return (long)((check_now_ns() - since) / 1000000); }
+static long elapsed_ms(uint64_t since) {
+    return (long)((check_now_ns() - since) / 1000000);
+}
 
 TEST(poll_results) {
     make();
