@@ -139,8 +139,9 @@ static void sched_notify(struct cpu *cpu, struct thread *thread) {
     bool better = !running || thread->level < running->level || running->state != THREAD_RUNNING;
     bool own = cpu == cpu_self();
 
-    /* A timer that is due before the slice ends will see the competitor. */
-    if (own && !better && cpu->timer_deadline <= cpu->slice_end)
+    /* A timer that is due before the slice ends will see the competitor, unless an idle CPU could take it
+     * sooner. */
+    if (own && !better && !cpus_idle && cpu->timer_deadline <= cpu->slice_end)
         return;
     cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
     if (!own)

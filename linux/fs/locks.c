@@ -186,7 +186,7 @@ static int range_from(struct file *file, const struct linux_flock *from, struct 
     if (from->length > 0) {
         if (to->first > INT64_MAX - (from->length - 1))
             return -EOVERFLOW;
-        to->last = to->first + from->length - 1;
+        to->last = to->first + (from->length - 1);
     } else if (from->length < 0) {
         to->last = to->first - 1;
         to->first += from->length;

@@ -383,7 +383,7 @@ static bool prepend_names(const char *buffer, char **at, const struct path *path
         if (*reached)
             return true;
         if (mount && name == mount->root) {
-            if (!mount->place.mount)
+            if (!mount->place.mount || !mount->place.name)
                 return true;
             name = mount->place.name;
             mount = mount->place.mount;
