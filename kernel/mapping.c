@@ -85,8 +85,15 @@ static struct mapping *mapping_across(const struct space *space, uint64_t addres
 }
 
 int change_prepare(struct change *change, struct space *space, uint64_t start, uint64_t length) {
-    *change = (struct change){.space = space, .start = start, .end = start + length};
-    unsigned cuts = !!mapping_across(space, start) + !!mapping_across(space, change->end);
+    uint64_t end = start + length;
+    const struct mapping *first = mapping_from(space, start);
+
+    *change = (struct change){.space = space, .start = start, .end = end};
+    change->empty = !first || first->node.key >= end;
+    if (change->empty)
+        return 0;
+    unsigned cuts = first->node.key < start;
+    cuts += first->end > end || (first->end < end && mapping_across(space, end));
 
     while (cuts-- > 0) {
         struct mapping *spare = mapping_alloc(space->object.job);
@@ -127,6 +134,8 @@ int change_discard(struct change *change) {
     struct mapping *mapping;
     int result;
 
+    if (change->empty)
+        return 0;
     change_for_each(mapping, change) {
         result = mapping_discard(change, mapping, &budget);
         if (result)
@@ -155,10 +164,10 @@ void change_remove(struct change *change, struct mapping *mapping) {
 void change_clear(struct change *change) {
     struct mapping *mapping;
 
+    if (change->empty)
+        return;
     change_isolate(change);
     mapping = mapping_from(change->space, change->start);
-    if (!mapping || mapping->node.key >= change->end)
-        return;
     page_table_unmap(change->space, change->start, change->end, true);
     while (mapping && mapping->node.key < change->end) {
         struct mapping *next = mapping_next(mapping);

@@ -17,6 +17,7 @@
 struct change {
     struct space *space;
     uint64_t start, end;
+    bool empty;             /* nothing is mapped there */
     struct mapping *spares; /* allocated, linked by node.right */
     struct mapping *dead;   /* removed, linked by node.right; Vmo still referenced */
     struct page_list pages;

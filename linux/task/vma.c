@@ -25,8 +25,10 @@ struct vma *mm_at(const struct mm *mm, uint64_t address) {
 }
 
 struct vma *mm_find(const struct mm *mm, uint64_t address) {
-    struct vma *vma = mm_at(mm, address);
-    return vma ? vma : vma_of(tree_find_ge(&mm->vmas, address));
+    struct vma *vma = vma_of(tree_find_le(&mm->vmas, address));
+    if (!vma)
+        return vma_of(tree_first(&mm->vmas));
+    return vma->end > address ? vma : vma_next(vma);
 }
 
 uint64_t vma_shown_start(const struct vma *vma) {
@@ -109,16 +111,21 @@ void vma_set(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags
 
 /* ---- ranges ---- */
 
-/* Whether a boundary at the address would lie inside an area. */
-static bool is_inside(const struct mm *mm, uint64_t address) {
-    const struct vma *vma = mm_at(mm, address);
-    return vma && vma_start(vma) != address;
+/* Whether a boundary at the end of a range, whose first area this is, would lie inside an area. */
+static bool end_is_inside(const struct mm *mm, const struct vma *first, uint64_t end) {
+    if (!first || vma_start(first) >= end || first->end == end)
+        return false;
+    if (first->end > end)
+        return true;
+    const struct vma *vma = mm_at(mm, end);
+    return vma && vma_start(vma) != end;
 }
 
 int vma_spares_take(struct vma_spares *spares, const struct mm *mm, uint64_t start, uint64_t end,
                     bool entry) {
-    const bool needed[VMA_SPARES] = {is_inside(mm, start), is_inside(mm, end), entry};
-    memset(spares, 0, sizeof(*spares));
+    const struct vma *first = mm_find(mm, start);
+    const bool needed[VMA_SPARES] = {first && vma_start(first) < start, end_is_inside(mm, first, end), entry};
+    *spares = (struct vma_spares){0};
     for (unsigned i = 0; i < VMA_SPARES; i++) {
         if (!needed[i] || (spares->nodes[i] = heap_alloc(sizeof(struct vma))))
             continue;
@@ -144,7 +151,7 @@ struct vma *vma_spare_entry(struct vma_spares *spares) {
 }
 
 static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares, unsigned index) {
-    struct vma *vma = mm_at(mm, address);
+    struct vma *vma = spares->nodes[index] ? mm_at(mm, address) : NULL;
     if (!vma || vma_start(vma) == address)
         return;
     struct vma *rest = spare_use(spares, index);
