@@ -25,7 +25,7 @@ struct system_info system_info(void) {
         info.page_table_switches += cpu->page_table_switches;
         info.page_faults += cpu->page_faults;
         info.interrupts += cpu->interrupts;
-        info.kernel_entries += cpu->kernel_entries + cpu->reflections;
+        info.kernel_entries += cpu->kernel_entries;
         info.reflections += cpu->reflections;
         info.idle_time += cpu->idle_time;
     }

@@ -138,6 +138,7 @@ leave_slowly:
  * personality's callee-saved ones from its frame.
  */
 guest_syscall:
+    incq %gs:CPU_ENTRIES
     cmp $UTCB_ANSWERS, %rax
     jae 1f
     cmpq $ANSWER_NONE, UTCB_ANSWERS_OFFSET(%rsp, %rax, 8)
