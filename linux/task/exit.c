@@ -333,8 +333,7 @@ void process_exec_done(struct task *task) {
 
 /* ---- out of memory ---- */
 
-/* Whether it is the session's own share that is used up; otherwise the whole container's memory is, and the
- * session that holds most of it pays. */
+/* Whether it is the session's own share that is used up; otherwise the whole container's memory is. */
 static bool session_is_full(const struct session *session) {
     enum { NEARLY = 16 };
     struct job_info info = {0};
@@ -342,43 +341,54 @@ static bool session_is_full(const struct session *session) {
            info.pages_limit - info.pages < NEARLY;
 }
 
-/* A process of the session on its way out whose memory is about to come back. tasks_lock held. */
+static bool is_within(const struct process *process, const struct session *scope) {
+    return !scope || process->group->session == scope;
+}
+
+/* A process of the session (NULL: any) on its way out whose memory is about to come back. tasks_lock held. */
 static bool memory_returns(const struct session *scope) {
     struct process *process;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (process->exiting && live && live->mm && process->group->session == scope)
+        if (process->exiting && live && live->mm && is_within(process, scope))
             return true;
     }
     return false;
 }
 
-/* tasks_lock held. */
-static struct process *largest_process(const struct session *scope, uint64_t *most) {
-    struct process *process, *largest = NULL;
-    *most = 0;
+/* What speaks for killing a process: its own memory, and half of its session's, because a bomb may consist of
+ * many small processes. tasks_lock held. */
+static uint64_t memory_blame(const struct process *process, uint64_t resident) {
+    struct job_info info = {0};
+    keel_object_info(process->group->session->job, keel_pointer(&info), sizeof(info));
+    return resident + info.pages / 2;
+}
+
+/* The youngest of those that are most to blame. tasks_lock held. */
+static struct process *memory_victim(const struct session *scope, uint64_t *pages) {
+    struct process *process, *victim = NULL;
+    uint64_t most = 0;
     list_for_each(process, &process_list, link) {
         struct task *live = process_live_task(process);
-        if (!live || !live->mm || process->group->session != scope)
+        if (!live || !live->mm || !is_within(process, scope))
             continue;
-        uint64_t pages = mm_resident_pages(live->mm);
-        if (pages >= *most) {
-            *most = pages;
-            largest = process;
-        }
+        uint64_t resident = mm_resident_pages(live->mm), blame = memory_blame(process, resident);
+        if (victim && blame < most)
+            continue;
+        most = blame;
+        *pages = resident;
+        victim = process;
     }
-    return largest;
+    return victim;
 }
 
 bool process_kill_largest(struct task *task) {
-    uint64_t pages;
+    uint64_t pages = 0;
     mutex_lock(&tasks_lock);
-    const struct session *scope = session_is_full(session_of(task)) ? session_of(task) : session_largest();
+    const struct session *scope = session_is_full(session_of(task)) ? session_of(task) : NULL;
     bool other = !task->process->exiting;
     if (other && !memory_returns(scope)) {
-        struct process *victim = largest_process(scope, &pages);
-        if (!victim) /* only zombies there */
-            victim = largest_process(session_of(task), &pages);
+        struct process *victim = memory_victim(scope, &pages);
         log_line("out of memory: %s[%d] killed, %llu pages", victim->leader->comm, victim->pid,
                  (unsigned long long)pages);
         process_exit_all_locked(victim, WAIT_SIGNALED(SIGKILL));

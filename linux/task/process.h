@@ -79,9 +79,9 @@ void process_exec_done(struct task *task);
  * instead). */
 void task_vfork_done(struct task *task);
 
-/* Kills the process that holds most memory: in the session of `task` when that has used up its share, else in
- * the one that holds most; for a guest fault that found no memory. True: something else was killed, wait and
- * retry; false: the caller's own process is the victim. */
+/* Kills the process that is most to blame for a lack of memory: in the session of `task` when that has used
+ * up its share, else in the container; for a guest fault that found no memory. True: something else was
+ * killed, wait and retry; false: the caller's own process is the victim. */
 bool process_kill_largest(struct task *task);
 
 /* ---- what linux/arch supplies to fork and exec ---- */

@@ -85,20 +85,6 @@ static void session_put(struct session *session) {
     heap_free(session);
 }
 
-struct session *session_largest(void) {
-    struct session *session, *largest = NULL;
-    uint64_t most = 0;
-    list_for_each(session, &sessions, link) {
-        struct job_info info = {0};
-        keel_object_info(session->job, keel_pointer(&info), sizeof(info));
-        if (largest && info.pages < most)
-            continue;
-        most = info.pages;
-        largest = session;
-    }
-    return largest;
-}
-
 struct process_group *process_group_create(int32_t pgid, struct session *session) {
     struct process_group *group = heap_zalloc(sizeof(*group));
     if (!group)

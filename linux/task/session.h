@@ -19,9 +19,6 @@ void tty_signal_session_leader(struct session *session, int signo);
  * EIO. */
 bool process_group_orphaned(const struct process_group *group);
 
-/* The session whose processes hold most memory (tasks_lock). */
-struct session *session_largest(void);
-
 /* A new session for the process (setsid's second half) with its job; -EPERM, -ENOMEM. */
 int session_create(struct process *process);
 void process_group_leave(struct process *process);
