@@ -7,7 +7,6 @@ import sys
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[:0] = [os.path.join(TOP, "tools"), os.path.join(TOP, "tests"), TOP]
 
-from launch import build  # noqa: E402
 from launch.errors import UserError  # noqa: E402
 
 HELP = """\

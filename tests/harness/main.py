@@ -51,7 +51,7 @@ def _run(case, report):
 def _wanted(case, names):
     group, _, rest = case.name.partition("/")
     return not names or any(name in (case.name, group, rest) or case.name.startswith(name + "/") or
-                            rest.partition("@")[0] == name for name in names)
+                            name in (rest.partition("@")[0], case.name.partition("@")[0]) for name in names)
 
 
 def _check_names(cases, names):

@@ -7,8 +7,6 @@ cd /tmp
 find tree | sort | md5sum; find tree | wc -l; find tree -type f | wc -l
 find tree -type f | sort | tr '\n' '\0' | xargs -0 md5sum | md5sum
 find tree -type f -name '*.txt' | sort | tr '\n' '\0' | xargs -0 sha256sum | tail -3
-find tree -type f | sort | tr '\n' '\0' | xargs -0 cat | wc -c
-find tree -type f | sort | tr '\n' '\0' | xargs -0 wc | tail -1
 grep -rl zebra tree | wc -l; grep -rc 'Keel futex' tree | awk -F: '{s += $NF} END {print s}'
 find tree -type f -name '*.txt' | sort | tr '\n' '\0' | xargs -0 cat | head -c 1500000 | tr -s ' ' '\n' | grep -v '^$' | sort | uniq -c | sort -rn | head -20
 ls -lR --full-time tree | sed 's/  */ /g' | grep -v '^total' | md5sum

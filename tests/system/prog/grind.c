@@ -1,4 +1,3 @@
-/* test: libc=musl cpus=1,4 timeout=900 leaks=no args=300000 */
 /*
  * grind [CALLS [SEED [WORKERS [SECONDS]]]]: random system calls, in the spirit of xv6's grind. It must end:
  * without a panic, without a process that cannot be killed, without a lost page or object.
@@ -546,12 +545,24 @@ static void pipe_op(struct torturer *t) {
 
 /* ---- memory ---- */
 
+/* More than a small machine has, together with what others take. */
+static void memory_eat(struct torturer *t) {
+    size_t size = (1 + below(t, 8)) << 20;
+    char *map = (char *)CALL6(SYS_mmap, 0, size, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if ((long)map < 0 && (long)map > -4096)
+        return;
+    for (size_t at = 0; at < size; at += 4096)
+        map[at] = 1;
+    CALL0(SYS_sched_yield);
+    CALL2(SYS_munmap, map, size);
+}
+
 static void memory_op(struct torturer *t) {
     unsigned slot = below(t, 4);
     char *map = t->maps[slot];
     size_t size = t->map_sizes[slot];
     unsigned pages = map ? (unsigned)(size / 4096) : 1, page = below(t, pages);
-    switch (below(t, 10)) {
+    switch (below(t, 11)) {
     case 0:
     case 1:
     case 2: {
@@ -594,6 +605,10 @@ static void memory_op(struct torturer *t) {
     case 8:
         if (map)
             CALL3(SYS_write, fd_any(t), map, below(t, 20000));
+        break;
+    case 9:
+        if (!below(t, 20))
+            memory_eat(t);
         break;
     default: {
         long end = CALL1(SYS_brk, 0);
