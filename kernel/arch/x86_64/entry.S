@@ -286,7 +286,7 @@ guest_enter_slowly:             /* with a frame that a system call would have le
 
 /* ---- interrupts and exceptions ---- */
 
-    .balign 8
+    .balign 16
     .globl trap_stubs
 trap_stubs:                     /* exceptions 0-31, 16 bytes each */
     .set vector, 0
@@ -356,6 +356,7 @@ trap_from_kernel_entry:
     iretq
 
 /* NMI, double fault, machine check: on their own stacks; gs may be anybody's. They do not return. */
+    .balign 16
     .globl fatal_stubs
 fatal_stubs:
     .irp vector, 2, 8, 18
