@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum rights {
+    RIGHT_NONE = 0,
     RIGHT_READ = 1u << 0,
     RIGHT_WRITE = 1u << 1,
     RIGHT_EXEC = 1u << 2,

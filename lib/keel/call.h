@@ -40,12 +40,12 @@ static inline int64_t keel_call(uint64_t number, uint64_t a, uint64_t b, uint64_
 #define KEEL_ARGUMENTS_6  a, b, c, d, e, f
 
 enum keel_call_number {
-#define CALL(index, name, arguments, rights, text) KEEL_CALL_##name = 0x1000 | index,
+#define CALL(index, name, arguments, self, right, text) KEEL_CALL_##name = 0x1000 | index,
 #include "abi/syscalls.def"
 #undef CALL
 };
 
-#define CALL(index, name, arguments, rights, text)                                                           \
+#define CALL(index, name, arguments, self, right, text)                                                      \
     static inline int64_t keel_##name(KEEL_PARAMETERS_##arguments) {                                         \
         return keel_call(0x1000 | index, KEEL_ARGUMENTS_##arguments);                                        \
     }

@@ -21,11 +21,11 @@ static inline uint64_t keel_pointer(const void *pointer) {
 #define KEEL_PARAMETERS_6 KEEL_PARAMETERS_5, uint64_t
 
 enum keel_call_number {
-#define CALL(index, name, arguments, rights, text) KEEL_CALL_##name = 0x1000 | index,
+#define CALL(index, name, arguments, self, right, text) KEEL_CALL_##name = 0x1000 | index,
 #include "abi/syscalls.def"
 #undef CALL
 };
 
-#define CALL(index, name, arguments, rights, text) int64_t keel_##name(KEEL_PARAMETERS_##arguments);
+#define CALL(index, name, arguments, self, right, text) int64_t keel_##name(KEEL_PARAMETERS_##arguments);
 #include "abi/syscalls.def"
 #undef CALL

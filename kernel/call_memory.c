@@ -1,0 +1,103 @@
+/* Calls on memory objects and address spaces. */
+#include "kernel/syscall.h"
+
+/* ---- memory objects ---- */
+
+int64_t call_vmo_create(uint64_t size, uint64_t flags) {
+    if (size > VMO_SIZE_MAX || flags & ~(uint64_t)VMO_PINNED)
+        return -EINVAL;
+    return PUBLISH_MADE(vmo, vmo_create(process_current()->job, size, (unsigned)flags, &made));
+}
+
+int64_t call_vmo_read(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
+    return vmo_read_user(vmo, offset, buffer, length);
+}
+
+int64_t call_vmo_write(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
+    return vmo_write_user(vmo, offset, buffer, length);
+}
+
+int64_t call_vmo_snapshot(struct vmo *vmo) {
+    return PUBLISH_MADE(vmo, vmo_snapshot(vmo, process_current()->job, &made));
+}
+
+int64_t call_vmo_resize(struct vmo *vmo, uint64_t size) {
+    return size > VMO_SIZE_MAX ? -EINVAL : restart_if_again(vmo_resize(vmo, size));
+}
+
+int64_t call_vmo_discard(struct vmo *vmo, uint64_t offset, uint64_t length) {
+    if ((offset | length) % PAGE_SIZE || offset > VMO_SIZE_MAX || length > VMO_SIZE_MAX)
+        return -EINVAL;
+    return restart_if_again(vmo_discard(vmo, offset, length));
+}
+
+int64_t call_vmo_physical(struct resource *resource, uint64_t physical, uint64_t size) {
+    if ((physical | size) % PAGE_SIZE || !size || size > VMO_SIZE_MAX)
+        return -EINVAL;
+    if (!resource_covers(resource, RESOURCE_MMIO, physical, size))
+        return -EACCES;
+    return PUBLISH_MADE(vmo, vmo_create_physical(process_current()->job, physical, size, false, &made));
+}
+
+/* ---- spaces ---- */
+
+int64_t call_space_create(struct job *job) {
+    return PUBLISH_MADE(space, space_create_guest(process_current()->space, job, &made));
+}
+
+_Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) ==
+                   (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
+               "these rights are protections");
+
+/* The rights that a mapping of a Vmo asks for; a private copy only reads it. */
+static uint32_t mapping_rights(uint64_t flags) {
+    uint32_t rights = RIGHT_READ;
+    if (flags & MAP_WRITE && !(flags & MAP_COPY))
+        rights |= RIGHT_WRITE;
+    if (flags & MAP_EXEC)
+        rights |= RIGHT_EXEC;
+    return rights;
+}
+
+int64_t call_space_map(struct space *space, uint64_t address, uint64_t vmo_handle, uint64_t offset,
+                       uint64_t length, uint64_t flags) {
+    struct object *object;
+    if (flags & ~(uint64_t)(MAP_PROT_MASK | MAP_COPY))
+        return -EINVAL;
+    if (!vmo_handle)
+        return restart_if_again(space_map(space, address, NULL, 0, length, (unsigned)flags));
+    int64_t rights = handle_rights(handles_current(), (handle_t)vmo_handle);
+    if (rights > 0)
+        flags |= MAP_ALLOW(rights & MAP_PROT_MASK); /* what space_protect may give later */
+    int64_t result = object_find(vmo_handle, OBJECT_VMO, mapping_rights(flags), &object);
+    if (result)
+        return result;
+    result =
+        space_map(space, address, container_of(object, struct vmo, object), offset, length, (unsigned)flags);
+    object_put(object);
+    return restart_if_again(result);
+}
+
+int64_t call_space_unmap(struct space *space, uint64_t address, uint64_t length) {
+    return restart_if_again(space_unmap(space, address, length));
+}
+
+int64_t call_space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {
+    if (protection & ~(uint64_t)MAP_PROT_MASK)
+        return -EINVAL;
+    return restart_if_again(space_protect(space, address, length, (unsigned)protection));
+}
+
+int64_t call_space_clone(struct space *space, uint64_t job_handle) {
+    struct job *job;
+    int64_t result = job_find(job_handle, &job);
+    if (result)
+        return result;
+    result = PUBLISH_MADE(space, space_clone(space, job, &made));
+    object_put(&job->object);
+    return result;
+}
+
+int64_t call_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {
+    return restart_if_again(space_move(space, address, length, to));
+}

@@ -1,0 +1,53 @@
+/* Calls on resources: I/O ports, interrupts, the kernel log, fault injection. */
+#include "kernel/arch_cpu.h"
+#include "kernel/log.h"
+#include "kernel/syscall.h"
+
+enum { LOG_CHUNK = 256, LOG_MOST = 1024 };
+
+int64_t call_interrupt_ack(struct interrupt *interrupt) {
+    interrupt_ack(interrupt);
+    return 0;
+}
+
+static int io_check(const struct resource *resource, uint64_t port, uint64_t width) {
+    if (port > UINT16_MAX || (width != 1 && width != 2 && width != 4))
+        return -EINVAL;
+    return resource_covers(resource, RESOURCE_IOPORT, port, width) ? 0 : -EACCES;
+}
+
+int64_t call_io_read(struct resource *resource, uint64_t port, uint64_t width) {
+    int error = io_check(resource, port, width);
+    return error ? error : (int64_t)port_in((uint16_t)port, (unsigned)width);
+}
+
+int64_t call_io_write(struct resource *resource, uint64_t port, uint64_t width, uint64_t value) {
+    int error = io_check(resource, port, width);
+    if (!error)
+        port_out((uint16_t)port, (unsigned)width, value);
+    return error;
+}
+
+int64_t call_log_write(struct resource *resource, uint64_t text, uint64_t length) {
+    char line[LOG_MOST];
+    if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
+        return -EACCES;
+    if (length > LOG_MOST)
+        return -EINVAL;
+    if (user_copy_in(line, text, length))
+        return -EFAULT;
+    log_bytes(line, length);
+    return (int64_t)length;
+}
+
+int64_t call_log_read(struct resource *resource, uint64_t position, uint64_t buffer, uint64_t length) {
+    char chunk[LOG_CHUNK];
+    if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
+        return -EACCES;
+    size_t copied = log_copy(&position, chunk, length < LOG_CHUNK ? length : LOG_CHUNK);
+    return user_copy_out(buffer, chunk, copied) ? -EFAULT : (int64_t)copied;
+}
+
+int64_t call_debug_fail(struct resource *resource, uint64_t n) {
+    return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_fail_nth(n) : -EACCES;
+}
