@@ -43,7 +43,7 @@ $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
 KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
-$(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) kernel/variant/debug/variant.c) kernel/arch/x86_64/kernel.ld
+$(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
 	strip -s -R .comment -o $@ $<
@@ -63,7 +63,7 @@ NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none
 native = $(call objects,native,$(1) $(NATIVE_LIB_SRC))
 $(B)/sym/init: $(call native,$(wildcard servers/init/*.c))
 $(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c))
-$(B)/sym/ktest: $(call native,tests/native/ktest.c)
+$(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
 $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest:
 	@mkdir -p $(dir $@)

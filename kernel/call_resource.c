@@ -48,6 +48,10 @@ int64_t call_log_read(struct resource *resource, uint64_t position, uint64_t buf
     return user_copy_out(buffer, chunk, copied) ? -EFAULT : (int64_t)copied;
 }
 
+int64_t call_debug_control(struct resource *resource, uint64_t what, uint64_t argument) {
+    return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_control(what, argument) : -EACCES;
+}
+
 int64_t call_debug_fail(struct resource *resource, uint64_t n) {
     return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_fail_nth(n) : -EACCES;
 }

@@ -1,40 +1,24 @@
 /*
  * The kernel's calls, tested from a native process on the running system: started by init in place of the
  * personality (tests/native/manifest). Prints "ok NAME" or "not ok NAME: what" lines to the log and ends with
- * the number of failures. Threads made here run without musl's thread state: they use class 1 calls only.
+ * the number of failures. This file has the general tests; tests/native/ktest.h says how to add more.
  */
-#include <errno.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <string.h>
+#include "tests/native/ktest.h"
 
-#include "abi/ipc.h"
-#include "lib/native/ipc.h"
-#include "lib/native/keel.h"
-
-enum { STACK = 16384, THREADS = 4, MS = 1000000 };
 #define UTCB_AREA 0x0000600000000000ULL
 
 static char stacks[THREADS][STACK] __attribute__((aligned(16)));
 static _Atomic uint32_t gone[THREADS];
 static unsigned failures;
 static const char *current;
-static handle_t job;
+handle_t job;
 
-static void fail(int line, const char *what, int64_t got, int64_t want) {
+void fail(int line, const char *what, int64_t got, int64_t want) {
     failures++;
     log_line("not ok %s: line %d: %s is %ld, not %ld", current, line, what, (long)got, (long)want);
 }
 
-#define EQ(got, want)                                                                                        \
-    do {                                                                                                     \
-        int64_t got_ = (int64_t)(got), want_ = (int64_t)(want);                                              \
-        if (got_ != want_)                                                                                   \
-            fail(__LINE__, #got, got_, want_);                                                               \
-    } while (0)
-
-/* Starts a thread on slot i; it must end through thread_end(i). */
-static handle_t thread_start(unsigned i, void (*entry)(uint64_t)) {
+handle_t thread_start(unsigned i, void (*entry)(uint64_t)) {
     gone[i] = 0;
     int64_t thread = keel_thread_create(0, keel_pointer((void *)entry), keel_pointer(stacks[i] + STACK - 8),
                                         i, UTCB_AREA + i * 0x10000);
@@ -42,13 +26,13 @@ static handle_t thread_start(unsigned i, void (*entry)(uint64_t)) {
     return (handle_t)thread;
 }
 
-static _Noreturn void thread_end(uint64_t i) {
+_Noreturn void thread_end(uint64_t i) {
     keel_thread_exit(keel_pointer(&gone[i]));
     for (;;)
         ;
 }
 
-static void thread_join(unsigned i, handle_t thread) {
+void thread_join(unsigned i, handle_t thread) {
     while (!gone[i])
         keel_thread_wait(clock_now() + MS);
     EQ(keel_handle_close(thread), 0);
@@ -387,10 +371,7 @@ static struct system_info system_now(void) {
     return info;
 }
 
-static const struct test {
-    const char *name;
-    void (*run)(void);
-} tests[] = {
+static const struct test kernel_tests[] = {
     {"handles", test_handles},
     {"bad_arguments", test_bad_arguments},
     {"vmo", test_vmo},
@@ -402,6 +383,13 @@ static const struct test {
     {"kicks", test_kicks},
     {"preemption", test_preemption},
     {"jobs", test_jobs},
+    {NULL, NULL},
+};
+
+static const struct test *const topics[] = {kernel_tests,
+#define TOPIC(name) name##_tests,
+                                            TOPICS
+#undef TOPIC
 };
 
 static void run(const struct test *test) {
@@ -412,12 +400,17 @@ static void run(const struct test *test) {
         log_line("ok %s", test->name);
 }
 
+static void run_all(void) {
+    for (unsigned i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+        for (const struct test *test = topics[i]; test->name; test++)
+            run(test);
+}
+
 /* Every test has run once: a second round must not leave an object more. */
 static void test_no_leak(void) {
     current = "no_leak";
     struct system_info before = system_now();
-    for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        run(&tests[i]);
+    run_all();
     keel_thread_wait(clock_now() + 20 * MS);
     struct system_info after = system_now();
     current = "no_leak";
@@ -428,8 +421,7 @@ static void test_no_leak(void) {
 
 int main(void) {
     job = handle_find("job");
-    for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++)
-        run(&tests[i]);
+    run_all();
     test_no_leak();
     log_line("%u failures", failures);
     return failures ? 1 : 0;

@@ -6,6 +6,7 @@
  */
 #define ASSEMBLY
 #include "kernel/arch/x86_64/vectors.h"
+#include "entry_hooks.inc"
 
 #define UTCB_RIP     120
 #define UTCB_RFLAGS  128
@@ -105,11 +106,13 @@ syscall_entry:
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
     cld
+    stretch_enter
     call syscall_dispatch
 leave:
     cmpl $0, %gs:CPU_WORK
     jne leave_slowly
 leave_now:
+    stretch_leave
     mov %gs:CPU_FRAME_TOP, %rsp
     sub $176, %rsp
     cmpl $VECTOR_SYSCALL, 120(%rsp)
@@ -281,6 +284,7 @@ guest_enter_slowly:             /* with a frame that a system call would have le
     lea THREAD_NATIVE(%rbx), %rdi
     mov %gs:CPU_STACK, %rsp
     cld
+    stretch_enter
     call guest_enter_slow
     jmp leave
 
@@ -342,6 +346,7 @@ trap_entry:
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
     cld
+    stretch_enter
     call trap_from_user
     jmp leave
 
@@ -420,17 +425,21 @@ page_clear:
 /* Waits for an interrupt, lets it in, and returns with interrupts off. */
     .globl cpu_halt
 cpu_halt:
+    stretch_pause
     sti
     hlt
     cli
+    stretch_resume
     ret
 
 /* Lets pending interrupts in. */
     .globl cpu_interrupts_window
 cpu_interrupts_window:
+    stretch_pause
     sti
     nop
     cli
+    stretch_resume
     ret
 
     .section .note.GNU-stack, "", @progbits

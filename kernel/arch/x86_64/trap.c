@@ -153,10 +153,12 @@ void trap_from_user(struct frame *frame) {
 }
 
 void trap_from_kernel(struct frame *frame) {
+    debug_stretch_nested_begin(frame);
     if (vector_is_interrupt(frame->vector))
         interrupt_handle(frame->vector);
     else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_fault(frame, fault_address()))
         panic_frame(frame, "exception in the kernel");
+    debug_stretch_nested_end(frame);
 }
 
 _Noreturn void trap_fatal(const struct frame *frame) {

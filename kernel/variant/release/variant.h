@@ -6,6 +6,8 @@
 
 #include "abi/errors.h"
 
+struct frame;
+
 static inline bool debug_allocation_fails(void) {
     return false;
 }
@@ -17,4 +19,13 @@ static inline void debug_lock_acquired(unsigned rank) {
 }
 static inline void debug_lock_released(unsigned rank) {
     (void)rank;
+}
+static inline void debug_stretch_nested_begin(const struct frame *frame) {
+    (void)frame;
+}
+static inline void debug_stretch_nested_end(const struct frame *frame) {
+    (void)frame;
+}
+static inline int64_t debug_control(uint64_t what, uint64_t argument) {
+    return (void)what, (void)argument, -ENOSYS;
 }
