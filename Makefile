@@ -39,6 +39,7 @@ $(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug
 $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
 $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
+$(eval $(call compile,native-upper,musl-gcc $(NATIVE_CFLAGS) -fPIE))
 
 KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
@@ -68,6 +69,10 @@ $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
+# The kernel's benchmark: in the upper half, so that the lower one is free for guests.
+$(B)/sym/kbench: $(call objects,native-upper,bench/kbench.c bench/kbench_loops.S $(NATIVE_LIB_SRC))
+	@mkdir -p $(dir $@)
+	$(NATIVE_LINK) -Wl,-Ttext-segment=0x400000000000,--no-relax,--defsym=_DYNAMIC=0x400000000000 -o $@ $^
 $(B)/bin/%: $(B)/sym/%
 	@mkdir -p $(dir $@)
 	strip -s -o $@ $<

@@ -1,14 +1,16 @@
-"""`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU.
+"""`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
+(bench/kbench.c, native.py), and how three operations scale from one CPU to two.
 
 Instructions come from a run under -icount shift=0, where the time-stamp counter counts them; time from a second run without.
-The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. The goal of
-each row is Linux's own figure.
+The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. Where a row
+has no goal of its own, Linux's figure is what it is judged by.
 """
 import json
 import os
 import re
 import subprocess
 
+from bench import native
 from launch import build
 from launch.cpio import Archive
 from launch.errors import UserError
@@ -37,6 +39,16 @@ ROWS = {  # name in ops.c: what the table says
     "pipe_64k": "pipe, per 64 KB",
 }
 APPLIANCE = ["unknown_call", "write_null", "pipe_round_trip"]  # again, without page-table switches between program and personality
+GOALS = {  # instructions
+    "getpid": 60, "unknown_call": 150, "unknown_call_appliance": 150, "page_fault": 900, "copy_on_write": 2000, "mmap_munmap": 1200,
+    "pipe_round_trip": 4000, "fork_exit_wait": 30000, "vfork_exec_wait": 60000, "pipe_64k": 15000,
+}
+SCALING = {  # name: the row, what is run by two at once
+    "scaling_calls": ("call/reply pairs", "call_pairs"),
+    "scaling_page_faults": ("page faults", "page_fault"),
+    "scaling_forks": ("fork + exit + wait", "fork_exit_wait"),
+}
+SCALING_GOAL = 1.8
 BOOT = "kernel entry to first user instruction"
 POWER_ON = "power-on to first user instruction"
 MEMORY = "memory in use at the prompt, KB"
@@ -92,24 +104,52 @@ def _value(text, name):
     return int(match[1]) if match else None
 
 
-def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, linux_ns=None):
+def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, linux_ns=None, goal=None, scaling=None):
     def whole(value):
         return None if value is None else round(value)
     return {"name": name, "keel_instructions": whole(keel), "linux_instructions": whole(linux),
             "page_table_switches": switches, "kernel_entries": entries, "keel_ns": whole(keel_ns),
-            "linux_ns": whole(linux_ns), "goal": whole(linux)}
+            "linux_ns": whole(linux_ns), "goal": goal, "scaling": scaling}
 
 
 def _operation_rows(root, quick, isolation, names, peer):
     """Rows for ops.c. peer: Linux's figures, with and without icount."""
+    if not names:
+        return []
     counted = _figures(_run(root, [PROGRAM, *names], icount=True, isolation=isolation))
     timed = {} if quick else _figures(_run(root, [PROGRAM, *names], isolation=isolation))
     rows = []
     for name in names:
         ticks, _, switches, entries = counted[name]
-        rows.append(row(f"{name}_{isolation}" if isolation else name, ticks, peer[0][name][0], switches, entries, timed.get(name, [None, None])[1],
-                        peer[1].get(name, [None, None])[1]))
+        title = f"{name}_{isolation}" if isolation else name
+        rows.append(row(title, ticks, peer[0].get(name, [None])[0], switches, entries, timed.get(name, [None, None])[1],
+                        peer[1].get(name, [None, None])[1], GOALS.get(title)))
     return rows
+
+
+def _kernel_rows(quick, names):
+    """Rows for kbench.c."""
+    if not names:
+        return []
+    counted = native.figures(names, True, CPU, TIMEOUT)
+    timed = {} if quick else native.figures(names, False, CPU, TIMEOUT)
+    return [row(name, counted[name][0], None, *counted[name][2:], timed.get(name, [None, None])[1], goal=native.ROWS[name][1])
+            for name in names]
+
+
+def _scaling_rows(root, names):
+    """How much more two CPUs do in the same time than one. The column of times has those of two CPUs."""
+    ns = {}
+    programs = [SCALING[name][1] for name in names]
+    for smp in (1, 2):
+        if "call_pairs" in programs:
+            ns["call_pairs", smp] = native.figures(["call_pairs"], False, CPU, TIMEOUT, smp)["call_pairs"][1]
+        others = [name for name in programs if name in ROWS]
+        if others:
+            figures = _figures(_run(root, [PROGRAM, "--two", *others], smp=smp))
+            ns.update({(name, smp): figures[name][1] for name in others})
+    return [row(name, keel_ns=ns[program, 2], goal=SCALING_GOAL, scaling=round(ns[program, 1] / ns[program, 2], 2))
+            for name, program in zip(names, programs)]
 
 
 def _peer_figures(root, quick, names):
@@ -135,6 +175,10 @@ def _system_rows(root, linux_start):
 
 
 def _title(name):
+    if name in native.ROWS:
+        return native.ROWS[name][0]
+    if name in SCALING:
+        return f"{SCALING[name][0]}: 2 CPUs against 1"
     operation, _, isolation = name.rpartition("_")
     if isolation == "appliance":
         return f"{ROWS[operation]}, appliance"
@@ -147,12 +191,28 @@ def _cell(value):
     return f"{value:,.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else f"{value:,}"
 
 
+def _good(entry):
+    """Whether the row's goal is met, and Linux is not better; None where there is nothing to compare with."""
+    if entry["scaling"] is not None:
+        return entry["scaling"] >= entry["goal"]
+    limits = [limit for limit in (entry["goal"], entry["linux_instructions"]) if limit]
+    return entry["keel_instructions"] <= min(limits) if limits else None
+
+
 def _verdict(entry):
-    keel, goal = entry["keel_instructions"], entry["goal"]
-    if keel is None or not goal:
+    good = _good(entry)
+    if good is None:
         return ""
-    word = "good" if keel <= goal else "MISSED"
-    return f"{word}, {100 * keel / goal:.3g} %"
+    word = "good" if good else "MISSED"
+    if entry["scaling"] is not None:
+        return f"{word}, {entry['scaling']} times"
+    return f"{word}, {100 * entry['keel_instructions'] / (entry['goal'] or entry['linux_instructions']):.3g} %"
+
+
+def _goal(entry):
+    if not entry["goal"]:
+        return ""
+    return f"≥ {entry['goal']}" if entry["scaling"] is not None else f"≤ {entry['goal']:,}"
 
 
 HEADERS = ["", "Keel", "Linux", "switches", "entries", "Keel ns", "Linux ns", "goal", "verdict"]
@@ -164,7 +224,7 @@ def table(rows):
     for entry in rows:
         lines.append([_title(entry["name"]), *(_cell(entry[key]) for key in (
             "keel_instructions", "linux_instructions", "page_table_switches", "kernel_entries", "keel_ns", "linux_ns")),
-            "≤ " + _cell(entry["goal"]) if entry["goal"] else "", _verdict(entry)])
+            _goal(entry), _verdict(entry)])
     widths = [max(len(line[i]) for line in lines) for i in range(len(HEADERS))]
     text = ["| " + " | ".join(cell.ljust(width) if i == 0 else cell.rjust(width)
                               for i, (cell, width) in enumerate(zip(line, widths))) + " |" for line in lines]
@@ -173,16 +233,37 @@ def table(rows):
     return "\n".join(text)
 
 
+def _names(options):
+    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling."""
+    appliance = [f"{name}_appliance" for name in APPLIANCE]
+    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING)]
+    known = [name for group in groups for name in group]
+    for name in options.names:
+        if name not in known:
+            raise UserError(f"no row \"{name}\"; there are {' '.join(known)}")
+    if options.names:
+        groups = [[name for name in group if name in options.names] for group in groups]
+    groups[1] = [name.removesuffix("_appliance") for name in groups[1]]
+    return groups
+
+
 def run(options):
-    names = list(ROWS)
+    operations, appliance, kernel, scaling = _names(options)
+    quick = options.quick or bool(options.names)
     root = _root()
-    counted, timed, linux_start = _peer_figures(root, options.quick, names)
-    rows = _operation_rows(root, options.quick, None, names, (counted, timed))
-    rows += _operation_rows(root, options.quick, "appliance", APPLIANCE, (counted, timed))
-    rows += _system_rows(root, linux_start)
+    counted, timed, linux_start = {}, {}, None
+    if not options.names:
+        counted, timed, linux_start = _peer_figures(root, quick, operations)
+    rows = _operation_rows(root, quick, None, operations, (counted, timed))
+    rows += _operation_rows(root, quick, "appliance", appliance, (counted, timed))
+    rows += _kernel_rows(quick, kernel)
+    if options.names or not quick:
+        rows += _scaling_rows(root, scaling)
+    if linux_start:
+        rows += _system_rows(root, linux_start)
     print(table(rows))
     if options.json:
         with open(options.json, "w") as file:
             json.dump(rows, file, indent=1)
             file.write("\n")
-    return 0 if all(entry["goal"] is None or entry["keel_instructions"] <= entry["goal"] for entry in rows) else 1
+    return 1 if any(_good(entry) is False for entry in rows) else 0

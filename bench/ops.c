@@ -9,7 +9,9 @@
  * does not exist. An operation is repeated in batches; the quickest batch counts. First a line "start TSC":
  * the counter when main began.
  *
- *   ops [NAME…]    only the operations named; --exit is what vfork_exec_wait starts
+ *   ops [NAME…]          only the operations named; --exit is what vfork_exec_wait starts
+ *   ops --two NAME…      each by two processes at once, on a CPU each where there are two: NS is the time
+ * that passed divided by the operations of both, with what begins and ends a batch
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -338,6 +340,46 @@ static void operation_measure(const struct operation *operation) {
                (double)over(best.entries, empty.entries) / count);
 }
 
+/* ---- two at once ---- */
+
+enum { TWO_BATCHES = 20 };
+
+static void worker_run(const struct operation *operation, int cpu, int ready, int go) {
+    cpu_set_t set;
+    char byte = 0;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set); /* refused where there is one CPU */
+    check(write(ready, &byte, 1) == 1 && read(go, &byte, 1) == 1, "worker");
+    for (unsigned i = 0; i < TWO_BATCHES; i++) {
+        operation->begin();
+        operation->run(operation->count);
+        operation->end();
+    }
+    _exit(0);
+}
+
+static void operation_measure_two(const struct operation *operation) {
+    int ready[2], go[2];
+    pid_t workers[2];
+    char bytes[2] = {0, 0};
+    check(pipe(ready) == 0 && pipe(go) == 0, "pipe");
+    for (int i = 0; i < 2; i++) {
+        workers[i] = fork();
+        if (workers[i] == 0)
+            worker_run(operation, i, ready[1], go[0]);
+    }
+    for (int i = 0; i < 2; i++)
+        check(read(ready[0], bytes, 1) == 1, "read");
+    uint64_t ns = now_ns(), ticks = __rdtsc();
+    check(write(go[1], bytes, 2) == 2, "write");
+    for (int i = 0; i < 2; i++)
+        child_reap(workers[i]);
+    double count = 2.0 * TWO_BATCHES * operation->count;
+    printf("%s %.1f %.1f - -\n", operation->name, (double)(__rdtsc() - ticks) / count,
+           (double)(now_ns() - ns) / count);
+}
+
 static bool wanted(const char *name, char **names) {
     if (!*names)
         return true;
@@ -358,8 +400,14 @@ int main(int argc, char **argv) {
     check(null_fd >= 0 && zero_fd >= 0, "/dev");
     setvbuf(stdout, NULL, _IONBF, 0);
     printf("start %llu\n", (unsigned long long)start);
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (wanted(operations[i].name, argv + 1))
+    bool two = argc > 1 && strcmp(argv[1], "--two") == 0;
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
+        if (!wanted(operations[i].name, argv + 1 + two))
+            continue;
+        if (two)
+            operation_measure_two(&operations[i]);
+        else
             operation_measure(&operations[i]);
+    }
     return 0;
 }

@@ -1,9 +1,10 @@
 /* Calls on resources: I/O ports, interrupts, the kernel log, fault injection. */
 #include "kernel/arch_cpu.h"
 #include "kernel/log.h"
+#include "kernel/page.h"
 #include "kernel/syscall.h"
 
-enum { LOG_CHUNK = 256, LOG_MOST = 1024 };
+enum { LOG_CHUNK = 256, LOG_MOST = 1024, MEASURE_MOST = 64 };
 
 int64_t call_interrupt_ack(struct interrupt *interrupt) {
     interrupt_ack(interrupt);
@@ -54,4 +55,14 @@ int64_t call_debug_control(struct resource *resource, uint64_t what, uint64_t ar
 
 int64_t call_debug_fail(struct resource *resource, uint64_t n) {
     return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_fail_nth(n) : -EACCES;
+}
+
+/* For the benchmark: user space cannot see the page allocator alone. */
+int64_t call_debug_measure(struct resource *resource, uint64_t count) {
+    if (!resource_covers(resource, RESOURCE_DEBUG, 0, 0) || count > MEASURE_MOST)
+        return -EACCES;
+    uint64_t start = tsc_read();
+    for (uint64_t page; count && (page = page_alloc(0)); count--)
+        page_free(page, 0);
+    return count ? -ENOMEM : (int64_t)(tsc_read() - start);
 }

@@ -16,7 +16,7 @@ Keel: a capability microkernel below 50 KB that runs unmodified Linux programs.
   ./keel run [options] -- PROGRAM ARGS…   run one Linux program; exits with its status, 128+n for signal n
   ./keel test [NAME…]                     everything CI runs, or parts: unit fuzz size lint system, or a case's name
   ./keel test --list                      the names of all cases
-  ./keel bench [--json FILE]              Keel beside Debian's Linux 6.1, in instructions and time
+  ./keel bench [NAME…] [--json FILE]      Keel beside Debian's Linux 6.1, in instructions and time
   ./keel COMMAND --help                   the options of a command
 
 run prints nothing but the program's own output; the system's messages go to --log FILE. Exit status 124: --timeout was
@@ -87,6 +87,8 @@ def command_test(arguments):
 
 def command_bench(arguments):
     parser = Parser(prog="./keel bench", description="Measures Keel and Debian's Linux 6.1 side by side.")
+    parser.add_argument("names", nargs="*", metavar="NAME",
+                        help="only these rows, Keel's instruction counts alone: seconds in place of minutes")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
     parser.add_argument("--quick", action="store_true", help="instruction counts only, no wall time")
     options = parser.parse_args(arguments)
