@@ -37,7 +37,7 @@ static void vmo_write_protect(struct vmo *vmo) {
     if (!vmo->dirty)
         return;
     list_for_each(mapping, &vmo->mappings, vmo_link)
-        page_table_restrict(mapping->space, mapping->node.key, mapping->end, false, true);
+        page_table_protect(mapping->space, mapping->node.key, mapping->end);
     vmo->dirty = false;
 }
 

@@ -41,14 +41,16 @@ static bool entry_allows(uint64_t entry, unsigned access) {
            (access != MAP_EXEC || !(entry & PTE_NO_EXEC));
 }
 
+/* The last entry, without the ability to write unless every level gives it. */
 static uint64_t table_walk(uint64_t root, uint64_t address) {
-    uint64_t entry = root | PTE_PRESENT;
+    uint64_t entry = root | PTE_PRESENT, missing = 0;
     for (int shift = 39; shift >= 12; shift -= 9) {
         if (!(entry & PTE_PRESENT))
             return 0;
         entry = ((uint64_t *)phys_to_virt(entry & PTE_ADDRESS))[address >> shift & 511];
+        missing |= ~entry & PTE_WRITE;
     }
-    return entry;
+    return entry & ~missing;
 }
 
 static uint64_t faults;

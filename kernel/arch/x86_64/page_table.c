@@ -13,6 +13,7 @@ enum {
     TABLE_SHIFT = 21,
     LEVEL_BITS = 9,
     CLEAR_MOST = 32,
+    PROTECT_MOST = 8,
     DESTROY_STEP = 64
 };
 
@@ -105,6 +106,27 @@ static bool table_add(struct space *space, uint64_t *entry, uint64_t address, un
 
 /* ---- entries ---- */
 
+/* Changes an entry of the level that shift tells, in both roots when it is one of theirs. */
+static void entry_store(struct space *space, uint64_t *entry, uint64_t value, unsigned shift) {
+    pte_store(entry, value);
+    if (shift == TOP_SHIFT && space->unified_root)
+        pte_store(&table_virt(space->unified_root)[((uintptr_t)entry & (PAGE_SIZE - 1)) / sizeof *entry],
+                  value);
+}
+
+/* Moves the write protection of a table's entry into the table (page_table_protect). */
+static void table_unprotect(struct space *space, uint64_t *entry, unsigned shift) {
+    uint64_t *table = table_virt(*entry);
+
+    for (uint64_t left = page_from_phys(*entry)->groups; left; left &= left - 1) {
+        uint64_t *slot = table + __builtin_ctzll(left) * GROUP_SLOTS;
+        for (uint64_t *end = slot + GROUP_SLOTS; slot < end; slot++)
+            *slot &= ~(uint64_t)PTE_WRITE;
+    }
+    atomic_thread_fence(memory_order_release);
+    entry_store(space, entry, *entry | PTE_WRITE, shift);
+}
+
 /* Walks down to the last-level table of an address, creating what is missing; NULL as page_table_entry. Not
  * inline: the table is usually at hand. */
 static __attribute__((noinline)) uint64_t *table_walk(struct space *space, uint64_t address) {
@@ -114,6 +136,8 @@ static __attribute__((noinline)) uint64_t *table_walk(struct space *space, uint6
         uint64_t *entry = &table[table_slot(address, shift)];
         if (!*entry && !table_add(space, entry, address, shift))
             return NULL;
+        if (!(*entry & PTE_WRITE))
+            table_unprotect(space, entry, shift);
         table = table_virt(*entry);
     }
     space->last_table = table;
@@ -128,14 +152,14 @@ uint64_t *page_table_entry(struct space *space, uint64_t address) {
     return table ? &table[table_slot(address, PAGE_SHIFT)] : NULL;
 }
 
-/* The entry that leads to the last-level table of an address, or NULL. *next is the first address behind that
- * table, or behind the absent one in its place. */
-static uint64_t *table_find(struct space *space, uint64_t address, uint64_t *next) {
+/* The entry of a level, told by its shift, for an address, or NULL. *next is the first address behind what
+ * the entry covers, or what the absent one in its place would. */
+static uint64_t *entry_find(struct space *space, uint64_t address, unsigned level, uint64_t *next) {
     uint64_t *table = table_virt(space->root);
 
     for (unsigned shift = TOP_SHIFT;; shift -= LEVEL_BITS) {
         uint64_t *entry = &table[table_slot(address, shift)];
-        if (!*entry || shift == TABLE_SHIFT) {
+        if (!*entry || shift == level) {
             *next = ((address >> shift) + 1) << shift;
             return *entry ? entry : NULL;
         }
@@ -175,7 +199,7 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
 
     spin_lock(&space->table_lock);
     for (uint64_t at = start, next; at < end; at = next) {
-        uint64_t *entry = table_find(space, at, &next);
+        uint64_t *entry = entry_find(space, at, TABLE_SHIFT, &next);
         if (next > end)
             next = end;
         if (!entry)
@@ -233,7 +257,7 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
 
     spin_lock(&space->table_lock);
     for (uint64_t at = start, next; at < end; at = next) {
-        uint64_t *table = table_find(space, at, &next);
+        uint64_t *table = entry_find(space, at, TABLE_SHIFT, &next);
         if (next > end)
             next = end;
         if (!table)
@@ -242,6 +266,29 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
     }
     if (flush.end)
         tlb_shootdown(space, flush.start, flush.end);
+    spin_unlock(&space->table_lock);
+}
+
+void page_table_protect(struct space *space, uint64_t start, uint64_t end) {
+    unsigned top = space->shared_ready && end > GUEST_LIMIT ? TOP_SHIFT - LEVEL_BITS : TOP_SHIFT;
+    unsigned level = PAGE_SHIFT;
+    struct flush flush = {0};
+
+    while (level < top && ((end - 1) >> level) - (start >> level) >= PROTECT_MOST)
+        level += LEVEL_BITS;
+    spin_lock(&space->table_lock);
+    for (uint64_t at = start, next; at < end; at = next) {
+        uint64_t *entry = entry_find(space, at, level, &next);
+        if (!entry || !(*entry & PTE_WRITE))
+            continue;
+        entry_store(space, entry, *entry & ~(uint64_t)PTE_WRITE, level);
+        /* Neighbours, too: what has lost the ability in the tables must not keep it in a TLB. */
+        flush_add(&flush, at & -(1ULL << level), next);
+    }
+    if (flush.end) {
+        space->last_table = NULL;
+        tlb_shootdown(space, flush.start, flush.end);
+    }
     spin_unlock(&space->table_lock);
 }
 
@@ -293,10 +340,13 @@ bool page_table_share(struct space *native) {
     bool done = true;
 
     spin_lock(&native->table_lock);
-    for (unsigned i = 0; !native->shared_ready && i < SPACE_SHARED_SLOTS && done; i++) {
-        uint64_t address = GUEST_LIMIT + ((uint64_t)i << TOP_SHIFT);
-        uint64_t *entry = &root[table_slot(address, TOP_SHIFT)];
-        done = *entry || table_add(native, entry, address, TOP_SHIFT);
+    /* Write protection goes from the top level, where copies of an entry could not be told. */
+    for (unsigned i = GUEST_LIMIT >> TOP_SHIFT; !native->shared_ready && i < TABLE_SLOTS / 2 && done; i++) {
+        uint64_t *entry = &root[i];
+        if (!*entry && i < (GUEST_LIMIT >> TOP_SHIFT) + SPACE_SHARED_SLOTS)
+            done = table_add(native, entry, (uint64_t)i << TOP_SHIFT, TOP_SHIFT);
+        if (*entry && !(*entry & PTE_WRITE))
+            table_unprotect(native, entry, TOP_SHIFT);
     }
     native->shared_ready |= done;
     spin_unlock(&native->table_lock);

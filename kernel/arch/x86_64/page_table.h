@@ -4,6 +4,11 @@
  * without being read; struct page.groups tells where they are, so that a sparse one is not read through and
  * is free of entries again, for its next use, at little cost. Callers hold space->table_lock, except where it
  * says that it is taken.
+ *
+ * A range of any size is write-protected at once in the entries of a level where it has only a few: what is
+ * below such an entry keeps its own write bits, which mean nothing until a walk to a last-level table moves
+ * the protection down. So a protected entry may take the ability to write from neighbours of the range, too;
+ * a fault gives it back.
  */
 #pragma once
 
@@ -61,6 +66,9 @@ static inline void page_table_set(struct space *space, uint64_t *entry, uint64_t
 /* Removes every entry in [start, end), flushes TLBs, frees tables left empty when asked to. Takes table_lock.
  */
 void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool free_tables);
+/* Takes the ability to write from all of [start, end), and perhaps from what is near, in a number of steps
+ * that does not depend on the size; flushes TLBs. Takes table_lock. */
+void page_table_protect(struct space *space, uint64_t start, uint64_t end);
 /* Takes rights from the entries in [start, end): the ability to write, or to execute; flushes TLBs. Takes
  * table_lock. */
 void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool write, bool exec);
