@@ -304,6 +304,7 @@ trap_stubs:                     /* exceptions 0-31, 16 bytes each */
     jmp trap_entry
     .set vector, vector + 1
     .endr
+    .org trap_stubs + 32 * 16   /* an error when they take more: idt_build in cpu.c counts on it */
 
     .balign 16
     .globl interrupt_stubs
