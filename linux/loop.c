@@ -17,7 +17,13 @@
 #include "linux/task/session.h"
 #include "linux/task/signal.h"
 
-enum { OUT_OF_MEMORY_PAUSE_NS = 2000000, OUT_OF_MEMORY_TRIES = 4, PAGES_RESERVE = 4 };
+enum {
+    OUT_OF_MEMORY_PAUSE_NS = 2000000,
+    OUT_OF_MEMORY_TRIES = 4,
+    ALLOCATION_TRIES = 1000, /* while there is memory */
+    PAGES_RESERVE = 4,
+    PAGES_PER_CPU = 128, /* that a CPU may keep at hand, where others do not find them */
+};
 
 uint64_t guest_isolation_flags;
 
@@ -51,14 +57,22 @@ static void serve_call(struct task *task) {
         guest->rax = (uint64_t)result;
 }
 
-/* Ended processes are taken apart in the background: a few tries before somebody is killed for memory. */
+static bool memory_is_scarce(struct task *task) {
+    uint64_t total, free;
+    system_memory(&total, &free);
+    return free < (uint64_t)system_cpus() * PAGES_PER_CPU * PAGE_SIZE || job_exhausted(session_job(task));
+}
+
+/* Ended processes are taken apart in the background: a few tries before somebody is killed for memory, and
+ * many when there is some and yet an allocation failed. */
 static bool memory_may_come(struct task *task) {
+    uint32_t tries = memory_is_scarce(task) ? OUT_OF_MEMORY_TRIES : ALLOCATION_TRIES;
     if (task->memory_fault != task->utcb->fault_address)
         task->memory_waits = 0;
     task->memory_fault = task->utcb->fault_address;
     if (!task->memory_waits)
         heap_trim();
-    if (task->memory_waits < OUT_OF_MEMORY_TRIES)
+    if (task->memory_waits < tries)
         task->memory_waits++;
     else
         task->memory_waits = 0;
