@@ -40,6 +40,8 @@ $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
 $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
 $(eval $(call compile,native-upper,musl-gcc $(NATIVE_CFLAGS) -fPIE))
+# Native code that also runs at another address than it was linked at (tests/native/kfuzz_worker.c).
+$(eval $(call compile,movable,musl-gcc $(NATIVE_CFLAGS) -fPIE -fvisibility=hidden -fno-jump-tables -mgeneral-regs-only))
 
 KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
@@ -66,7 +68,8 @@ $(B)/sym/init: $(call native,$(wildcard servers/init/*.c))
 $(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c))
 $(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
 $(B)/sym/rtest: $(call native,tests/native/rtest.c)
-$(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest:
+$(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
+$(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
 # The kernel's benchmark: in the upper half, so that the lower one is free for guests.

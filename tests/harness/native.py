@@ -14,10 +14,14 @@ TIMEOUT = 120
 PROGRAMS = {  # program: manifest
     "ktest": "tests/native/manifest",
     "rtest": "tests/native/rtest.manifest",
+    "kfuzz": "tests/native/kfuzz.manifest",
 }
+# Random class 1 calls: what one case makes, and with which arguments. KEEL_FUZZ_CALLS and KEEL_FUZZ_SEED ask for others.
+FUZZ_CALLS = os.environ.get("KEEL_FUZZ_CALLS", "200000")
+FUZZ_SEED = os.environ.get("KEEL_FUZZ_SEED", "1")
 
 
-def _archive(name):
+def _archive(name, arguments):
     """A native archive with the test program and its manifest in the place of the usual one."""
     archive = cpio.Archive()
     archive.directory("bin")
@@ -26,17 +30,18 @@ def _archive(name):
         with open(os.path.join(build.BUILD, "bin", program), "rb") as file:
             archive.file("bin/" + program, file.read(), 0o755)
     with open(os.path.join(build.TOP, PROGRAMS[name]), "rb") as file:
-        archive.file("etc/manifest", file.read())
+        lines = "".join(f"    argument {argument}\n" for argument in arguments)
+        archive.file("etc/manifest", file.read() + lines.encode())
     data = archive.finish()
     return data + b"\0" * (-len(data) % build.PAGE)
 
 
-def _run(case, name, cpus, kernel):
+def _run(case, name, cpus, kernel, arguments=()):
     build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
-    timeout = TIMEOUT * patience()
+    timeout = TIMEOUT * patience() * (1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1)
     options = Options(smp=cpus, timeout=timeout, kernel=kernel)
     result, pieces = Result(STATUS_BROKEN), []
-    with Machine(options, _archive(name)) as machine:
+    with Machine(options, _archive(name, arguments)) as machine:
         pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
         judge(options, machine, pump.run(), result)
     lines = result.log.decode(errors="replace").splitlines()
@@ -46,8 +51,23 @@ def _run(case, name, cpus, kernel):
     case.detail = f"{len(good)} checks"
 
 
+def _fuzz_cases():
+    """As many calls without as with failing allocations, which only the debug kernel has."""
+    for variant, kernel, more in (("", build.KERNEL, ()), ("-debug", build.KERNEL_DEBUG, ()),
+                                  ("-failing", build.KERNEL_DEBUG, ("--fail",))):
+        for cpus in (1, 4):
+            case = Case(f"native/kfuzz{variant}@{cpus}", None)
+            arguments = (f"--calls={FUZZ_CALLS}", f"--seed={FUZZ_SEED}", *more)
+            case.run = lambda case=case, cpus=cpus, kernel=kernel, arguments=arguments: _run(
+                case, "kfuzz", cpus, kernel, arguments)
+            yield case
+
+
 def cases():
+    yield from _fuzz_cases()
     for name in PROGRAMS:
+        if name == "kfuzz":
+            continue
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
             for cpus in (1, 4):
                 case = Case(f"native/{name}{kind}@{cpus}", None)
