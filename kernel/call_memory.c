@@ -18,7 +18,7 @@ int64_t call_vmo_write(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64
 }
 
 int64_t call_vmo_snapshot(struct vmo *vmo) {
-    return PUBLISH_MADE(vmo, vmo_snapshot(vmo, process_current()->job, &made));
+    return restart_if_again(PUBLISH_MADE(vmo, vmo_snapshot(vmo, process_current()->job, &made)));
 }
 
 int64_t call_vmo_resize(struct vmo *vmo, uint64_t size) {
@@ -82,10 +82,30 @@ int64_t call_space_unmap(struct space *space, uint64_t address, uint64_t length)
     return restart_if_again(space_unmap(space, address, length));
 }
 
+/* How much of its range this call did before it was restarted. */
+static uint64_t progress_take(uint64_t length) {
+    struct thread *thread = thread_current();
+    uint64_t done = thread->progress;
+
+    thread->progress = 0;
+    return done < length ? done : 0;
+}
+
+/* A call's result when it has done that, and then what its last part gave. */
+static int64_t progress_keep(uint64_t done, int64_t result) {
+    if (result > 0)
+        done += (uint64_t)result;
+    else if (result != -EAGAIN)
+        return result;
+    thread_current()->progress = done;
+    return RESTART;
+}
+
 int64_t call_space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {
     if (protection & ~(uint64_t)MAP_PROT_MASK)
         return -EINVAL;
-    return restart_if_again(space_protect(space, address, length, (unsigned)protection));
+    uint64_t done = progress_take(length);
+    return progress_keep(done, space_protect(space, address + done, length - done, (unsigned)protection));
 }
 
 int64_t call_space_clone(struct space *space, uint64_t job_handle) {
@@ -93,11 +113,17 @@ int64_t call_space_clone(struct space *space, uint64_t job_handle) {
     int64_t result = job_find(job_handle, &job);
     if (result)
         return result;
-    result = PUBLISH_MADE(space, space_clone(space, job, &made));
+    struct thread *thread = thread_current();
+    result = space_clone(space, job, &thread->unfinished);
     object_put(&job->object);
-    return result;
+    if (result)
+        return restart_if_again(result);
+    struct space *made = thread->unfinished;
+    thread->unfinished = NULL;
+    return PUBLISH(made);
 }
 
 int64_t call_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {
-    return restart_if_again(space_move(space, address, length, to));
+    uint64_t done = progress_take(length);
+    return progress_keep(done, space_move(space, address + done, length - done, to + done));
 }

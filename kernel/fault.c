@@ -24,8 +24,8 @@ static uint64_t fault_entry(struct fault *fault, struct page *page) {
     uint64_t value = page_phys(page) | fault->flags;
     if (!fault->found.path_exclusive || !user_page_exclusive(page))
         value &= ~(uint64_t)(PTE_WRITE | PTE_DIRTY);
-    if (value & PTE_WRITE)
-        fault->mapping->vmo->dirty = true;
+    if (value & PTE_WRITE && !fault->mapping->dirty)
+        mapping_set_dirty(fault->mapping);
     return value;
 }
 

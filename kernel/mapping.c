@@ -6,6 +6,8 @@
 #include "kernel/job.h"
 #include "kernel/kmem.h"
 
+enum { CHANGE_STEP = 32 }; /* mappings */
+
 struct mapping *mapping_alloc(struct job *job) {
     if (!job_charge(job, JOB_OBJECTS, 1))
         return NULL;
@@ -22,12 +24,24 @@ void mapping_free(struct mapping *mapping, struct job *job) {
 
 /* ---- one mapping ---- */
 
+/* Its place in the Vmo's list. */
+static void mapping_link(struct mapping *mapping) {
+    struct list *list = &mapping->vmo->mappings;
+    list_insert_before(mapping->dirty ? list->next : list, &mapping->vmo_link);
+}
+
+void mapping_set_dirty(struct mapping *mapping) {
+    mapping->dirty = true;
+    list_remove(&mapping->vmo_link);
+    mapping_link(mapping);
+}
+
 void mapping_insert(struct mapping *mapping, uint64_t address) {
     struct space *space = mapping->space;
 
     spin_lock(&mapping->vmo->lock);
     tree_insert(&space->mappings, &mapping->node, address);
-    list_push_back(&mapping->vmo->mappings, &mapping->vmo_link);
+    mapping_link(mapping);
     spin_unlock(&mapping->vmo->lock);
     space->mapping_count++;
 }
@@ -70,6 +84,7 @@ void mapping_set_end(struct mapping *mapping, uint64_t end) {
  * through a mapping at any time, so the two overlap for a moment. */
 static void mapping_cut(struct mapping *mapping, uint64_t address, struct mapping *rest) {
     mapping_describe(rest, mapping);
+    rest->dirty = mapping->dirty;
     rest->offset += address - mapping->node.key;
     object_get(&rest->vmo->object);
     mapping_insert(rest, address);
@@ -84,6 +99,19 @@ static struct mapping *mapping_across(const struct space *space, uint64_t addres
     return mapping && mapping->node.key < address ? mapping : NULL;
 }
 
+/* Lets the range end behind a number of mappings from the first on. */
+static void change_limit(struct change *change, const struct mapping *mapping) {
+    for (unsigned i = 0; mapping->end < change->end; i++) {
+        mapping = mapping_next(mapping);
+        if (!mapping || mapping->node.key >= change->end)
+            return;
+        if (i == CHANGE_STEP) {
+            change->end = mapping->node.key;
+            change->partial = true;
+        }
+    }
+}
+
 int change_prepare(struct change *change, struct space *space, uint64_t start, uint64_t length) {
     uint64_t end = start + length;
     const struct mapping *first = mapping_from(space, start);
@@ -92,6 +120,8 @@ int change_prepare(struct change *change, struct space *space, uint64_t start, u
     change->empty = !first || first->node.key >= end;
     if (change->empty)
         return 0;
+    change_limit(change, first);
+    end = change->end;
     unsigned cuts = first->node.key < start;
     cuts += first->end > end || (first->end < end && mapping_across(space, end));
 

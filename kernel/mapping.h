@@ -2,11 +2,11 @@
  * Inside the address-space code: mappings, and how a range of a space is changed. Every change runs in the
  * same steps, under the lock of the space, so that it happens as a whole or not at all:
  *
- *   change_prepare   allocates what cutting mappings at both ends of the range may need
- *   change_discard   frees pages that only mappings about to be cut show; bounded, may ask to be called again
- *   change_isolate   cuts, so that every mapping lies inside or outside of the range; cannot fail
- *   change_clear     removes the mappings in the range
- *   change_end       without the lock: frees what was removed or not needed
+ *   change_prepare   allocates what cutting mappings at both ends of the range may need; shortens a range
+ * that has very many mappings, so that the calls go through it in parts change_discard   frees pages that
+ * only mappings about to be cut show; bounded, may ask to be called again change_isolate   cuts, so that
+ * every mapping lies inside or outside of the range; cannot fail change_clear     removes the mappings in the
+ * range change_end       without the lock: frees what was removed or not needed
  */
 #pragma once
 
@@ -18,6 +18,7 @@ struct change {
     struct space *space;
     uint64_t start, end;
     bool empty;             /* nothing is mapped there */
+    bool partial;           /* the range ends before the one that was asked for */
     struct mapping *spares; /* allocated, linked by node.right */
     struct mapping *dead;   /* removed, linked by node.right; Vmo still referenced */
     struct page_list pages;
@@ -31,6 +32,7 @@ static inline void mapping_describe(struct mapping *mapping, const struct mappin
     mapping->end = like->end;
     mapping->offset = like->offset;
     mapping->flags = like->flags;
+    mapping->dirty = false;
 }
 
 /* Charged to a job as an object; uninitialised. NULL: quota or memory exhausted. */
@@ -42,6 +44,8 @@ void mapping_free(struct mapping *mapping, struct job *job);
 void mapping_insert(struct mapping *mapping, uint64_t address);
 /* Takes it out again; the Vmo stays referenced. */
 void mapping_remove(struct mapping *mapping);
+/* Notes that it may have writable page-table entries; the Vmo's lock is held. */
+void mapping_set_dirty(struct mapping *mapping);
 /* Moves its end, where no other mapping is and no page-table entry would be left behind. */
 void mapping_set_end(struct mapping *mapping, uint64_t end);
 

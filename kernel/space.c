@@ -5,7 +5,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/mapping.h"
 
-enum { DESTROY_STEP = 16 };
+enum { DESTROY_STEP = 16, CLONE_STEP = 16 };
 
 static uint64_t kernel_root;
 
@@ -43,11 +43,13 @@ int space_create_guest(struct space *native, struct job *job, struct space **mad
 /* ---- copies ---- */
 
 /* What the copy of a mapping shows: the same Vmo, or one snapshot for all pieces of a MAP_COPY mapping. */
-static int clone_source(struct mapping *mapping, struct job *job, struct vmo **source) {
+static int clone_source(struct mapping *mapping, const struct space *copy, struct vmo **source) {
     struct vmo *vmo = mapping->vmo;
 
-    if (mapping->flags & MAP_COPY && !vmo->clone) {
-        int result = vmo_snapshot(vmo, job, &vmo->clone);
+    if (mapping->flags & MAP_COPY && vmo->clone_serial != copy->clone_serial) {
+        int result = vmo_share(vmo, copy->object.job, &vmo->clone);
+        if (!result)
+            vmo->clone_serial = copy->clone_serial;
         *source = vmo->clone;
         return result;
     }
@@ -63,7 +65,7 @@ static int mapping_clone(struct mapping *mapping, struct space *space) {
         return -ENOMEM;
     mapping_describe(copy, mapping);
     copy->space = space;
-    int result = clone_source(mapping, job, &copy->vmo);
+    int result = clone_source(mapping, space, &copy->vmo);
     if (result)
         mapping_free(copy, job);
     else
@@ -75,25 +77,48 @@ static struct mapping *mapping_first(const struct space *space) {
     return mapping_from(space, 0);
 }
 
+/* Copies mappings from where an unfinished copy ends. Their pages are shared while the space may still write
+ * them, which nobody sees: the last step takes that away. */
+static int clone_step(struct space *space, struct space *copy) {
+    int result = 0;
+
+    spin_lock(&space->lock);
+    struct mapping *mapping = mapping_from(space, copy->clone_end);
+    for (unsigned i = 0; mapping && !result; i++) {
+        result = i < CLONE_STEP ? mapping_clone(mapping, copy) : -EAGAIN;
+        if (!result) {
+            copy->clone_end = mapping->end;
+            mapping = mapping_next(mapping);
+        }
+    }
+    if (!result)
+        page_table_protect(space, 0, GUEST_LIMIT);
+    spin_unlock(&space->lock);
+    return result;
+}
+
 int space_clone(struct space *space, struct job *job, struct space **made) {
-    struct space *copy;
-    struct mapping *mapping;
+    static _Atomic uint64_t serial;
+    struct space *copy = *made;
+    int result = 0;
 
     if (!space->native)
         return -EINVAL;
-    int result = space_create(space->native, job, &copy);
-    if (result)
-        return result;
-    spin_lock(&space->lock);
-    for (mapping = mapping_first(space); mapping && !result; mapping = mapping_next(mapping))
-        result = mapping_clone(mapping, copy);
-    for (mapping = mapping_first(space); mapping; mapping = mapping_next(mapping))
-        mapping->vmo->clone = NULL;
-    spin_unlock(&space->lock);
-    if (result)
-        object_put(&copy->object);
-    else
+    if (!copy || copy->clone_of != space || copy->object.job != job) {
+        result = space_create(space->native, job, &copy);
+        if (result)
+            return result;
+        if (*made)
+            object_put(&(*made)->object);
         *made = copy;
+        copy->clone_of = space;
+        copy->clone_serial = ++serial;
+    }
+    result = clone_step(space, copy);
+    if (result && result != -EAGAIN) {
+        object_put(&copy->object);
+        *made = NULL;
+    }
     return result;
 }
 

@@ -40,6 +40,7 @@ struct mapping {
     uint64_t end;    /* first address behind */
     uint64_t offset; /* into the Vmo, of the first address, bytes */
     uint32_t flags;  /* MAP_ */
+    bool dirty;      /* a writable page-table entry may exist; the Vmo's lock */
 };
 
 struct space {
@@ -59,6 +60,9 @@ struct space {
     uint64_t *last_table; /* the last-level table used last, and its place: address >> 21 */
     uint64_t last_table_place;
     bool shared_ready; /* native space: has guest spaces, its upper half's slots are fixed */
+    /* While space_clone makes it, known only to that call: of what, up to where, and which of all clones. */
+    const struct space *clone_of;
+    uint64_t clone_end, clone_serial;
 };
 
 /* Called once with the kernel's own PML4, physical. Its upper half is final and its lower half empty but for
@@ -94,14 +98,18 @@ int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t o
               unsigned flags);
 /* Unmaps what is mapped in the range. */
 int space_unmap(struct space *space, uint64_t address, uint64_t length);
+/* These two change a range with very many mappings in parts: a positive result is how many bytes are done,
+ * from the start; call again for the rest. */
 /* Sets the protection (MAP_PROT_MASK bits). Also -ENOMEM when part of the range is not mapped and -EACCES
- * when part of it does not allow the protection; nothing is changed then. */
-int space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection);
+ * when part of it does not allow the protection; then this part is not changed. */
+int64_t space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection);
 /* Moves mappings to a range that does not overlap, in place of whatever was there. -EFAULT when part of the
  * old range is not mapped. */
-int space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to);
+int64_t space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to);
 /* A new guest space of the same native space with the same mappings: MAP_COPY ones are snapshotted, others
- * shared. Page tables start empty. 0, -EINVAL (a native space), -ENOMEM. */
+ * shared. Page tables start empty. 0, -EINVAL (a native space), -ENOMEM, and -EAGAIN, when *made is the
+ * unfinished copy, to be passed in again; else it is NULL before. What changes among the mappings between the
+ * steps may be missed. */
 int space_clone(struct space *space, struct job *job, struct space **made);
 
 /* A page fault: access is the one MAP_READ, MAP_WRITE or MAP_EXEC bit wanted. 0: resolved, retry; -EFAULT

@@ -70,6 +70,12 @@ static int mapping_source(struct space *space, struct vmo *vmo, uint64_t length,
     return 0;
 }
 
+/* The range has so many mappings that it is emptied by several calls. */
+static int change_clear_part(struct change *change) {
+    change_clear(change);
+    return -EAGAIN;
+}
+
 static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, uint64_t length,
                       unsigned flags) {
     struct space *space = change->space;
@@ -87,6 +93,7 @@ static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, u
     mapping->end = change->end;
     mapping->offset = offset;
     mapping->flags = flags;
+    mapping->dirty = false;
     int result = mapping_source(space, vmo, length, flags, &mapping->vmo);
     if (result) {
         mapping_free(mapping, space->object.job);
@@ -109,7 +116,9 @@ int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t o
     int result = change_prepare(&change, space, address, length);
     if (!result)
         result = change_discard(&change);
-    if (!result)
+    if (!result && change.partial)
+        result = change_clear_part(&change);
+    else if (!result)
         result = change_map(&change, vmo, offset, length, flags);
     spin_unlock(&space->lock);
     change_end(&change);
@@ -129,12 +138,19 @@ int space_unmap(struct space *space, uint64_t address, uint64_t length) {
         result = change_discard(&change);
     if (!result)
         change_clear(&change);
+    if (!result && change.partial)
+        result = -EAGAIN;
     spin_unlock(&space->lock);
     change_end(&change);
     return result;
 }
 
 /* ---- protect ---- */
+
+/* 0, or how far the range went that was asked for. */
+static int64_t change_done(const struct change *change) {
+    return change->partial ? (int64_t)(change->end - change->start) : 0;
+}
 
 /* Joins a mapping and its successor when they are two parts of one. The successor goes to the change's dead.
  */
@@ -144,7 +160,11 @@ static bool mapping_join(struct change *change, struct mapping *mapping, struct 
     if (mapping->end != next->node.key || mapping->vmo != next->vmo || mapping->flags != next->flags ||
         mapping->offset + length != next->offset)
         return false;
-    mapping_set_end(mapping, next->end);
+    spin_lock(&mapping->vmo->lock);
+    mapping->end = next->end;
+    if (next->dirty)
+        mapping_set_dirty(mapping);
+    spin_unlock(&mapping->vmo->lock);
     change_remove(change, next);
     return true;
 }
@@ -172,17 +192,19 @@ static void change_protect(struct change *change, unsigned protection) {
     change_join(change);
 }
 
-int space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection) {
-    struct change change = {.space = space};
+int64_t space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection) {
+    struct change change;
 
     if (!range_valid(space, address, length) || protection & ~(unsigned)MAP_PROT_MASK)
         return -EINVAL;
     spin_lock(&space->lock);
-    int result = range_check(space, address, address + length, protection, -ENOMEM);
+    int64_t result = change_prepare(&change, space, address, length);
     if (!result)
-        result = change_prepare(&change, space, address, length);
-    if (!result)
+        result = range_check(space, address, change.end, protection, -ENOMEM);
+    if (!result) {
         change_protect(&change, protection);
+        result = change_done(&change);
+    }
     spin_unlock(&space->lock);
     change_end(&change);
     return result;
@@ -204,23 +226,26 @@ static void change_move(struct change *change, uint64_t to) {
     }
 }
 
-int space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {
-    struct change from = {.space = space}, there = {.space = space};
+int64_t space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {
+    struct change from, there = {.space = space};
 
     if (!range_valid(space, address, length) || !range_valid(space, to, length) ||
         (address < to + length && to < address + length))
         return -EINVAL;
     spin_lock(&space->lock);
-    int result = range_check(space, address, address + length, 0, -EFAULT);
+    int64_t result = change_prepare(&from, space, address, length);
     if (!result)
-        result = change_prepare(&from, space, address, length);
+        result = range_check(space, address, from.end, 0, -EFAULT);
     if (!result)
-        result = change_prepare(&there, space, to, length);
+        result = change_prepare(&there, space, to, from.end - from.start);
     if (!result)
         result = change_discard(&there);
-    if (!result) {
+    if (!result && there.partial) {
+        result = change_clear_part(&there);
+    } else if (!result) {
         change_clear(&there);
         change_move(&from, to);
+        result = change_done(&from);
     }
     spin_unlock(&space->lock);
     change_end(&from);

@@ -116,6 +116,8 @@ void thread_destroy(struct thread *thread) {
 
     if (thread->utcb_vmo)
         object_put(&thread->utcb_vmo->object);
+    if (thread->unfinished)
+        object_put(&thread->unfinished->object);
     if (thread->fpu)
         kmem_free(thread->fpu, fpu_size);
     job_uncharge(job, JOB_THREADS, 1);

@@ -58,6 +58,8 @@ struct thread {
     struct port *caller_port;   /* through which it came; referenced */
     struct thread *server;      /* serves this thread's call; the port's lock */
 
+    uint64_t progress;        /* of a call that is restarted: bytes done */
+    struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
     uint64_t utcb_address;
     uint64_t exit_flag; /* thread_exit: user address to store 1 at */

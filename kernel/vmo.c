@@ -6,6 +6,8 @@
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
+enum { PROTECT_STEP = 16 }; /* mappings */
+
 /* ---- mappings of a Vmo, locked ---- */
 
 /* The addresses at which a mapping shows the pages [first, last]; false when it shows none. */
@@ -30,15 +32,19 @@ static void vmo_unmap(struct vmo *vmo, uint64_t first, uint64_t last) {
         page_table_unmap(mapping->space, start, end, false);
 }
 
-/* Takes write access from every mapping, so that the pages can be shared. */
-static void vmo_write_protect(struct vmo *vmo) {
-    struct mapping *mapping;
-
-    if (!vmo->dirty)
-        return;
-    list_for_each(mapping, &vmo->mappings, vmo_link)
+/* Takes the ability to write from mappings that may have it. 0 or, when there are very many, -EAGAIN. */
+static int vmo_write_protect(struct vmo *vmo) {
+    for (unsigned i = 0;; i++) {
+        struct mapping *mapping = list_entry(vmo->mappings.next, struct mapping, vmo_link);
+        if (list_empty(&vmo->mappings) || !mapping->dirty)
+            return 0;
+        if (i == PROTECT_STEP)
+            return -EAGAIN;
         page_table_protect(mapping->space, mapping->node.key, mapping->end);
-    vmo->dirty = false;
+        mapping->dirty = false;
+        list_remove(&mapping->vmo_link);
+        list_push_back(&vmo->mappings, &mapping->vmo_link);
+    }
 }
 
 /* ---- pages, locked ---- */
@@ -168,19 +174,33 @@ int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cach
     return 0;
 }
 
-int vmo_snapshot(struct vmo *vmo, struct job *job, struct vmo **made) {
+/* protected: nothing that the mappings show may be written any more. */
+static int vmo_copy(struct vmo *vmo, struct job *job, bool protected, struct vmo **made) {
     if (vmo->kind & (VMO_KIND_PINNED | VMO_KIND_PHYSICAL))
         return -EINVAL;
     struct vmo *copy = vmo_make(job, 0, vmo->kind);
     if (!copy)
         return -ENOMEM;
     spin_lock(&vmo->lock);
-    vmo_write_protect(vmo);
-    vmo_tree_share(&copy->tree, &vmo->tree);
-    copy->size = vmo->size;
+    int result = protected ? vmo_write_protect(vmo) : 0;
+    if (!result) {
+        vmo_tree_share(&copy->tree, &vmo->tree);
+        copy->size = vmo->size;
+    }
     spin_unlock(&vmo->lock);
-    *made = copy;
-    return 0;
+    if (result)
+        object_put(&copy->object);
+    else
+        *made = copy;
+    return result;
+}
+
+int vmo_snapshot(struct vmo *vmo, struct job *job, struct vmo **made) {
+    return vmo_copy(vmo, job, true, made);
+}
+
+int vmo_share(struct vmo *vmo, struct job *job, struct vmo **made) {
+    return vmo_copy(vmo, job, false, made);
 }
 
 int vmo_resize(struct vmo *vmo, uint64_t size) {

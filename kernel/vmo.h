@@ -41,12 +41,12 @@ struct vmo {
     struct object object;
     struct spinlock lock; /* rank VMO: guards everything below */
     uint8_t kind;
-    bool dirty;    /* a writable page-table entry may exist */
     uint64_t size; /* bytes */
     uint64_t base; /* physical Vmo: first address */
     struct vmo_tree tree;
-    struct list mappings; /* struct mapping.vmo_link */
-    struct vmo *clone;    /* while a space is cloned: the snapshot made of this; the lock of the space */
+    struct list mappings;  /* struct mapping.vmo_link; those that may have writable entries come first */
+    struct vmo *clone;     /* the snapshot made of this while a space was cloned; the lock of the space */
+    uint64_t clone_serial; /* which clone that was: struct space.clone_serial */
 };
 
 /* Zero-filled, committed on demand, or at once with VMO_PINNED. size 0 is allowed. 0, -EINVAL (flags, size),
@@ -60,8 +60,12 @@ int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made);
  * archive), else it is mapped uncached. 0, -EINVAL, -ENOMEM. */
 int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cached, struct vmo **made);
 
-/* A copy-on-write copy, charged to the job. -EINVAL for pinned and physical ones; -ENOMEM. */
+/* A copy-on-write copy, charged to the job. -EINVAL for pinned and physical ones; -ENOMEM; -EAGAIN. */
 int vmo_snapshot(struct vmo *vmo, struct job *job, struct vmo **made);
+
+/* The same, but mappings keep the ability to write what is shared now: to be taken from them before anybody
+ * sees the copy. */
+int vmo_share(struct vmo *vmo, struct job *job, struct vmo **made);
 
 /* Changes the size (bytes). Pages beyond a smaller size are freed and unmapped; what the last page holds
  * beyond the smaller of both sizes is zeroed. 0, -EINVAL, -ENOMEM, -EAGAIN; the size changes with the last

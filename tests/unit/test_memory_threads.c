@@ -108,16 +108,19 @@ static void space_step(struct space **mine, unsigned *seed) {
         result = next(seed, 3) ? 0 : space_unmap(space, at, length);
         break;
     case 4:
-        result = space_protect(space, at, length, protection & (MAP_READ | MAP_WRITE));
+        result = (int)space_protect(space, at, length, protection & (MAP_READ | MAP_WRITE));
+        result = result > 0 ? 0 : result;
         break;
     case 5:
-        result = space_move(space, at, length, window + (300 + next(seed, 100)) * PAGE_SIZE);
+        result = (int)space_move(space, at, length, window + (300 + next(seed, 100)) * PAGE_SIZE);
+        result = result > 0 ? 0 : result;
         break;
     case 6:
         if (*mine)
             object_put(&(*mine)->object);
         *mine = NULL;
-        result = space_clone(guest, job, mine);
+        while ((result = space_clone(guest, job, mine)) == -EAGAIN) {
+        }
         break;
     case 7:
         result = next(seed, 2) ? vmo_discard(shared, next(seed, PAGES) * PAGE_SIZE, 10 * PAGE_SIZE)

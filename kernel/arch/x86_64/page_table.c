@@ -279,6 +279,9 @@ void page_table_protect(struct space *space, uint64_t start, uint64_t end) {
     spin_lock(&space->table_lock);
     for (uint64_t at = start, next; at < end; at = next) {
         uint64_t *entry = entry_find(space, at, level, &next);
+        if (!entry && level == TOP_SHIFT) /* most are absent */
+            next = (uint64_t)slot_in_use(page_from_phys(space->root), table_slot(next, TOP_SHIFT))
+                   << TOP_SHIFT;
         if (!entry || !(*entry & PTE_WRITE))
             continue;
         entry_store(space, entry, *entry & ~(uint64_t)PTE_WRITE, level);
