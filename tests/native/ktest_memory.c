@@ -1,0 +1,78 @@
+/*
+ * Memory objects and address spaces beyond the basics: changes that take several steps, large pages, pinned
+ * and contiguous memory, what may be written and executed, residency.
+ */
+#include "tests/native/ktest.h"
+
+#define WINDOW 0x410000000000ULL
+enum { PAGE = 4096, PIECES = 600, WRITABLE = MAP_READ | MAP_WRITE };
+
+static volatile uint64_t *word(uint64_t address) {
+    return (volatile uint64_t *)(uintptr_t)address;
+}
+
+static uint64_t piece(unsigned i) {
+    return WINDOW + i * 2ULL * PAGE;
+}
+
+/* Every second page a mapping of its own: the calls below need many steps, and are restarted in between. */
+static void pieces_map(uint64_t space) {
+    for (unsigned i = 0; i < PIECES; i++)
+        EQ(keel_space_map(space, space ? piece(i) - WINDOW + 0x10000000 : piece(i), 0, 0, PAGE,
+                          WRITABLE | MAP_COPY),
+           0);
+}
+
+static void test_many_mappings(void) {
+    struct space_info info;
+    int64_t vmo = keel_vmo_create(PAGE, 0);
+    pieces_map(0);
+    for (unsigned i = 0; i < PIECES; i++)
+        *word(piece(i)) = i;
+    /* A hole behind the last piece: the protection fails there, and at the first piece works. */
+    EQ(keel_space_protect(0, WINDOW, PIECES * 2ULL * PAGE, MAP_READ), -ENOMEM);
+    for (unsigned i = 0; i + 1 < PIECES; i++)
+        EQ(keel_space_map(0, piece(i) + PAGE, vmo, 0, PAGE, MAP_READ), 0);
+    EQ(keel_space_protect(0, WINDOW, (PIECES * 2ULL - 1) * PAGE, MAP_READ), 0);
+    for (unsigned i = 0; i < PIECES; i++)
+        EQ(keel_vmo_read(vmo, 0, piece(i), 8), -EFAULT);
+    EQ(keel_space_move(0, WINDOW, (PIECES * 2ULL - 1) * PAGE, WINDOW + (1ULL << 30)), 0);
+    for (unsigned i = 0; i < PIECES; i++)
+        EQ(*word(piece(i) + (1ULL << 30)), i);
+    EQ(keel_space_map(0, WINDOW + (1ULL << 30), 0, 0, PIECES * 2ULL * PAGE, WRITABLE), 0);
+    EQ(*word(piece(PIECES - 1) + (1ULL << 30)), 0);
+    EQ(keel_space_unmap(0, WINDOW, 1ULL << 31), 0);
+    EQ(keel_handle_close((uint64_t)vmo), 0);
+
+    int64_t space = keel_space_create(0);
+    pieces_map((uint64_t)space);
+    int64_t copy = keel_space_clone((uint64_t)space, 0);
+    EQ(keel_object_info((uint64_t)copy, keel_pointer(&info), sizeof(info)), sizeof(info));
+    EQ(info.mappings, PIECES);
+    EQ(keel_handle_close((uint64_t)copy), 0);
+    EQ(keel_handle_close((uint64_t)space), 0);
+}
+
+/* One object at many addresses, all written: the snapshot takes several steps. */
+static void test_snapshot_of_many_mappings(void) {
+    uint64_t before = 0;
+    int64_t vmo = keel_vmo_create(PAGE, 0);
+    for (unsigned i = 0; i < PIECES; i++) {
+        EQ(keel_space_map(0, piece(i), (uint64_t)vmo, 0, PAGE, WRITABLE), 0);
+        *word(piece(i)) = i;
+    }
+    int64_t copy = keel_vmo_snapshot((uint64_t)vmo);
+    for (unsigned i = 0; i < PIECES; i++)
+        *word(piece(i)) = 7;
+    EQ(keel_vmo_read((uint64_t)copy, 0, keel_pointer(&before), 8), 8);
+    EQ(before, PIECES - 1);
+    EQ(keel_space_unmap(0, WINDOW, PIECES * 2ULL * PAGE), 0);
+    EQ(keel_handle_close((uint64_t)copy), 0);
+    EQ(keel_handle_close((uint64_t)vmo), 0);
+}
+
+const struct test memory_tests[] = {
+    {"many_mappings", test_many_mappings},
+    {"snapshot_of_many_mappings", test_snapshot_of_many_mappings},
+    {0},
+};
