@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "abi/trace.h"
 #include "abi/utcb.h"
 #include "kernel/lock.h"
 #include "kernel/memory_cpu.h"
@@ -21,6 +22,7 @@ enum {
     WORK_RESCHEDULE = 1, /* the current thread blocked, ended, used its slice, or a better one is ready */
     WORK_REAP = 2,       /* objects wait to be destroyed */
     WORK_TIMER = 4,      /* the timer must be programmed anew */
+    WORK_TRACE = 8,      /* the return of a call is to be traced */
 };
 
 struct tss {
@@ -58,8 +60,8 @@ struct cpu {
     uint64_t root;         /* page-table root in CR3 */
     _Atomic uint32_t work; /* WORK_ flags; any CPU may set WORK_RESCHEDULE together with an interrupt */
     uint32_t index;
-    uint64_t reflections, page_table_switches, kernel_entries;
-    uint64_t context_switches, page_faults, interrupts, idle_time;
+    struct cpu_counters counters;
+    uint32_t trace; /* bit per trace_kind; any CPU may store it */
     uint32_t apic_id;
     struct tss tss __attribute__((aligned(4)));
 
@@ -74,6 +76,9 @@ struct cpu {
     struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */
     _Atomic uint64_t tlb_pending; /* CPUs whose request this one must answer */
     struct memory_cpu memory;
+    struct trace_block *trace_block; /* NULL until trace_open was called for this CPU; atomic */
+    uint32_t traced;                 /* whose time is taken: index into struct trace_block.times */
+    uint64_t traced_since;
     char fatal_stack[2048] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));
 
@@ -82,8 +87,11 @@ _Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "entry.S");
 _Static_assert(offsetof(struct cpu, root) == CPU_ROOT, "entry.S");
 _Static_assert(offsetof(struct cpu, work) == CPU_WORK, "entry.S");
-_Static_assert(offsetof(struct cpu, reflections) == CPU_REFLECTIONS, "entry.S");
-_Static_assert(offsetof(struct cpu, kernel_entries) == CPU_ENTRIES, "entry.S");
+_Static_assert(offsetof(struct cpu, counters.reflections) == CPU_REFLECTIONS, "entry.S");
+_Static_assert(offsetof(struct cpu, counters.page_table_switches) == CPU_SWITCHES, "entry.S");
+_Static_assert(offsetof(struct cpu, counters.other_entries) == CPU_ENTRIES, "entry.S");
+_Static_assert(offsetof(struct cpu, counters.calls) == CPU_CALLS, "entry.S");
+_Static_assert(offsetof(struct cpu, trace) == CPU_TRACE, "cpu_self.h");
 _Static_assert(offsetof(struct cpu, tss) + 4 == CPU_RSP0, "entry.S");
 
 extern struct cpu *cpus[MAX_CPUS];

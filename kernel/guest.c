@@ -58,7 +58,7 @@ void guest_exit(struct thread *thread, enum guest_exit reason) {
     struct cpu *cpu = cpu_self();
 
     guest_registers_store(thread);
-    cpu->reflections++;
+    cpu->counters.reflections++;
     cpu->guest = NULL;
     cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
     cpu->tss.rsp[0] = cpu->frame_top;

@@ -20,14 +20,17 @@ struct system_info system_info(void) {
     for (unsigned i = 0; i < OBJECT_TYPES; i++)
         info.objects[i] = objects_live[i];
     for (unsigned i = 0; i < cpu_count; i++) {
-        const struct cpu *cpu = cpus[i];
-        info.context_switches += cpu->context_switches;
-        info.page_table_switches += cpu->page_table_switches;
-        info.page_faults += cpu->page_faults;
-        info.interrupts += cpu->interrupts;
-        info.kernel_entries += cpu->kernel_entries;
-        info.reflections += cpu->reflections;
-        info.idle_time += cpu->idle_time;
+        const struct cpu_counters *from = &cpus[i]->counters;
+        info.context_switches += from->context_switches;
+        info.page_table_switches += from->page_table_switches;
+        info.page_faults += from->page_faults;
+        info.reflections += from->reflections;
+        info.idle_time += from->idle_time;
+        info.kernel_entries += from->other_entries;
+        for (unsigned n = 0; n < COUNTED_CALLS; n++)
+            info.kernel_entries += from->calls[n];
+        for (unsigned n = 0; n < COUNTED_VECTORS; n++)
+            info.interrupts += from->vectors[n];
     }
     return info;
 }

@@ -7,6 +7,7 @@
 #include "kernel/guest.h"
 #include "kernel/reaper.h"
 #include "kernel/sched.h"
+#include "kernel/trace.h"
 
 /* What a thread waited on is released by the thread itself, when it runs again and no lock is held. */
 static void wait_release(struct thread *thread) {
@@ -42,15 +43,23 @@ static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
     return true;
 }
 
+/* Work that there is seldom. */
+static __attribute__((noinline)) void leave_rarely(struct cpu *cpu, uint32_t work) {
+    if (work & WORK_TRACE)
+        trace_end(cpu);
+    if (work & WORK_REAP) {
+        reaper_step(cpu);
+        cpu_interrupts_window();
+    }
+}
+
 void kernel_leave(void) {
     struct cpu *cpu = cpu_self();
 
     for (;;) {
         uint32_t work = atomic_exchange(&cpu->work, 0);
-        if (work & WORK_REAP) {
-            reaper_step(cpu);
-            cpu_interrupts_window();
-        }
+        if (work & (WORK_REAP | WORK_TRACE))
+            leave_rarely(cpu, work);
         /* Killed just before it began to wait: then it is for this CPU to end the wait. */
         if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
             wait_cancel(cpu->thread, 0, -ECANCELED);

@@ -7,6 +7,7 @@
 
 #include "kernel/arch_cpu.h"
 #include "kernel/space.h"
+#include "kernel/trace.h"
 
 enum { AGING_NS = 100000000, QUANTUM_NS = 1000000, BURST_SHORT_NS = 50000, SPREAD_NS = 100000 };
 
@@ -40,6 +41,12 @@ void run_queue_init(struct run_queue *queue) {
     *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE)};
     for (unsigned i = 0; i < LEVELS; i++)
         list_init(&queue->levels[i]);
+}
+
+static __attribute__((noinline)) void level_move(struct thread *thread, int by) {
+    unsigned before = thread->level;
+    thread->level = (uint8_t)(before + (unsigned)by);
+    TRACE(TRACE_LEVEL, thread->level, thread, before, 0);
 }
 
 /* ---- queues; the queue's lock is held ---- */
@@ -150,12 +157,13 @@ static void sched_notify(struct cpu *cpu, struct thread *thread) {
 
 void sched_ready(struct thread *thread) {
     if (thread->state == THREAD_BLOCKED && thread->level > thread->base_level && thread->level > LEVEL_TOP) {
-        thread->level--;
+        level_move(thread, -1);
         thread->quantum_left = 0;
     }
     thread->state = THREAD_READY;
     thread->preempted = false;
     struct cpu *cpu = sched_place(thread);
+    TRACE(TRACE_WAKE, thread->level, thread, cpu->index, 0);
     spin_lock_inline(&cpu->queue.lock);
     queue_push(&cpu->queue, thread);
     spin_unlock(&cpu->queue.lock);
@@ -191,7 +199,7 @@ static void sched_account(struct cpu *cpu, uint64_t now) {
         thread->run_time += spent;
         thread->burst = (thread->burst * 3 + spent) / 4;
     } else {
-        cpu->idle_time += spent;
+        cpu->counters.idle_time += spent;
     }
     cpu->switched_at = now;
 }
@@ -227,11 +235,12 @@ void sched_switch(struct cpu *cpu) {
     cpu_work_add(cpu, WORK_TIMER);
     if (next == before)
         return;
+    TRACE(TRACE_SWITCH, next ? next->level : 0, next, next ? next->quantum_left : 0, 0);
     if (before)
         thread_save(before);
     cpu->thread = next;
     if (next) {
-        cpu->context_switches++;
+        cpu->counters.context_switches++;
         next->on_cpu = true;
         thread_load(next);
     }
@@ -248,7 +257,7 @@ void sched_switch(struct cpu *cpu) {
 /* The current thread has used its whole quantum: one level down. */
 static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t now) {
     if (thread->level >= LEVEL_TOP && thread->level < LEVEL_BOTTOM)
-        thread->level++;
+        level_move(thread, 1);
     thread->quantum_left = 0;
     if (cpu->queue.bitmap)
         cpu_work_add(cpu, WORK_RESCHEDULE);

@@ -6,6 +6,7 @@
 #include "kernel/syscall.h"
 
 #include "kernel/arch_cpu.h"
+#include "kernel/trace.h"
 
 enum { CLASS_SHIFT = 12 };
 
@@ -34,6 +35,7 @@ static const struct {
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
+_Static_assert((int)CALLS <= (int)COUNTED_CALLS, "struct cpu_counters");
 
 /* ---- objects ---- */
 
@@ -162,6 +164,7 @@ static int64_t call_dispatch(const struct frame *frame) {
 
     if (index >= CALLS)
         return -ENOSYS;
+    cpu_count_call(index);
     if (calls[index].self) {
         int error = self_find(calls[index].self, calls[index].right, frame->rdi, &object);
         if (error)
@@ -175,9 +178,12 @@ static int64_t call_dispatch(const struct frame *frame) {
 
 void syscall_dispatch(struct frame *frame) {
     if (frame->rax >> CLASS_SHIFT != 1) {
+        cpu_self()->counters.other_entries++;
         posix_reflect(thread_current(), frame);
         return;
     }
+    if (trace_wanted(TRACE_CALL))
+        trace_begin(TRACE_CALL, frame->rax % COUNTED_CALLS, frame->rdi, frame->rsi);
     int64_t result = call_dispatch(frame);
     if (result == RESTART)
         frame->rcx = frame->rip -= 2; /* the SYSCALL instruction */

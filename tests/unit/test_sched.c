@@ -10,6 +10,7 @@
 
 #include "tests/unit/check.h"
 
+unsigned char *host_memory;
 struct cpu *host_cpu, *cpus[MAX_CPUS];
 uint32_t cpu_count;
 static struct cpu cpu_states[4];
@@ -28,6 +29,9 @@ void debug_lock_released(unsigned rank) {
 }
 
 void tlb_shootdown_poll(void) {}
+void trace_add(enum trace_kind kind, unsigned detail, const struct thread *thread, uint64_t a, uint64_t b) {
+    (void)kind, (void)detail, (void)thread, (void)a, (void)b;
+}
 void thread_save(struct thread *thread) {
     (void)thread;
 }

@@ -175,7 +175,7 @@ static void cpu_load_root(struct cpu *cpu, uint64_t root) {
     if (cpu->root == root)
         return;
     cpu->root = root;
-    cpu->page_table_switches++;
+    cpu->counters.page_table_switches++;
     __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
 

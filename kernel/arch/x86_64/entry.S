@@ -102,7 +102,6 @@ syscall_entry:
     push $0
     push $VECTOR_SYSCALL
     push_registers
-    incq %gs:CPU_ENTRIES
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
     cld
@@ -201,7 +200,7 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
  * in the other order.
  */
 guest_enter:
-    incq %gs:CPU_ENTRIES
+    incq %gs:(CPU_CALLS + 8 * (CALL_GUEST_ENTER & 0xfff))
     mov %gs:CPU_THREAD, %rdx
     mov %gs:CPU_SCRATCH, %rsi
     mov %rcx, THREAD_NATIVE + 136(%rdx)

@@ -12,6 +12,7 @@
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
+#include "kernel/trace.h"
 
 enum { FAULT_WRITE = 2, FAULT_FETCH = 16, SIGNAL_STATUS = 128, SIGSEGV = 11, SIGILL = 4, SIGFPE = 8 };
 
@@ -39,7 +40,7 @@ static int fault_resolve(struct thread *thread, uint64_t address, uint64_t code)
         space = thread->guest_space;
     else if (address >= USER_LIMIT || cpu_self()->guest)
         return -EFAULT;
-    cpu_self()->page_faults++;
+    cpu_self()->counters.page_faults++;
     return space_fault(space, address, fault_access(code));
 }
 
@@ -79,7 +80,8 @@ static bool user_copy_fault(struct frame *frame, uint64_t address) {
 static void interrupt_handle(uint64_t vector) {
     struct cpu *cpu = cpu_self();
 
-    cpu->interrupts++;
+    TRACE(TRACE_INTERRUPT, (unsigned)vector, cpu->thread, 0, 0);
+    cpu->counters.vectors[vector % COUNTED_VECTORS]++;
     if (vector != VECTOR_SPURIOUS)
         apic_eoi();
     if (vector < VECTOR_IRQ_END)
@@ -121,6 +123,8 @@ static void native_fault(struct thread *thread, struct frame *frame, uint64_t ad
 
 static void page_fault(struct thread *thread, struct frame *frame, bool in_guest) {
     uint64_t address = fault_address();
+    if (trace_wanted(TRACE_FAULT))
+        trace_begin(TRACE_FAULT, (unsigned)frame->error, address, frame->rip);
     int error = fault_resolve(thread, address, frame->error);
     if (error && in_guest)
         guest_exit_fault(thread, address, frame->error, error);

@@ -39,7 +39,9 @@
 #define CPU_REFLECTIONS 64
 #define CPU_SWITCHES    72
 #define CPU_ENTRIES     80
-#define CPU_RSP0        128
+#define CPU_CALLS       112 /* counted calls, by index */
+#define CPU_TRACE       1136
+#define CPU_RSP0        1148
 
 #define THREAD_NATIVE       64
 #define THREAD_NATIVE_END   240
