@@ -29,3 +29,11 @@ struct ipc_message {
     uint64_t label;
     uint64_t words[IPC_WORDS];
 };
+
+/* Channels: the largest message, and how many may wait at an end. */
+enum { CHANNEL_BYTES = 3840, CHANNEL_HANDLES = 8, CHANNEL_QUEUE = 64 };
+
+/* channel_read: in, the room at the two addresses; out, the message's sizes. */
+struct channel_sizes {
+    uint32_t bytes, handles;
+};

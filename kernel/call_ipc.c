@@ -31,14 +31,32 @@ int64_t call_timer_set(struct timer *timer, uint64_t deadline, uint64_t period) 
     return 0;
 }
 
-int64_t call_channel_create(uint64_t a, uint64_t b) {
-    return (void)a, (void)b, -ENOSYS;
+int64_t call_channel_create(uint64_t array) {
+    struct channel *ends = channel_create(process_current()->job);
+    handle_t handles[2];
+    int64_t result = 0;
+
+    if (!ends)
+        return -ENOMEM;
+    for (unsigned i = 0; i < 2; i++) {
+        int64_t handle = object_publish(&ends[i].object);
+        if (handle < 0)
+            result = handle;
+        handles[i] = handle < 0 ? HANDLE_NONE : (handle_t)handle;
+    }
+    if (!result && user_copy_out(array, handles, sizeof(handles)))
+        result = -EFAULT;
+    for (unsigned i = 0; i < 2 && result; i++)
+        handle_close(handles_current(), handles[i]);
+    return result;
 }
 
-int64_t call_channel_read(struct channel *channel, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
-    return (void)channel, (void)b, (void)c, (void)d, (void)e, -ENOSYS;
+int64_t call_channel_read(struct channel *channel, uint64_t bytes, uint64_t handles, uint64_t sizes,
+                          uint64_t deadline) {
+    return channel_read(channel, bytes, handles, sizes, deadline);
 }
 
-int64_t call_channel_write(struct channel *channel, uint64_t b, uint64_t c, uint64_t d, uint64_t e) {
-    return call_channel_read(channel, b, c, d, e);
+int64_t call_channel_write(struct channel *channel, uint64_t bytes, uint64_t length, uint64_t handles,
+                           uint64_t count) {
+    return channel_write(channel, bytes, length, handles, count);
 }

@@ -74,20 +74,16 @@ int64_t call_handle_revoke(uint64_t handle) {
 
 /* ---- binding ---- */
 
-static struct binding *object_binding(struct object *object, struct spinlock **lock) {
+/* The lock that guards an object's binding; NULL when it has none. */
+static struct spinlock *binding_lock(struct object *object) {
     switch (object->type) {
+    case OBJECT_CHANNEL:
+        return channel_lock(container_of(object, struct channel, object));
     case OBJECT_EVENT:
-        *lock = &container_of(object, struct event, object)->lock;
-        return &container_of(object, struct event, object)->binding;
     case OBJECT_TIMER:
-        *lock = &container_of(object, struct timer, object)->lock;
-        return &container_of(object, struct timer, object)->binding;
     case OBJECT_INTERRUPT:
-        *lock = &container_of(object, struct interrupt, object)->lock;
-        return &container_of(object, struct interrupt, object)->binding;
     case OBJECT_PROCESS:
-        *lock = &container_of(object, struct process, object)->lock;
-        return &container_of(object, struct process, object)->binding;
+        return &container_of(object, struct source, object)->lock;
     default:
         return NULL;
     }
@@ -100,6 +96,9 @@ static void binding_catch_up(struct object *object, struct binding *binding) {
         if (event->count)
             binding_signal(binding, event->count);
         event->count = 0;
+    } else if (object->type == OBJECT_CHANNEL) {
+        if (channel_ready(container_of(object, struct channel, object)))
+            binding_signal(binding, 1);
     } else if (object->type == OBJECT_PROCESS) {
         struct process *process = container_of(object, struct process, object);
         if (process->dead)
@@ -109,10 +108,10 @@ static void binding_catch_up(struct object *object, struct binding *binding) {
 
 int64_t call_object_bind(struct object *object, uint64_t port_handle, uint64_t key) {
     struct object *port = NULL;
-    struct spinlock *lock;
-    struct binding *binding = object_binding(object, &lock);
+    struct spinlock *lock = binding_lock(object);
+    struct binding *binding = &container_of(object, struct source, object)->binding;
 
-    if (!binding)
+    if (!lock)
         return -EINVAL;
     int error = port_handle ? object_find(port_handle, OBJECT_PORT, RIGHT_SEND, &port) : 0;
     if (error)

@@ -7,10 +7,9 @@ struct event *event_create(struct job *job, uint64_t initial) {
     struct event *event = object_create(OBJECT_EVENT, sizeof(*event), job);
     if (!event)
         return NULL;
-    event->lock = (struct spinlock)SPINLOCK(LOCK_RANK_OBJECT);
+    source_init(&event->object);
     event->count = initial;
     list_init(&event->waiters);
-    binding_init(&event->binding, &event->object);
     return event;
 }
 

@@ -6,10 +6,11 @@
 struct event {
     struct object object;
     struct spinlock lock; /* rank OBJECT: guards all below */
+    struct binding binding;
     uint64_t count;
     struct list waiters;
-    struct binding binding;
 };
+SOURCE_CHECK(event);
 
 struct event *event_create(struct job *job, uint64_t initial);
 void event_destroy(struct event *event);

@@ -1,6 +1,7 @@
 /* See handle.h. */
 #include "kernel/handle.h"
 
+#include "kernel/channel.h"
 #include "kernel/job.h"
 #include "kernel/log.h"
 #include "kernel/page.h"
@@ -201,20 +202,33 @@ int64_t handle_revoke(struct handle_table *table, handle_t handle) {
     return result;
 }
 
-/* Takes the handles out of a table: all of them or, when one is stale, named twice or not to be granted,
- * none. */
-static int handles_take(struct handle_table *from, const handle_t *handles, unsigned count,
-                        struct handle_slot *slots) {
+/* ---- moving ---- */
+
+struct object *handle_slot_object(const struct handle_slot *slot) {
+    return token_object(slot->token);
+}
+
+/* Why a slot may not be taken, or 0. */
+static int slot_refused(const struct handle_slot *slot, const struct channel *through) {
+    if (!slot)
+        return -EBADF;
+    if (!(token_rights(slot->token) & RIGHT_GRANT))
+        return -EACCES;
+    uint64_t offset = (uint64_t)((uintptr_t)token_object(slot->token) - (uintptr_t)through);
+    return offset < 2 * sizeof(struct channel) ? -EINVAL : 0;
+}
+
+int handle_take(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_slot *slots,
+                const struct channel *through) {
     int error = 0;
     unsigned taken = 0;
 
     spin_lock(&from->lock);
     for (; taken < count; taken++) {
         struct handle_slot *slot = slot_find_live(from, handles[taken]);
-        if (!slot || !(token_rights(slot->token) & RIGHT_GRANT)) {
-            error = slot ? -EACCES : -EBADF;
+        error = slot_refused(slot, through);
+        if (error)
             break;
-        }
         slots[taken] = *slot;
         slot->token = 0; /* a handle named twice is not found again */
     }
@@ -229,31 +243,46 @@ static int handles_take(struct handle_table *from, const handle_t *handles, unsi
     return error;
 }
 
+int handle_reserve(struct handle_table *table, handle_t *reserved, unsigned count) {
+    struct handle_slot *slot;
+    uint32_t index;
+    unsigned done = 0;
+
+    spin_lock(&table->lock);
+    for (; done < count && (slot = slot_take(table, &index)); done++)
+        reserved[done] = slot_handle(slot, index);
+    spin_unlock(&table->lock);
+    if (done == count)
+        return 0;
+    handle_settle(table, reserved, done, NULL);
+    return -ENOMEM;
+}
+
+void handle_settle(struct handle_table *table, const handle_t *reserved, unsigned count,
+                   const struct handle_slot *slots) {
+    spin_lock(&table->lock);
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t index = reserved[i] & INDEX_MASK;
+        struct handle_slot *slot = table_slot(table, index);
+        if (slots) {
+            slot->token = slots[i].token;
+            slot->epoch = slots[i].epoch;
+        } else {
+            slot_release(table, slot, index);
+        }
+    }
+    spin_unlock(&table->lock);
+}
+
 int handle_move(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_table *to,
                 handle_t *moved) {
     struct handle_slot slots[HANDLE_MOVE_MAX];
-    uint32_t indices[HANDLE_MOVE_MAX];
-    unsigned reserved = 0;
-    int error = 0;
 
-    spin_lock(&to->lock);
-    while (reserved < count && slot_take(to, &indices[reserved]))
-        reserved++;
-    spin_unlock(&to->lock);
-    error = reserved == count ? handles_take(from, handles, count, slots) : -ENOMEM;
-
-    spin_lock(&to->lock);
-    for (unsigned i = 0; i < reserved; i++) {
-        struct handle_slot *slot = table_slot(to, indices[i]);
-        if (error) {
-            slot_release(to, slot, indices[i]);
-            continue;
-        }
-        slot->token = slots[i].token;
-        slot->epoch = slots[i].epoch;
-        moved[i] = slot_handle(slot, indices[i]);
-    }
-    spin_unlock(&to->lock);
+    int error = handle_reserve(to, moved, count);
+    if (error)
+        return error;
+    error = handle_take(from, handles, count, slots, NULL);
+    handle_settle(to, moved, count, error ? NULL : slots);
     return error;
 }
 

@@ -11,6 +11,8 @@
 
 enum { HANDLE_CHUNK = 256, HANDLE_CHUNKS = 512, HANDLE_MOVE_MAX = 8 };
 
+struct channel;
+
 struct handle_slot {
     uint64_t token;
     uint32_t generation;
@@ -46,6 +48,20 @@ int64_t handle_close(struct handle_table *table, handle_t handle);
 int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights);
 /* Makes every handle to the object stale but this one. */
 int64_t handle_revoke(struct handle_table *table, handle_t handle);
+
+/* The object of an occupied slot, in a table or not. */
+struct object *handle_slot_object(const struct handle_slot *slot);
+
+/* The two halves of a move. handle_take empties handles (GRANT needed) into slots, which own the references
+ * from then on: all or, when one is stale, named twice, not to be granted or (-EINVAL) an end of the channel
+ * pair that they go through, none. count ≤ HANDLE_MOVE_MAX. */
+int handle_take(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_slot *slots,
+                const struct channel *through);
+/* Makes room: handles that name nothing until handle_settle fills them or, with slots NULL, gives them back.
+ * All or none, -ENOMEM. */
+int handle_reserve(struct handle_table *table, handle_t *reserved, unsigned count);
+void handle_settle(struct handle_table *table, const handle_t *reserved, unsigned count,
+                   const struct handle_slot *slots);
 
 /* Moves handles (GRANT needed) between tables: all or, with an error, none; at most
  * HANDLE_MOVE_MAX. The new ones go to moved[]. */

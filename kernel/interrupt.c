@@ -14,9 +14,8 @@ int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
     struct interrupt *interrupt = object_create(OBJECT_INTERRUPT, sizeof(*interrupt), job);
     if (!interrupt)
         return -ENOMEM;
-    interrupt->lock = (struct spinlock)SPINLOCK(LOCK_RANK_OBJECT);
+    source_init(&interrupt->object);
     interrupt->irq = (uint32_t)irq;
-    binding_init(&interrupt->binding, &interrupt->object);
 
     int error = 0;
     spin_lock(&lines.lock);

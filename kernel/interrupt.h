@@ -13,10 +13,11 @@ enum { IRQ_LINES = VECTOR_IRQ_END - VECTOR_IRQ_FIRST };
 struct interrupt {
     struct object object;
     struct spinlock lock; /* rank OBJECT */
+    struct binding binding;
     uint32_t irq;
     bool level;
-    struct binding binding;
 };
+SOURCE_CHECK(interrupt);
 
 /* -EBUSY when the line has an owner, -ENXIO when no controller has it, -ENOMEM. */
 int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made);

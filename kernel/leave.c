@@ -4,6 +4,7 @@
  * in.
  */
 #include "kernel/arch_cpu.h"
+#include "kernel/channel.h"
 #include "kernel/guest.h"
 #include "kernel/reaper.h"
 #include "kernel/sched.h"
@@ -15,8 +16,11 @@ static void wait_release(struct thread *thread) {
     struct object *object = thread->wait_object;
     thread->wait_object = NULL;
     spin_unlock(&thread->lock);
-    if (object)
-        object_put(object);
+    if (!object)
+        return;
+    if (object->type == OBJECT_CHANNEL)
+        channel_wake_next(container_of(object, struct channel, object));
+    object_put(object);
 }
 
 static void cpu_idle(struct cpu *cpu) {

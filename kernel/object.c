@@ -1,6 +1,7 @@
 /* See object.h and reaper.h: creation with its charges, and destruction by type. */
 #include "kernel/object.h"
 
+#include "kernel/channel.h"
 #include "kernel/event.h"
 #include "kernel/interrupt.h"
 #include "kernel/job.h"
@@ -54,6 +55,7 @@ static void object_destroy(struct object *object) {
     case OBJECT_VMO:
     case OBJECT_SPACE:
     case OBJECT_PROCESS:
+    case OBJECT_CHANNEL:
         reaper_add(object);
         return;
     case OBJECT_THREAD:
@@ -77,7 +79,6 @@ static void object_destroy(struct object *object) {
     case OBJECT_JOB:
         job_destroy(container_of(object, struct job, object));
         return;
-    case OBJECT_CHANNEL:
     case OBJECT_NONE:
     case OBJECT_TYPES:
         break;
@@ -106,6 +107,8 @@ static bool object_reap_step(struct object *object) {
         return vmo_destroy_step(container_of(object, struct vmo, object));
     if (object->type == OBJECT_SPACE)
         return space_destroy_step(container_of(object, struct space, object));
+    if (object->type == OBJECT_CHANNEL)
+        return channel_reap_step(container_of(object, struct channel, object));
     return process_reap_step(container_of(object, struct process, object));
 }
 

@@ -101,9 +101,10 @@ int64_t port_send(struct port *port, const struct port_packet *packet) {
     return result;
 }
 
-void binding_init(struct binding *binding, struct object *owner) {
-    *binding = (struct binding){.owner = owner};
-    list_init(&binding->link);
+void source_init(struct object *object) {
+    struct source *source = container_of(object, struct source, object);
+    source->lock.rank = LOCK_RANK_OBJECT;
+    list_init(&source->binding.link);
 }
 
 struct port *binding_set(struct binding *binding, struct port *port, uint64_t key) {

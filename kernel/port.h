@@ -17,12 +17,23 @@ struct thread;
 enum { PORT_QUEUE_MAX = 64 };
 
 struct binding {
-    struct object *owner; /* what it is embedded in */
-    struct port *port;    /* referenced; NULL: not bound. The owner's lock */
+    struct port *port; /* referenced; NULL: not bound. The owner's lock */
     uint64_t key;
     uint64_t count;   /* signals, or a process's status, since last delivered; the port's lock */
     struct list link; /* struct port.signalled; the port's lock */
 };
+
+/* What every object begins with that can be bound to a port: process, channel end, event, timer, interrupt.
+ */
+struct source {
+    struct object object;
+    struct spinlock lock; /* rank OBJECT */
+    struct binding binding;
+};
+#define SOURCE_CHECK(type_name)                                                                              \
+    _Static_assert(offsetof(struct type_name, lock) == offsetof(struct source, lock) &&                      \
+                       offsetof(struct type_name, binding) == offsetof(struct source, binding),              \
+                   "begins as a source")
 
 struct port {
     struct object object;
@@ -33,11 +44,13 @@ struct port {
     struct port_packet *packets; /* ring of sent packets */
     uint32_t capacity, first, count;
 };
+_Static_assert(offsetof(struct port, lock) == offsetof(struct source, lock), "wait.c finds the lock there");
 
 struct port *port_create(struct job *job, uint64_t queue_length);
 void port_destroy(struct port *port);
 
-void binding_init(struct binding *binding, struct object *owner);
+/* Sets up what begins a new, zeroed object of these types. */
+void source_init(struct object *object);
 /* Binds to a port, or with NULL unbinds; the owner's lock is held. Returns the port that was bound, for the
  * caller to put. */
 struct port *binding_set(struct binding *binding, struct port *port, uint64_t key);

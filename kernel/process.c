@@ -25,10 +25,9 @@ struct process *process_create(struct job *job) {
     if (!process)
         return NULL;
     process->job = job;
-    process->lock = (struct spinlock)SPINLOCK(LOCK_RANK_OBJECT);
+    source_init(&process->object);
     list_init(&process->threads);
     list_init(&process->job_link);
-    binding_init(&process->binding, &process->object);
     if (space_create_native(job, &process->space) || handle_table_init(&process->handles, job) ||
         !process_enlist(process)) {
         object_put(&process->object);

@@ -14,18 +14,19 @@ struct thread;
 
 struct process {
     struct object object;
+    struct spinlock lock; /* rank OBJECT: guards binding, and what follows handles */
+    struct binding binding;
     struct job *job;
     struct space *space; /* NULL once reaped */
     struct handle_table handles;
-    struct spinlock lock; /* rank OBJECT: guards what follows */
-    struct list threads;  /* struct thread.process_link */
+    struct list threads; /* struct thread.process_link */
     uint32_t thread_count;
     bool killed; /* no new threads; status is final */
     bool dead;   /* the last thread has ended */
     int64_t status;
-    struct binding binding;
     struct list job_link; /* job's lock */
 };
+SOURCE_CHECK(process);
 
 /* A process without threads, charged to the job. NULL: quota, memory, or the job is dead. */
 struct process *process_create(struct job *job);

@@ -126,7 +126,7 @@ int64_t call_null(void) {
 #define SELF_AS_ANY            object
 #define SELF_AS_VMO            OBJECT_AS(vmo)
 #define SELF_AS_PORT           OBJECT_AS(port)
-#define SELF_AS_CHANNEL        (struct channel *)object
+#define SELF_AS_CHANNEL        OBJECT_AS(channel)
 #define SELF_AS_EVENT          OBJECT_AS(event)
 #define SELF_AS_TIMER          OBJECT_AS(timer)
 #define SELF_AS_INTERRUPT      OBJECT_AS(interrupt)

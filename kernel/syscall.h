@@ -7,6 +7,7 @@
 #pragma once
 
 #include "abi/errors.h"
+#include "kernel/channel.h"
 #include "kernel/event.h"
 #include "kernel/interrupt.h"
 #include "kernel/job.h"
@@ -52,8 +53,6 @@ int64_t object_publish(struct object *object);
         int64_t error_ = (expression);                                                                       \
         error_ ? error_ : object_publish(&made->object);                                                     \
     })
-
-struct channel;
 
 #define SELF_TYPE_NONE           uint64_t
 #define SELF_TYPE_ANY            struct object *

@@ -7,9 +7,8 @@ struct timer *timer_create(struct job *job) {
     struct timer *timer = object_create(OBJECT_TIMER, sizeof(*timer), job);
     if (!timer)
         return NULL;
-    timer->lock = (struct spinlock)SPINLOCK(LOCK_RANK_OBJECT);
+    source_init(&timer->object);
     timer->alarm.kind = ALARM_TIMER;
-    binding_init(&timer->binding, &timer->object);
     return timer;
 }
 

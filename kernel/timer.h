@@ -7,11 +7,12 @@
 struct timer {
     struct object object;
     struct spinlock lock; /* rank OBJECT: guards all below */
+    struct binding binding;
     struct alarm alarm;
     uint64_t sequence;         /* of settings: a late expiry of an earlier one is ignored */
     uint64_t deadline, period; /* ns */
-    struct binding binding;
 };
+SOURCE_CHECK(timer);
 
 /* The shortest period, ns: a shorter one would do nothing but interrupt. */
 enum { TIMER_PERIOD_MIN = 50000 };

@@ -30,9 +30,9 @@ void user_page_drop(struct page *page, struct page_list *list) {
     user_page_release(page, 1, list);
 }
 
-void user_page_unpin(struct page *page) {
+void user_page_put(struct page *page, uint64_t count) {
     struct page_list list = {0};
-    user_page_release(page, PAGE_PIN, &list);
+    user_page_release(page, count, &list);
     page_list_free(&list);
 }
 

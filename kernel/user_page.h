@@ -39,8 +39,8 @@ void user_page_drop(struct page *page, struct page_list *list);
 static inline void user_page_pin(struct page *page) {
     atomic_fetch_add_explicit(&page->references, PAGE_PIN, memory_order_relaxed);
 }
-/* No lock of rank ≥ VMO may be held. */
-void user_page_unpin(struct page *page);
+/* Gives back count references: 1 for a slot, PAGE_PIN for a pin. No lock of rank ≥ VMO may be held. */
+void user_page_put(struct page *page, uint64_t count);
 
 /* Frees and uncharges the pages of the list, which is empty afterwards. No lock of rank ≥ VMO may be held. */
 void page_list_free_all(struct page_list *list);

@@ -68,7 +68,7 @@ static int64_t copy_in_page(struct vmo *vmo, uint64_t offset, uint64_t user, uin
     uint64_t left =
         write ? user_copy_in(window.bytes + at, user, count) : user_copy_out(user, window.bytes + at, count);
     if (window.pinned)
-        user_page_unpin(window.pinned);
+        user_page_put(window.pinned, PAGE_PIN);
     return left == count ? -EFAULT : (int64_t)(count - left);
 }
 

@@ -5,15 +5,15 @@
  * tells whether it is still the same wait.
  */
 #include "kernel/arch_cpu.h"
-#include "kernel/event.h"
+#include "kernel/channel.h"
 #include "kernel/port.h"
 #include "kernel/sched.h"
 
 /* The lock that guards an object's list of waiters. */
 static struct spinlock *wait_lock(struct object *object) {
-    if (object->type == OBJECT_EVENT)
-        return &container_of(object, struct event, object)->lock;
-    return &container_of(object, struct port, object)->lock;
+    if (object->type == OBJECT_CHANNEL)
+        return channel_lock(container_of(object, struct channel, object));
+    return &container_of(object, struct source, object)->lock; /* events, and ports are alike */
 }
 
 int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
@@ -64,13 +64,14 @@ void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
     if (!object)
         return;
 
-    spin_lock(wait_lock(object));
+    struct spinlock *lock = wait_lock(object);
+    spin_lock(lock);
     if (thread->state == THREAD_BLOCKED && thread->wait_sequence == sequence) {
         if (object->type == OBJECT_PORT)
             port_wait_cancelled(thread);
         wait_end(thread, result);
     }
-    spin_unlock(wait_lock(object));
+    spin_unlock(lock);
     object_put(object);
 }
 

@@ -57,7 +57,6 @@ struct ucred {
 };
 
 enum socket_error {
-    EMSGSIZE = 90,
     EPROTOTYPE = 91,
     ENOPROTOOPT = 92,
     EPROTONOSUPPORT = 93,
