@@ -46,10 +46,13 @@ def _read(path):
 
 
 @functools.lru_cache(maxsize=64)
-def test_root(programs=(), script=None, files=()):
-    """A root archive's bytes. programs: (name, libc) pairs; script: bytes; files: (path, mode, bytes) triples."""
+def test_root(programs=(), script=None, files=(), packages=()):
+    """A root archive's bytes. programs: (name, libc) pairs; script: bytes; files: (path, mode, bytes) triples;
+    packages: Debian's, as installed here."""
     archive = cpio.Archive()
     default_root.standard(archive)
+    for name in packages:
+        default_root.package(archive, name)
     for folder in ("test", "test/bin", "test/glibc"):
         archive.directory(folder, mtime=default_root.MTIME)
     for name, libc in programs:

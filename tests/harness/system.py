@@ -26,6 +26,7 @@ SCRIPT_KEYS = {
     "shell": "the interpreter (default /bin/sh)",
     "status": "the expected exit status (default 0)",
     "programs": "test programs the script needs in /test/bin",
+    "packages": "Debian packages the script needs, with everything they need; installed on the machine that tests",
     "timeout": "seconds",
     "mem": "memory (default 512M)",
     "input": "standard input, a Python string literal",
@@ -115,7 +116,7 @@ def _script_run(case, path, keys, cpus, on):
     compare = "compare" in keys
     leaks = not compare and on == "keel" and keys.get("leaks") != "no"
     programs = tuple((name, "musl") for name in keys.get("programs", "").split() + (["leak"] if leaks else []))
-    root = guest.test_root(programs, script)
+    root = guest.test_root(programs, script, packages=tuple(keys.get("packages", "").split()))
     line = (["/test/bin/leak"] if leaks else []) + [keys.get("shell", "/bin/sh"), "/test/case"]
     options = {"timeout": float(keys.get("timeout", DEFAULT_TIMEOUT)), "mem": keys.get("mem", "512M")}
     if "input" in keys:

@@ -2,6 +2,7 @@
 import gzip
 import hashlib
 import os
+import stat
 import subprocess
 import zlib
 
@@ -55,6 +56,32 @@ def standard(archive):
     archive.symlink("etc/mtab", "/proc/mounts", **old)
     for name, major, minor, mode in DEVICES:
         archive.device("dev/" + name, "c", major, minor, mode, **old)
+
+
+PACKAGE_SKIPPED = ("/usr/share/doc", "/usr/share/man", "/usr/share/locale", "/usr/share/lintian", "/usr/share/bug")
+
+
+def _package_files(name):
+    result = subprocess.run(["dpkg-query", "-L", name], capture_output=True, text=True)
+    if result.returncode:
+        raise UserError(f"package {name}: {result.stderr.strip()}")
+    return [path for path in result.stdout.splitlines() if os.path.lexists(path) and not path.startswith(PACKAGE_SKIPPED)]
+
+
+def package(archive, name):
+    """Adds the files of a Debian package that is installed on this machine, documentation left out."""
+    for path in _package_files(name):
+        info, inside = os.lstat(path), path.lstrip("/")
+        if inside in archive.names:
+            continue
+        if os.path.isdir(path) and "/" not in inside:  # /lib and others, which may be links to /usr here
+            archive.directory(inside, mtime=MTIME)
+        elif stat.S_ISLNK(info.st_mode):
+            archive.symlink(inside, os.readlink(path), mtime=MTIME)
+        elif stat.S_ISDIR(info.st_mode):
+            archive.directory(inside, stat.S_IMODE(info.st_mode), mtime=MTIME)
+        elif stat.S_ISREG(info.st_mode):
+            archive.file(inside, _read(path), stat.S_IMODE(info.st_mode), mtime=MTIME)
 
 
 def stamp(paths):
