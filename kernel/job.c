@@ -2,6 +2,9 @@
 #include "kernel/job.h"
 
 #include "kernel/process.h"
+#include "kernel/reaper.h"
+
+enum { KILL_STEP = 16 };
 
 static bool quota_add(struct job *job, enum job_quota quota, uint64_t count) {
     uint64_t used = atomic_fetch_add_explicit(&job->used[quota], count, memory_order_relaxed);
@@ -28,6 +31,8 @@ void job_uncharge(struct job *job, enum job_quota quota, uint64_t count) {
 }
 
 struct job *job_create(struct job *parent) {
+    if (parent && parent->depth == JOB_DEPTH_MAX)
+        return NULL;
     struct job *job = object_create(OBJECT_JOB, sizeof(*job), parent);
     if (!job)
         return NULL;
@@ -35,11 +40,13 @@ struct job *job_create(struct job *parent) {
     job->lock = (struct spinlock)SPINLOCK(LOCK_RANK_JOB);
     list_init(&job->processes);
     list_init(&job->children);
+    list_init(&job->killed);
     list_init(&job->link);
     for (unsigned i = 0; i < JOB_QUOTAS; i++)
         job->limit[i] = UINT64_MAX;
     if (!parent)
         return job;
+    job->depth = parent->depth + 1;
     spin_lock(&parent->lock);
     bool dead = parent->dead;
     if (!dead)
@@ -77,38 +84,52 @@ struct job_info job_info(const struct job *job) {
     };
 }
 
-/* A reference to some process or child job that still lives below the job; NULL when none does. */
-static struct object *job_first_member(struct job *job) {
-    struct object *member = NULL;
+void job_kill(struct job *job, int64_t status) {
     spin_lock(&job->lock);
+    bool first = !job->dead;
+    if (first)
+        job->status = status;
     job->dead = true;
-    struct process *process;
-    list_for_each(process, &job->processes, job_link) {
-        if (!process->killed && object_get_live(&process->object)) {
-            member = &process->object;
-            break;
-        }
-    }
-    struct job *child;
-    if (!member) {
-        list_for_each(child, &job->children, link) {
-            if (!child->dead && object_get_live(&child->object)) {
-                member = &child->object;
-                break;
-            }
-        }
-    }
     spin_unlock(&job->lock);
+    if (!first)
+        return;
+    object_get(&job->object);
+    reaper_add(&job->object);
+}
+
+/* Moves the next member to the killed ones, with a reference unless it is about to go; NULL when none is
+ * left. The lock is held. */
+static struct object *job_next_member(struct job *job, bool *live) {
+    struct object *member;
+    struct list *link;
+    if ((link = list_pop_front(&job->processes)))
+        member = &list_entry(link, struct process, job_link)->object;
+    else if ((link = list_pop_front(&job->children)))
+        member = &list_entry(link, struct job, link)->object;
+    else
+        return NULL;
+    list_push_back(&job->killed, link);
+    *live = object_get_live(member);
     return member;
 }
 
-void job_kill(struct job *job, int64_t status) {
-    struct object *member;
-    while ((member = job_first_member(job))) {
+bool job_kill_step(struct job *job) {
+    for (unsigned i = 0; i < KILL_STEP; i++) {
+        bool live = false;
+        spin_lock(&job->lock);
+        struct object *member = job_next_member(job, &live);
+        spin_unlock(&job->lock);
+        if (!member) {
+            object_put(&job->object);
+            return true;
+        }
+        if (!live)
+            continue;
         if (member->type == OBJECT_PROCESS)
-            process_kill(container_of(member, struct process, object), status);
+            process_kill(container_of(member, struct process, object), job->status);
         else
-            job_kill(container_of(member, struct job, object), status);
+            job_kill(container_of(member, struct job, object), job->status);
         object_put(member);
     }
+    return false;
 }

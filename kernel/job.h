@@ -10,15 +10,20 @@
 
 enum job_quota { JOB_PAGES, JOB_OBJECTS, JOB_THREADS, JOB_QUOTAS };
 
+enum { JOB_DEPTH_MAX = 32 }; /* a charge and an end go up the tree at once */
+
 struct job {
     struct object object;
     struct job *parent;
     _Atomic uint64_t used[JOB_QUOTAS];
     uint64_t limit[JOB_QUOTAS]; /* UINT64_MAX: none */
-    struct spinlock lock;       /* rank JOB: guards the two lists and dead */
+    struct spinlock lock;       /* rank JOB: guards what follows */
     struct list processes;      /* struct process.job_link */
     struct list children;       /* struct job.link */
+    struct list killed;         /* members that were told to end */
     struct list link;
+    int64_t status; /* what members end with once the job is dead */
+    uint8_t depth;  /* ancestors; constant */
     bool dead;
 };
 
@@ -26,7 +31,7 @@ struct job {
 bool job_charge(struct job *job, enum job_quota quota, uint64_t count);
 void job_uncharge(struct job *job, enum job_quota quota, uint64_t count);
 
-/* NULL: memory or quota exhausted, or the parent is dead. parent NULL makes the root job. */
+/* NULL: memory, quota or depth exhausted, or the parent is dead. parent NULL makes the root job. */
 struct job *job_create(struct job *parent);
 void job_destroy(struct job *job);
 
@@ -34,5 +39,8 @@ void job_destroy(struct job *job);
 void job_limit(struct job *job, const uint64_t limits[JOB_QUOTAS]);
 struct job_info job_info(const struct job *job);
 
-/* Kills every process of the job and of its children; nothing can be made in it afterwards. */
+/* Kills every process of the job and of its children, through the reaper: before this CPU returns to user
+ * mode, all were told to end. Nothing can be made in the job afterwards. */
 void job_kill(struct job *job, int64_t status);
+/* Reaper: tells a few members to end; true when there are none left. */
+bool job_kill_step(struct job *job);

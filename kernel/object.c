@@ -109,6 +109,8 @@ static bool object_reap_step(struct object *object) {
         return space_destroy_step(container_of(object, struct space, object));
     if (object->type == OBJECT_CHANNEL)
         return channel_reap_step(container_of(object, struct channel, object));
+    if (object->type == OBJECT_JOB)
+        return job_kill_step(container_of(object, struct job, object));
     return process_reap_step(container_of(object, struct process, object));
 }
 

@@ -7,7 +7,7 @@
 #include "kernel/space.h"
 #include "kernel/thread.h"
 
-enum { CLOSE_STEP = 32 };
+enum { CLOSE_STEP = 16, KILL_STEP = 16 };
 
 /* Enters the job's list, unless the job was killed. */
 static bool process_enlist(struct process *process) {
@@ -57,48 +57,71 @@ bool process_join(struct process *process, struct thread *thread) {
     return joined;
 }
 
-void process_leave(struct process *process, struct thread *thread) {
-    spin_lock(&process->lock);
-    list_remove(&thread->process_link);
-    bool last = --process->thread_count == 0;
-    if (last) {
-        process->killed = process->dead = true;
-        binding_signal(&process->binding, (uint64_t)process->status);
-    }
-    spin_unlock(&process->lock);
-    /* The reference that the threads held together goes to the reaper, which closes the handles first. */
-    if (last)
+/* Hands the process to the reaper, which finds out what there is to do; false when it has it already. A
+ * reference goes along. The lock is held. */
+static bool process_queue(struct process *process) {
+    bool queued = process->queued;
+    process->queued = true;
+    if (!queued)
         reaper_add(&process->object);
+    return !queued;
 }
 
-/* The next thread that has not been told to end, with a reference. */
-static struct thread *process_next_victim(struct process *process) {
-    struct thread *thread, *victim = NULL;
+/* No thread is left and none will come. The lock is held. */
+static void process_died(struct process *process) {
+    process->killed = process->dead = true;
+    binding_signal(&process->binding, (uint64_t)process->status);
+}
+
+void process_leave(struct process *process, struct thread *thread) {
+    bool put = false;
     spin_lock(&process->lock);
-    list_for_each(thread, &process->threads, process_link) {
-        if (!thread->dying) {
-            victim = thread;
-            thread->dying = 1;
-            object_get(&victim->object);
-            break;
-        }
+    list_remove(&thread->process_link);
+    if (--process->thread_count == 0) {
+        process_died(process);
+        /* The reference that the threads held together. */
+        put = !process_queue(process);
     }
     spin_unlock(&process->lock);
-    return victim;
+    if (put)
+        object_put(&process->object);
 }
 
 void process_kill(struct process *process, int64_t status) {
-    struct thread *thread;
-
     spin_lock(&process->lock);
-    if (!process->killed)
+    if (!process->killed) {
         process->status = status;
-    process->killed = true;
+        process->killed = true;
+        if (process->thread_count == 0)
+            process_died(process);
+        if (process_queue(process))
+            object_get(&process->object);
+    }
     spin_unlock(&process->lock);
-    while ((thread = process_next_victim(process))) {
+}
+
+/* Tells a few threads to end; true when none is left that was not told. */
+static bool process_kill_step(struct process *process) {
+    for (unsigned i = 0; i < KILL_STEP; i++) {
+        struct thread *thread = NULL;
+        spin_lock(&process->lock);
+        if (!list_empty(&process->threads))
+            thread = list_entry(process->threads.next, struct thread, process_link);
+        if (thread && thread->doomed)
+            thread = NULL;
+        if (thread) {
+            thread->doomed = true;
+            list_remove(&thread->process_link);
+            list_push_back(&process->threads, &thread->process_link);
+            object_get(&thread->object);
+        }
+        spin_unlock(&process->lock);
+        if (!thread)
+            return true;
         thread_kill(thread);
         object_put(&thread->object);
     }
+    return false;
 }
 
 struct process_info process_info(struct process *process) {
@@ -106,21 +129,41 @@ struct process_info process_info(struct process *process) {
         .dead = process->dead, .status = process->status, .threads = process->thread_count};
 }
 
-/*
- * Comes here twice for a process that ran: when its threads have ended (references are held by others, or
- * only by the threads' own), and when the last reference went. Handles and the space go the first time.
- */
-bool process_reap_step(struct process *process) {
+/* Closes handles and lets go of the space; true when both are gone. */
+static bool process_empty_step(struct process *process) {
     if (process->handles.chunks && !handle_table_close_step(&process->handles, CLOSE_STEP))
         return false;
-    if (process->space) {
+    if (process->space)
         object_put(&process->space->object);
-        process->space = NULL;
-    }
-    if (process->object.references) {
+    process->space = NULL;
+    return true;
+}
+
+/* Nothing more to do for a process that lives on, or whose remains are referenced. */
+static bool process_unqueue(struct process *process) {
+    spin_lock(&process->lock);
+    bool done = !process->dead || !process->space;
+    if (done)
+        process->queued = false;
+    spin_unlock(&process->lock);
+    if (done)
         object_put(&process->object);
-        return true;
-    }
+    return done;
+}
+
+/*
+ * Comes here when the process was killed, when its threads have ended (which may happen while it is still
+ * here for the kill), and when the last reference went. Handles and the space go as soon as no thread is
+ * left.
+ */
+bool process_reap_step(struct process *process) {
+    bool referenced = process->object.references;
+    if (referenced && process->killed && !process_kill_step(process))
+        return false;
+    if ((!referenced || process->dead) && !process_empty_step(process))
+        return false;
+    if (referenced)
+        return process_unqueue(process);
     binding_clear(&process->binding);
     spin_lock(&process->job->lock);
     list_remove(&process->job_link);

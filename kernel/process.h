@@ -1,6 +1,7 @@
 /*
  * Processes: a handle table, a native address space and the threads that run in it. A process is dead when
- * its last thread has ended; then it tells the port bound to it, and the reaper closes its handles.
+ * its last thread has ended; then it tells the port bound to it, and the reaper closes its handles. The
+ * reaper also tells the threads of a killed process to end.
  */
 #pragma once
 
@@ -23,6 +24,7 @@ struct process {
     uint32_t thread_count;
     bool killed; /* no new threads; status is final */
     bool dead;   /* the last thread has ended */
+    bool queued; /* at the reaper, which holds a reference */
     int64_t status;
     struct list job_link; /* job's lock */
 };
@@ -30,7 +32,8 @@ SOURCE_CHECK(process);
 
 /* A process without threads, charged to the job. NULL: quota, memory, or the job is dead. */
 struct process *process_create(struct job *job);
-/* Ends every thread; the status is that of the first to ask. */
+/* Ends every thread, through the reaper: before this CPU returns to user mode, all were told to. The status
+ * is that of the first to ask. */
 void process_kill(struct process *process, int64_t status);
 struct process_info process_info(struct process *process);
 
@@ -41,5 +44,5 @@ struct space *process_space(struct process *process);
 bool process_join(struct process *process, struct thread *thread);
 void process_leave(struct process *process, struct thread *thread);
 
-/* Reaper: closes handles in steps, then frees. */
+/* Reaper: tells threads to end, closes handles and frees, in steps. */
 bool process_reap_step(struct process *process);

@@ -129,6 +129,9 @@ void thread_destroy(struct thread *thread) {
 void thread_kill(struct thread *thread) {
     thread->dying = 1;
     wait_cancel(thread, 0, -ECANCELED);
+    /* One that is switched to later looks at dying then. */
+    if (!thread->on_cpu)
+        return;
     struct cpu *cpu = cpus[thread->cpu];
     cpu_work_add(cpu, WORK_RESCHEDULE);
     if (cpu != cpu_self())

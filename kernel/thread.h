@@ -61,6 +61,7 @@ struct thread {
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
+    bool doomed;              /* was told to end with its process; process lock */
     uint64_t utcb_address;
     uint64_t exit_flag; /* thread_exit: user address to store 1 at */
     uint64_t run_time;  /* ns */
