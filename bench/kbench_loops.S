@@ -2,6 +2,7 @@
  * The loops of kbench.c whose system calls use registers that the compiler keeps for itself (abi/ipc.h), or that
  * fault on purpose. A few instructions around each call are all that is measured beside the kernel.
  */
+#define CALL_NULL         0x1000
 #define CALL_GUEST_ENTER  0x1021
 #define CALL_PORT_CALL    0x1022
 #define CALL_PORT_RECEIVE 0x1023
@@ -28,6 +29,15 @@
     pop %rbp
     pop %rbx
 .endm
+
+/* void bench_nulls(count) */
+    .globl bench_nulls
+bench_nulls:
+    mov $CALL_NULL, %eax
+    syscall
+    dec %rdi
+    jnz bench_nulls
+    ret
 
 /* void bench_calls(port, label, count): calls, each with the eight words that are in the registers. */
     .globl bench_calls

@@ -98,7 +98,7 @@ static int64_t progress_keep(uint64_t done, int64_t result) {
     else if (result != -EAGAIN)
         return result;
     thread_current()->progress = done;
-    return RESTART;
+    return call_restart();
 }
 
 int64_t call_space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {

@@ -40,7 +40,6 @@ void guest_enter_slow(struct frame *frame) {
         first_user_tsc = tsc_read();
     thread->guest_utcb = thread->utcb;
     frame->rip -= 2; /* the SYSCALL instruction */
-    frame->rcx = frame->rip;
 }
 
 /* Registers from where the interrupt saved them to where the personality reads them. */
@@ -64,8 +63,6 @@ void guest_exit(struct thread *thread, enum guest_exit reason) {
     cpu->tss.rsp[0] = cpu->frame_top;
     thread->native.rax = reason;
     thread->native.vector = VECTOR_SYSCALL; /* guest_enter in entry.S left the rest of the frame out */
-    thread->native.rcx = thread->native.rip;
-    thread->native.r11 = thread->native.rflags;
     space_activate(cpu, thread);
 }
 

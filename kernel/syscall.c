@@ -1,7 +1,7 @@
 /*
- * From a class 1 call's number to its function. The dispatch is a switch generated from abi/syscalls.def,
- * which also says what object the first argument names: it is looked up here, and let go of here when the
- * call is done. Class 0 and 2 calls of native programs go to the program's own handler.
+ * What entry.S needs between a system call and its function: what the first argument of each class 1 call
+ * names, by abi/syscalls.def, and looking that up; what becomes of the result. Class 0 and 2 calls of native
+ * programs go to the program's own handler.
  */
 #include "kernel/syscall.h"
 
@@ -9,6 +9,8 @@
 #include "kernel/trace.h"
 
 enum { CLASS_SHIFT = 12 };
+
+#define RESTART (INT64_MIN + 1)
 
 /* What a call's first argument is: none of these, any object, or one of a type, maybe with 0 for the own one.
  */
@@ -25,17 +27,20 @@ enum self {
     SELF_PROCESS_OR_OWN = SELF_OWN | OBJECT_PROCESS,
 };
 
-static const struct {
-    uint8_t self;
+struct call_rule {
+    uint8_t self; /* enum self; CALL_PLAIN: none */
     uint16_t right;
-} calls[] = {
-#define CALL(index, name, arguments, self, right, text) [index] = {SELF_##self, RIGHT_##right},
+};
+_Static_assert(sizeof(struct call_rule) == 4, "entry.S");
+
+const struct call_rule call_rules[] = {
+#define CALL(index, name, arguments, self, right, text)                                                      \
+    [index] = {SELF_##self == SELF_NONE ? CALL_PLAIN : SELF_##self, RIGHT_##right},
 #include "abi/syscalls.def"
 #undef CALL
 };
-
-enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
-_Static_assert((int)CALLS <= (int)COUNTED_CALLS, "struct cpu_counters");
+_Static_assert((int)CALL_PORT == SELF_PORT && 1 << TRACE_CALL == CPU_TRACE_CALL, "entry.S");
+_Static_assert(sizeof(call_rules) / sizeof(call_rules[0]) <= COUNTED_CALLS, "struct cpu_counters");
 
 /* ---- objects ---- */
 
@@ -103,90 +108,48 @@ int64_t object_publish(struct object *object) {
     return handle ? (int64_t)handle : -ENOMEM;
 }
 
-/* ---- dispatch ---- */
+/* As self_find, for entry.S: the object, or a negated error in its place. A hole in the table: -ENOSYS. */
+uint64_t call_object_find(uint64_t handle, struct call_rule rule);
+uint64_t call_object_find(uint64_t handle, struct call_rule rule) {
+    struct object *object;
+    int64_t error = rule.self ? self_find(rule.self, rule.right, handle, &object) : -ENOSYS;
+    return error ? (uint64_t)error : (uint64_t)(uintptr_t)object;
+}
+
+/* ---- the ends of a call ---- */
 
 /* A class 0 or 2 call of a native program continues at the handler its UTCB names; musl's calls end there. */
-static void posix_reflect(struct thread *thread, struct frame *frame) {
-    uint64_t entry = thread->utcb->posix_entry;
-    if (!entry || entry >= USER_LIMIT) {
+void posix_reflect(struct frame *frame);
+void posix_reflect(struct frame *frame) {
+    struct utcb *utcb = thread_current()->utcb;
+    uint64_t entry = utcb->posix_entry;
+    if (frame->rax >> CLASS_SHIFT == 1 || !entry || entry >= USER_LIMIT) {
         frame->rax = (uint64_t)-ENOSYS;
         return;
     }
-    thread->utcb->posix_return = frame->rip;
-    frame->rip = frame->rcx = entry;
+    utcb->posix_return = frame->rip;
+    frame->rip = entry;
 }
 
 int64_t call_null(void) {
     return 0;
 }
 
-#define OBJECT_AS(type_name) container_of(object, struct type_name, object)
-
-#define SELF_AS_NONE           frame->rdi
-#define SELF_AS_ANY            object
-#define SELF_AS_VMO            OBJECT_AS(vmo)
-#define SELF_AS_PORT           OBJECT_AS(port)
-#define SELF_AS_CHANNEL        OBJECT_AS(channel)
-#define SELF_AS_EVENT          OBJECT_AS(event)
-#define SELF_AS_TIMER          OBJECT_AS(timer)
-#define SELF_AS_INTERRUPT      OBJECT_AS(interrupt)
-#define SELF_AS_RESOURCE       OBJECT_AS(resource)
-#define SELF_AS_THREAD         OBJECT_AS(thread)
-#define SELF_AS_JOB            OBJECT_AS(job)
-#define SELF_AS_JOB_OR_OWN     OBJECT_AS(job)
-#define SELF_AS_SPACE_OR_OWN   OBJECT_AS(space)
-#define SELF_AS_THREAD_OR_OWN  OBJECT_AS(thread)
-#define SELF_AS_PROCESS_OR_OWN OBJECT_AS(process)
-
-#define ARGUMENTS_0(self)
-#define ARGUMENTS_1(self) self
-#define ARGUMENTS_2(self) ARGUMENTS_1(self), frame->rsi
-#define ARGUMENTS_3(self) ARGUMENTS_2(self), frame->rdx
-#define ARGUMENTS_4(self) ARGUMENTS_3(self), frame->r10
-#define ARGUMENTS_5(self) ARGUMENTS_4(self), frame->r8
-#define ARGUMENTS_6(self) ARGUMENTS_5(self), frame->r9
-
-static int64_t call_run(uint64_t index, struct object *object, const struct frame *frame) {
-    switch (index) {
-#define CALL(index, name, arguments, self, right, text)                                                      \
-    case index:                                                                                              \
-        return call_##name(ARGUMENTS_##arguments(SELF_AS_##self));
-#include "abi/syscalls.def"
-#undef CALL
-    default:
-        return -ENOSYS;
-    }
+int64_t call_restart(void) {
+    cpu_work_add(cpu_self(), WORK_TIMER);
+    return RESTART;
 }
 
-static int64_t call_dispatch(const struct frame *frame) {
-    uint64_t index = frame->rax & ((1u << CLASS_SHIFT) - 1);
-    struct object *object = NULL;
-
-    if (index >= CALLS)
-        return -ENOSYS;
-    cpu_count_call(index);
-    if (calls[index].self) {
-        int error = self_find(calls[index].self, calls[index].right, frame->rdi, &object);
-        if (error)
-            return error;
-    }
-    int64_t result = call_run(index, object, frame);
-    if (object)
-        object_put(object);
-    return result;
-}
-
-void syscall_dispatch(struct frame *frame) {
-    if (frame->rax >> CLASS_SHIFT != 1) {
-        cpu_self()->counters.other_entries++;
-        posix_reflect(thread_current(), frame);
-        return;
-    }
-    if (trace_wanted(TRACE_CALL))
-        trace_begin(TRACE_CALL, frame->rax % COUNTED_CALLS, frame->rdi, frame->rsi);
-    int64_t result = call_dispatch(frame);
+void syscall_finish(struct frame *frame, int64_t result);
+void syscall_finish(struct frame *frame, int64_t result) {
     if (result == RESTART)
-        frame->rcx = frame->rip -= 2; /* the SYSCALL instruction */
+        frame->rip -= 2; /* the SYSCALL instruction */
     else if (result != WAITING)
         frame->rax = (uint64_t)result;
+}
+
+/* A call begins that is to be traced. */
+void syscall_trace(const struct frame *frame);
+void syscall_trace(const struct frame *frame) {
+    trace_begin(TRACE_CALL, frame->rax % COUNTED_CALLS, frame->rdi, frame->rsi);
 }

@@ -19,10 +19,13 @@
 #include "kernel/timer.h"
 #include "kernel/vmo.h"
 
-/* What a call returns that did a bounded part of its work: its instruction is executed again. */
-#define RESTART (INT64_MIN + 1)
+/*
+ * What a call returns that did a bounded part of its work: its instruction is executed again. The quick way
+ * out of the kernel looks at cpu->work alone: this adds to it, as whatever returns WAITING must.
+ */
+int64_t call_restart(void);
 static inline int64_t restart_if_again(int64_t result) {
-    return result == -EAGAIN ? RESTART : result;
+    return result == -EAGAIN ? call_restart() : result;
 }
 
 static inline struct process *process_current(void) {

@@ -84,6 +84,25 @@ boot_stack_end:
 
 /* ---- system calls ---- */
 
+/*
+ * Class 1 calls. call_functions, by index, is the kernel's one table of code addresses: made from abi/syscalls.def,
+ * read-only. call_rules (kernel/syscall.c) says beside it what the first argument names; a hole has 0 there. The
+ * functions take what the registers hold: arguments travel to them without being stored.
+ */
+    .section .rodata
+    .balign 4
+call_functions:
+#define CALL(index, name, arguments, self, right, text) .org call_functions + 4 * index; .long call_##name + 0x100000000;
+#include "abi/syscalls.def"
+#undef CALL
+    .equ CALLS, (. - call_functions) / 4
+    .text
+
+/*
+ * A native system call: what the C functions may change is stored in the thread's frame; the rest stays in its registers
+ * until there is a reason not to return at once. Only calls on ports need the whole frame from the start: words
+ * travel in those registers, and another CPU may store them as soon as the thread waits.
+ */
     .globl syscall_entry
 syscall_entry:
     swapgs
@@ -94,30 +113,166 @@ syscall_entry:
     cmp $CALL_GUEST_ENTER, %rax
     je guest_enter
     mov %gs:CPU_FRAME_TOP, %rsp
-    push $USER_SS
-    push %gs:CPU_SCRATCH
-    push %r11
-    push $USER_CS
-    push %rcx
-    push $0
-    push $VECTOR_SYSCALL
-    push_registers
+    mov %rcx, FRAME_RIP(%rsp)
+    mov %gs:CPU_SCRATCH, %rcx
+    mov %rcx, FRAME_RSP(%rsp)
+    mov %r11, FRAME_RFLAGS(%rsp)
+    movq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
+    mov %rdi, FRAME_RDI(%rsp)
+    mov %rsi, FRAME_RSI(%rsp)
+    mov %rdx, FRAME_RDX(%rsp)
+    mov %rax, FRAME_RAX(%rsp)
+    mov %r8, FRAME_R8(%rsp)
+    mov %r9, FRAME_R9(%rsp)
+    mov %r10, FRAME_R10(%rsp)
+    call_enter
+    lea -0x1000(%rax), %r11
+    cmp $CALLS, %r11
+    jae syscall_other
+    testb $CPU_TRACE_CALL, %gs:CPU_TRACE
+    jnz syscall_traced
+    incq %gs:CPU_CALLS(, %r11, 8)
+    cmpb $CALL_PLAIN, call_rules(, %r11, 4)
+    jne syscall_object
+    mov %gs:CPU_STACK, %rsp
+    mov %r10, %rcx
+    movslq call_functions(, %r11, 4), %r11
+    call *%r11
+syscall_return:                 /* rax = result, or what syscall_finish knows */
+    mov %gs:CPU_FRAME_TOP, %rsp
+    cmpl $0, %gs:CPU_WORK
+    jne syscall_leave_slowly
+    call_leave
+    mov FRAME_RDI(%rsp), %rdi
+    mov FRAME_RSI(%rsp), %rsi
+    mov FRAME_RDX(%rsp), %rdx
+    mov FRAME_R8(%rsp), %r8
+    mov FRAME_R9(%rsp), %r9
+    mov FRAME_R10(%rsp), %r10
+    mov FRAME_RIP(%rsp), %rcx
+    mov FRAME_RFLAGS(%rsp), %r11
+    mov FRAME_RSP(%rsp), %rsp
+    swapgs
+    sysretq
+
+/* The rest of the frame, from whose end rsp comes to its beginning. */
+.macro store_preserved
+    lea FRAME_RBX + 8(%rsp), %rsp
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    push %\register
+    .endr
+.endm
+
+syscall_leave_slowly:
+    store_preserved
+syscall_end:
+    mov %gs:CPU_FRAME_TOP, %rdi
+    sub $FRAME_SIZE, %rdi
+    mov %rax, %rsi
+    mov %gs:CPU_STACK, %rsp
+    call syscall_finish
+    jmp leave
+
+syscall_object:
+    cmpb $CALL_PORT, call_rules(, %r11, 4)
+    je syscall_port
+    mov %gs:CPU_STACK, %rsp
+    call call_object
+    jmp syscall_return
+syscall_port:
+    store_preserved
+    mov %gs:CPU_STACK, %rsp
+    call call_object
+    jmp syscall_end
+
+syscall_traced:
+    store_preserved
+    mov %rsp, %rbx
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
-    cld
-    stretch_enter
+    call syscall_trace
+    mov %rbx, %rdi
     call syscall_dispatch
+    jmp leave
+
+syscall_other:                  /* of class 0 or 2, or unknown */
+    incq %gs:CPU_ENTRIES
+    store_preserved
+    mov %rsp, %rdi
+    mov %gs:CPU_STACK, %rsp
+    call posix_reflect
+    jmp leave
+
+/* A call whose first argument is a handle. r11 = index, arguments as in system calls; rax = result. */
+call_object:
+    push %r11
+    push %rsi
+    push %rdx
+    push %r10
+    push %r8
+    push %r9
+    mov call_rules(, %r11, 4), %esi
+    call call_object_find
+    pop %r9
+    pop %r8
+    pop %rcx
+    pop %rdx
+    pop %rsi
+    pop %r11
+    cmp $-4095, %rax
+    jae 1f
+    push %rax
+    mov %rax, %rdi
+    movslq call_functions(, %r11, 4), %r11
+    call *%r11
+    pop %rdi
+    push %rax
+    call object_put
+    pop %rax
+1:  ret
+
+/* syscall_dispatch(frame): the call that a frame holds; its result goes there. */
+    .globl syscall_dispatch
+syscall_dispatch:
+    mov FRAME_SIZE + FRAME_RAX(%rdi), %r11
+    sub $0x1000, %r11
+    cmp $CALLS, %r11
+    jae posix_reflect
+    incq %gs:CPU_CALLS(, %r11, 8)
+    push %rdi
+    mov FRAME_SIZE + FRAME_RSI(%rdi), %rsi
+    mov FRAME_SIZE + FRAME_RDX(%rdi), %rdx
+    mov FRAME_SIZE + FRAME_R10(%rdi), %r10
+    mov FRAME_SIZE + FRAME_R8(%rdi), %r8
+    mov FRAME_SIZE + FRAME_R9(%rdi), %r9
+    mov FRAME_SIZE + FRAME_RDI(%rdi), %rdi
+    call call_perform
+    pop %rdi
+    mov %rax, %rsi
+    jmp syscall_finish
+
+/* As call_object, for any call. */
+call_perform:
+    cmpb $CALL_PLAIN, call_rules(, %r11, 4)
+    jne call_object
+    mov %r10, %rcx
+    movslq call_functions(, %r11, 4), %r11
+    jmp *%r11
+
+/* Back to user mode, with the frame at CPU_FRAME_TOP. */
 leave:
     cmpl $0, %gs:CPU_WORK
     jne leave_slowly
 leave_now:
     stretch_leave
     mov %gs:CPU_FRAME_TOP, %rsp
-    sub $176, %rsp
-    cmpl $VECTOR_SYSCALL, 120(%rsp)
+    sub $FRAME_SIZE, %rsp
+    cmpl $VECTOR_SYSCALL, FRAME_SIZE + FRAME_VECTOR(%rsp)
     pop_registers
     jne leave_by_iret
-    mov 40(%rsp), %rsp      /* rcx and r11 were saved as rip and rflags */
+    mov 16(%rsp), %rcx
+    mov 32(%rsp), %r11
+    mov 40(%rsp), %rsp
     swapgs
     sysretq
 leave_by_iret:
@@ -274,9 +429,6 @@ guest_kicked:
     mov $GUEST_KICK, %eax
     jmp guest_leave
 guest_enter_slowly:             /* with a frame that a system call would have left */
-    mov THREAD_NATIVE + 136(%rbx), %rcx
-    mov %rcx, THREAD_NATIVE + 88(%rbx)
-    mov %r11, THREAD_NATIVE + 48(%rbx)
     mov %rdi, THREAD_NATIVE + 112(%rbx)
     movq $CALL_GUEST_ENTER, THREAD_NATIVE + 80(%rbx)
     movq $VECTOR_SYSCALL, THREAD_NATIVE + 120(%rbx)

@@ -28,6 +28,30 @@
 #define FLAG_IF     0x200
 #define FLAG_FIXED  0x2
 
+/* Offsets into struct frame (frame.h) from its end, where CPU_FRAME_TOP points. */
+#define FRAME_SIZE   176
+#define FRAME_RSP    -16
+#define FRAME_RFLAGS -24
+#define FRAME_RIP    -40
+#define FRAME_VECTOR -56
+#define FRAME_RDI    -64
+#define FRAME_RSI    -72
+#define FRAME_RDX    -80
+#define FRAME_RAX    -96
+#define FRAME_R8     -104
+#define FRAME_R9     -112
+#define FRAME_R10    -120
+#define FRAME_RBX    -136
+#define FRAME_RBP    -144
+#define FRAME_R12    -152
+#define FRAME_R13    -160
+#define FRAME_R14    -168
+#define FRAME_R15    -176
+
+/* In call_rules: there is no object; it is a port. */
+#define CALL_PLAIN 0x80
+#define CALL_PORT  5
+
 /* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
 #define CPU_SCRATCH     8
 #define CPU_GUEST       16
@@ -41,6 +65,7 @@
 #define CPU_ENTRIES     80
 #define CPU_CALLS       112 /* counted calls, by index */
 #define CPU_TRACE       1136
+#define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
 #define CPU_RSP0        1148
 
 #define THREAD_NATIVE       64
