@@ -6,7 +6,13 @@
 enum debug_what {
     DEBUG_STRETCH = 0,       /* argument: a struct debug_stretch to fill in, the longest of all CPUs */
     DEBUG_STRETCH_RESET = 1, /* measures anew from here */
+    /* What follows makes the kernel panic, each in its own way, if the argument is DEBUG_PROVOKE. */
+    DEBUG_PANIC = 16, /* as any part of the kernel does */
+    DEBUG_FAULT = 17, /* writes to address 8 */
 };
+
+/* So that no random call does it. */
+#define DEBUG_PROVOKE 0x50524f564f4b45ULL
 
 /*
  * The longest time that a CPU had interrupts off. TSC ticks are instructions under -icount shift=0. The fast

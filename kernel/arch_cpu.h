@@ -34,8 +34,8 @@ void cpu_halt(void);
 void cpu_interrupts_window(void);
 /* Where the boot path found the local APIC, and how fast its timer counts; once, before cpu_setup. */
 void apic_init(uint64_t physical, uint64_t timer_hz);
+/* A vector, or INTERRUPT_NMI. */
 void cpu_interrupt(struct cpu *cpu, unsigned vector);
-void cpu_interrupt_others(unsigned vector);
 void timer_program(uint64_t ns);
 
 void ioapic_init(const struct boot_info *info);

@@ -14,6 +14,7 @@
 
 enum { MAX_CPUS = BOOT_MAX_CPUS, LEVELS = 7 };
 
+struct frame;
 struct thread;
 struct space;
 
@@ -79,7 +80,8 @@ struct cpu {
     struct trace_block *trace_block; /* NULL until trace_open was called for this CPU; atomic */
     uint32_t traced;                 /* whose time is taken: index into struct trace_block.times */
     uint64_t traced_since;
-    char fatal_stack[2048] __attribute__((aligned(16))); /* NMI, double fault, machine check */
+    const struct frame *stopped;                         /* in a panic: what it was doing */
+    char fatal_stack[3072] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct cpu, guest) == CPU_GUEST, "entry.S");

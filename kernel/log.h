@@ -18,6 +18,11 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * was read. */
 size_t log_copy(uint64_t *position, char *to, size_t length);
 
-/* Stops every CPU, prints the message, registers and a stack trace, and halts or leaves QEMU. */
+/* Stops every CPU, prints the message and what each CPU was doing, and halts, resets or leaves QEMU
+ * (kernel/panic.c). panic_frame: an exception that nobody expected. */
 _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void panic_frame(const struct frame *frame, const char *what);
+/* An NMI: stops this CPU for good if another one panics, else returns. */
+void panic_stop(const struct frame *frame);
+/* Reads panic=halt, reboot or exit from the kernel's command line. */
+void panic_configure(const char *options, uint64_t length);

@@ -1,89 +1,175 @@
 /*
- * The end: the system is no longer to be trusted. Takes no lock, allocates nothing, stops the other CPUs, and
- * says on the debug port and the serial port what happened, with registers and the return addresses on the
- * stack.
+ * The end: the system is no longer to be trusted. Takes no lock, allocates nothing; stops the other CPUs by
+ * NMI and says on the debug port and the first serial port what happened: for each CPU the registers, the
+ * return addresses on its stack and its last trace events. The launcher puts names to the addresses
+ * (tools/launch/panic.py). Then it leaves QEMU, or halts or resets the machine, as the kernel's command line
+ * says: panic=exit, halt or reboot.
  */
 #include <stdarg.h>
 
 #include "kernel/arch_cpu.h"
 #include "kernel/log.h"
 #include "kernel/thread.h"
+#include "kernel/trace.h"
 #include "lib/base/format.h"
+#include "lib/base/string.h"
 
-enum { DEBUG_PORT = 0xe9, SERIAL_PORT = 0x3f8, EXIT_PORT = 0xf4, PANIC_STATUS = 0x7d, TRACE_DEPTH = 24 };
+enum {
+    DEBUG_PORT = 0xe9,
+    SERIAL_PORT = 0x3f8,
+    EXIT_PORT = 0xf4,
+    PANIC_STATUS = 0x7d,
+    RESET_PORT = 0xcf9, /* ICH9 and PIIX3 reset control */
+    RESET_FULL = 6,
+    KEYBOARD_PORT = 0x64,
+    KEYBOARD_RESET = 0xfe,
+    STACK_BYTES = 2 * PAGE_SIZE,
+    STOP_SPINS = 1 << 20,
+    LAST_EVENTS = 8,
+    REGISTERS = 15, /* before the vector in struct frame */
+};
 
-static _Atomic uint32_t panicking;
+static _Atomic uint32_t owner; /* 1 + index of the CPU whose panic it is */
+static bool reporting;
+static char message[128];
+static char ending; /* first letter after panic= */
 
-static void panic_line(const char *format, ...) {
-    char line[256];
+void panic_configure(const char *options, uint64_t length) {
+    static const char name[] = "panic=";
+    for (uint64_t i = 0; i + sizeof(name) <= length; i++)
+        if (!memcmp(options + i, name, sizeof(name) - 1))
+            ending = options[i + sizeof(name) - 1];
+}
+
+static void panic_print(const char *format, ...) {
+    char text[160];
     va_list arguments;
 
     va_start(arguments, format);
-    size_t length = format_text_va(line, sizeof(line), format, arguments);
+    format_text_va(text, sizeof(text), format, arguments);
     va_end(arguments);
-    for (size_t i = 0; i < length && i < sizeof(line) - 1; i++) {
-        port_out(DEBUG_PORT, 1, (uint8_t)line[i]);
-        port_out(SERIAL_PORT, 1, (uint8_t)line[i]);
+    for (const char *at = text; *at; at++) {
+        port_out(DEBUG_PORT, 1, (uint8_t)*at);
+        port_out(SERIAL_PORT, 1, (uint8_t)*at);
     }
 }
 
-/* Return addresses are whatever on the stack points into the kernel's text: the kernel keeps no frame
- * pointers. */
-static void panic_trace(const uint64_t *stack) {
-    extern char kernel_text[], kernel_text_end[];
-    unsigned found = 0;
-
-    panic_line("stack:");
-    for (unsigned i = 0; i < 512 && found < TRACE_DEPTH; i++) {
-        const uint64_t *at = stack + i;
-        if (i && !((uint64_t)(uintptr_t)at & (PAGE_SIZE - 1)) && !(i & 511))
-            break;
-        if (*at >= (uint64_t)(uintptr_t)kernel_text && *at < (uint64_t)(uintptr_t)kernel_text_end) {
-            panic_line(" %lx", *at);
-            found++;
-        }
-    }
-    panic_line("\n");
-}
-
-static _Noreturn void panic_end(void) {
-    port_out(EXIT_PORT, 1, PANIC_STATUS);
+static _Noreturn void panic_halt(void) {
     for (;;)
         __asm__ volatile("cli; hlt");
 }
 
-static void panic_begin(void) {
-    if (atomic_exchange(&panicking, 1))
-        for (;;)
-            __asm__ volatile("cli; hlt");
-    cpu_interrupt_others(VECTOR_STOP);
+static _Noreturn void panic_end(void) {
+    static const struct { uint64_t words[2]; } no_idt;
+
+    if (ending == 'r') {
+        port_out(RESET_PORT, 1, RESET_FULL);
+        port_out(KEYBOARD_PORT, 1, KEYBOARD_RESET);
+        __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* a triple fault resets as well */
+    }
+    if (ending != 'h')
+        port_out(EXIT_PORT, 1, PANIC_STATUS);
+    panic_halt();
+}
+
+/* ---- what a CPU was doing ---- */
+
+/* The end of the CPU's stack that an address is in; 0 when it is in none. */
+static uint64_t stack_end(const struct cpu *cpu, uint64_t address) {
+    uint64_t fatal = (uint64_t)(uintptr_t)cpu->fatal_stack;
+    if (address - (cpu->stack - STACK_BYTES) < STACK_BYTES)
+        return cpu->stack;
+    return address - fatal < sizeof(cpu->fatal_stack) ? fatal + sizeof(cpu->fatal_stack) : 0;
+}
+
+/* The CPU that a frame was stored by: gs may be anybody's. */
+static struct cpu *frame_cpu(const struct frame *frame) {
+    for (uint32_t i = 1; i < cpu_count; i++)
+        if (stack_end(cpus[i], (uint64_t)(uintptr_t)frame))
+            return cpus[i];
+    return cpus[0];
+}
+
+/* Return addresses are whatever on the stack points into the kernel's text: the kernel keeps no frame
+ * pointers. */
+static void print_stack(const struct cpu *cpu, uint64_t at) {
+    extern char kernel_text[], kernel_text_end[];
+
+    panic_print("\nstack:");
+    for (uint64_t end = stack_end(cpu, at); at < end; at += sizeof(uint64_t)) {
+        uint64_t word = *(const uint64_t *)(uintptr_t)at;
+        if (word - (uint64_t)(uintptr_t)kernel_text < (uint64_t)(kernel_text_end - kernel_text))
+            panic_print(" %lx", word);
+    }
+}
+
+static void print_events(const struct trace_block *block) {
+    uint64_t n = !block ? 0 : block->next < LAST_EVENTS ? block->next : LAST_EVENTS;
+    for (; n; n--) {
+        const struct trace_event *event = &block->events[(block->next - n) % TRACE_EVENTS];
+        panic_print("\ntrace: %lu %u %u %x %lx %lx", event->time, event->kind, event->detail, event->thread,
+                    event->a, event->b);
+    }
+}
+
+static void print_cpu(const struct cpu *cpu, const struct frame *frame) {
+    static const char names[] = "r15r14r13r12rbprbxr11r10r9 r8 raxrcxrdxrsirdi";
+
+    panic_print("CPU %u: thread %x vector %lu error %lx rip %lx cs %lx rflags %lx rsp %lx\n", cpu->index,
+                trace_thread(cpu->thread), frame->vector, frame->error, frame->rip, frame->cs, frame->rflags,
+                frame->rsp);
+    for (unsigned i = 0; i < REGISTERS; i++)
+        panic_print(" %.3s %lx", names + 3 * i, (&frame->r15)[i]);
+    print_stack(cpu, frame->rsp & ~7UL);
+    print_events(cpu->trace_block);
+    panic_print("\n");
+}
+
+/* ---- stopping ---- */
+
+/* Returns on the CPU whose panic it is; others wait here to be stopped. */
+static void panic_claim(const struct cpu *cpu) {
+    uint32_t none = 0;
+    if (!atomic_compare_exchange_strong(&owner, &none, cpu->index + 1) && none != cpu->index + 1)
+        panic_halt();
+}
+
+void panic_stop(const struct frame *frame) {
+    if (!owner)
+        return;
+    __atomic_store_n(&frame_cpu(frame)->stopped, frame, __ATOMIC_RELEASE);
+    panic_halt();
 }
 
 _Noreturn void panic(const char *format, ...) {
-    char text[160];
     va_list arguments;
 
-    panic_begin();
+    panic_claim(cpu_self());
     va_start(arguments, format);
-    format_text_va(text, sizeof(text), format, arguments);
+    format_text_va(message, sizeof(message), format, arguments);
     va_end(arguments);
-    panic_line("panic: %s (CPU %u)\n", text, cpu_self()->index);
-    panic_trace(__builtin_frame_address(0));
-    panic_end();
+    __builtin_trap(); /* to panic_frame, with all registers */
 }
 
 _Noreturn void panic_frame(const struct frame *frame, const char *what) {
+    struct cpu *self = frame_cpu(frame);
     uint64_t cr2;
     __asm__("mov %%cr2, %0" : "=r"(cr2));
 
-    panic_begin();
-    panic_line("panic: %s, vector %lu error %lx cr2 %lx\n", what, frame->vector, frame->error, cr2);
-    panic_line("rip %lx rsp %lx rflags %lx cs %lx\n", frame->rip, frame->rsp, frame->rflags, frame->cs);
-    panic_line("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", frame->rax, frame->rbx,
-               frame->rcx, frame->rdx, frame->rsi, frame->rdi, frame->rbp);
-    panic_line("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx\n", frame->r8, frame->r9,
-               frame->r10, frame->r11, frame->r12, frame->r13, frame->r14, frame->r15);
-    if (frame->rsp >= DIRECT_MAP_BASE)
-        panic_trace((const uint64_t *)(uintptr_t)(frame->rsp & ~7UL));
+    panic_claim(self);
+    if (reporting)
+        panic_end();
+    reporting = true;
+    self->stopped = frame;
+    panic_print("panic: %s (CPU %u, cr2 %lx)\n", message[0] ? message : what, self->index, cr2);
+    for (uint32_t i = 0; i < cpu_count; i++)
+        if (cpus[i] != self && cpus[i]->switched_at)
+            cpu_interrupt(cpus[i], INTERRUPT_NMI);
+    for (uint32_t i = 0; i < cpu_count; i++) {
+        for (unsigned spins = STOP_SPINS; cpus[i]->switched_at && !cpus[i]->stopped && spins; spins--)
+            cpu_relax();
+        if (cpus[i]->stopped)
+            print_cpu(cpus[i], cpus[i]->stopped);
+    }
     panic_end();
 }

@@ -15,6 +15,7 @@ PROGRAMS = {  # program: manifest
     "ktest": "tests/native/manifest",
     "rtest": "tests/native/rtest.manifest",
     "kfuzz": "tests/native/kfuzz.manifest",
+    "provoke": "tests/native/provoke.manifest",
 }
 # Random class 1 calls: what one case makes, and with which arguments. KEEL_FUZZ_CALLS and KEEL_FUZZ_SEED ask for others.
 FUZZ_CALLS = os.environ.get("KEEL_FUZZ_CALLS", "200000")
@@ -36,14 +37,21 @@ def _archive(name, arguments):
     return data + b"\0" * (-len(data) % build.PAGE)
 
 
-def _run(case, name, cpus, kernel, arguments=()):
+def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, append=""):
+    """The result of a boot with a test program in the personality's place, its arguments, and the kernel's options."""
     build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
-    timeout = TIMEOUT * patience() * (1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1)
-    options = Options(smp=cpus, timeout=timeout, kernel=kernel)
+    timeout *= patience()
+    options = Options(smp=cpus, timeout=timeout, kernel=kernel, append=append)
     result, pieces = Result(STATUS_BROKEN), []
     with Machine(options, _archive(name, arguments)) as machine:
         pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
         judge(options, machine, pump.run(), result)
+    return result
+
+
+def _run(case, name, cpus, kernel, arguments=()):
+    longer = 1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1
+    result = boot(name, cpus, kernel, arguments, TIMEOUT * longer)
     lines = result.log.decode(errors="replace").splitlines()
     good = [line for line in lines if re.search(r"\bok \S+$", line) and "not ok" not in line]
     if result.problem or result.status != 0 or any("not ok" in line for line in lines) or not good:
@@ -66,7 +74,7 @@ def _fuzz_cases():
 def cases():
     yield from _fuzz_cases()
     for name in PROGRAMS:
-        if name == "kfuzz":
+        if name in ("kfuzz", "provoke"):
             continue
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
             for cpus in (1, 4):

@@ -3,7 +3,7 @@ import dataclasses
 import os
 import time
 
-from launch import build, peer
+from launch import build, panic, peer
 from launch.machine import Machine, exit_status
 from launch.pump import Pump
 from launch.root import root_bytes
@@ -42,6 +42,7 @@ class Result:
     log: bytes = b""
     problem: str = ""           # why status is 124 or 125
     seconds: float = 0.0
+    exit_code: int = None       # of QEMU; None when it had to be ended
 
 
 def run_arguments(options):
@@ -88,14 +89,17 @@ def judge(options, machine, in_time, result):
         machine.stop()
     result.log = machine.log()
     if in_time:
-        machine.process.wait()
+        result.exit_code = machine.process.wait()
         status = exit_status(machine.log())
         result.log = machine.log()
         if status is None:
             result.status, result.problem = STATUS_BROKEN, "the system stopped without an exit status"
         else:
             result.status = status
-    if result.problem:
+    told = panic.told(result.log, options)
+    if told:
+        result.problem = f"{result.problem or 'the kernel panicked'}\n{told}"
+    elif result.problem:
         tail = (machine.complaints() + result.log).decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
         result.problem += "".join("\n  " + line for line in tail)
     if options.log and os.path.abspath(options.log) != machine.log_path:

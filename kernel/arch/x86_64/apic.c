@@ -18,7 +18,6 @@ enum {
     APIC_ENABLE = 0x100,
     DIVIDE_BY_1 = 0xb,
     ICR_PENDING = 0x1000,
-    ICR_OTHERS = 0xc0000,
     IOAPIC_REDIRECTION = 0x10,
     IOAPIC_VERSION = 1,
     REDIRECT_MASKED = 0x10000,
@@ -69,11 +68,6 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector) {
         cpu_relax();
     lapic_write(APIC_ICR_HIGH, cpu->apic_id << 24);
     lapic_write(APIC_ICR_LOW, vector);
-}
-
-void cpu_interrupt_others(unsigned vector) {
-    if (lapic)
-        lapic_write(APIC_ICR_LOW, ICR_OTHERS | vector);
 }
 
 /* ---- IO-APIC; the callers serialise (struct interrupt's table lock) ---- */

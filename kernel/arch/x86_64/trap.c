@@ -92,9 +92,6 @@ static void interrupt_handle(uint64_t vector) {
         tlb_shootdown_poll();
     else if (vector == VECTOR_RESCHEDULE)
         cpu_work_add(cpu, WORK_TIMER); /* the sender set the rest; the way out looks */
-    else if (vector == VECTOR_STOP)
-        for (;;)
-            __asm__ volatile("cli; hlt");
 }
 
 static bool vector_is_interrupt(uint64_t vector) {
@@ -166,5 +163,7 @@ void trap_from_kernel(struct frame *frame) {
 }
 
 _Noreturn void trap_fatal(const struct frame *frame) {
+    if (frame->vector == VECTOR_NMI)
+        panic_stop(frame);
     panic_frame(frame, "fatal exception");
 }

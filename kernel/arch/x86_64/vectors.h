@@ -14,8 +14,8 @@
 #define VECTOR_TIMER         0xf0
 #define VECTOR_RESCHEDULE    0xf1
 #define VECTOR_TLB           0xf2
-#define VECTOR_STOP          0xf3
 #define VECTOR_SPURIOUS      0xff
+#define INTERRUPT_NMI        0x400 /* not a vector: cpu_interrupt sends a non-maskable one */
 
 #define KERNEL_CS    0x08
 #define KERNEL_SS    0x10

@@ -1,6 +1,7 @@
 /* debug_control: what tests ask of the debug kernel (abi/debug.h). */
 #include "abi/errors.h"
 #include "arch.h"
+#include "provoke.h"
 #include "stretch.h"
 #include "variant.h"
 
@@ -14,6 +15,6 @@ int64_t debug_control(uint64_t what, uint64_t argument) {
         debug_stretch_reset();
         return 0;
     default:
-        return -EINVAL;
+        return argument == DEBUG_PROVOKE ? debug_provoke(what) : -EINVAL;
     }
 }
