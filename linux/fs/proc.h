@@ -23,4 +23,4 @@ void text_bytes(struct text *text, const void *bytes, size_t length);
 void text_escaped(struct text *text, const char *string, const char *escape);
 void text_free(struct text *text);
 
-extern const struct filesystem_type proc_type;
+extern const struct filesystem_type proc_type, sysfs_type;

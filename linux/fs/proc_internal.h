@@ -8,13 +8,14 @@
 #include "linux/fs/proc.h"
 #include "linux/task.h"
 
+struct linux_statfs;
 struct proc_node;
 
 struct proc_ref {
     const struct proc_node *node;
     int32_t pid; /* 0: none */
     int32_t tid; /* 0: the process as a whole */
-    int32_t fd;
+    int32_t fd;  /* or another small number that the node's table knows; -1: none */
 };
 
 /* One child of a directory whose entries come and go. */
@@ -59,6 +60,11 @@ struct fd_table *proc_files(const struct proc_ref *ref); /* valid while the lock
 struct mm *proc_mm(const struct proc_ref *ref);
 /* The caller may look into the process (same user, or root). */
 bool proc_may_look(const struct proc_ref *ref);
+
+/* A file system of a type over a tree of nodes, and what statfs says of it. */
+int proc_instance(const struct filesystem_type *type, const struct proc_node *root_node,
+                  struct filesystem **made);
+void proc_status(struct filesystem *filesystem, struct linux_statfs *status);
 
 /* The tables of the parts. */
 extern const struct proc_node proc_root, proc_process_node;

@@ -37,7 +37,7 @@ static uint64_t number_of(const struct proc_ref *ref) {
         return ref->node->number;
     uint64_t name = hash_name(ref->node->name) & 0xffff;
     if (!ref->pid)
-        return 0xf0000000ULL + name;
+        return 0xf0000000ULL + ((uint64_t)(ref->fd + 1) << 32) + name;
     return ((uint64_t)(ref->tid ? ref->tid : ref->pid) << 32) + ((uint64_t)(uint32_t)ref->fd << 16) + name;
 }
 
@@ -281,10 +281,10 @@ static const struct file_operations file_operations = {
 
 /* ---- instance ---- */
 
-static int proc_make(const char *options, struct filesystem **made) {
-    struct proc_ref root = {.node = &proc_root, .fd = -1};
-    (void)options;
-    struct filesystem *filesystem = filesystem_create(&proc_type, NULL);
+int proc_instance(const struct filesystem_type *type, const struct proc_node *root_node,
+                  struct filesystem **made) {
+    struct proc_ref root = {.node = root_node, .fd = -1};
+    struct filesystem *filesystem = filesystem_create(type, NULL);
     if (!filesystem)
         return -ENOMEM;
     filesystem->root = make_inode(filesystem, &root);
@@ -296,7 +296,12 @@ static int proc_make(const char *options, struct filesystem **made) {
     return 0;
 }
 
-static void proc_statfs(struct filesystem *filesystem, struct linux_statfs *status) {
+static int proc_make(const char *options, struct filesystem **made) {
+    (void)options;
+    return proc_instance(&proc_type, &proc_root, made);
+}
+
+void proc_status(struct filesystem *filesystem, struct linux_statfs *status) {
     (void)filesystem;
     status->type = PROC_SUPER_MAGIC;
     status->block_size = status->fragment_size = PAGE_SIZE;
@@ -308,7 +313,7 @@ const struct filesystem_type proc_type = {
     .no_cache = true,
     .no_device = true,
     .make = proc_make,
-    .statfs = proc_statfs,
+    .statfs = proc_status,
 };
 
 int32_t proc_number(const char *text, size_t length) {

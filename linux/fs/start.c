@@ -1,6 +1,6 @@
 /*
- * The start of the file systems: root from its archive, /dev with the nodes of all registered devices, /proc.
- * The archive is mapped into the personality's own half while it is unpacked.
+ * The start of the file systems: root from its archive, /dev with the nodes of all registered devices, /proc,
+ * /sys. The archive is mapped into the personality's own half while it is unpacked.
  */
 #include "abi/errors.h"
 #include "abi/objects.h"
@@ -108,16 +108,22 @@ static int make_dev(void) {
     return error;
 }
 
+enum { PSEUDO_FLAGS = MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME };
+
 static int make_tree(void) {
     int error = make("/", "dev", S_IFDIR | 0755, 0, NULL);
     if (!error)
         error = make("/", "proc", S_IFDIR | 0555, 0, NULL);
     if (!error)
+        error = make("/", "sys", S_IFDIR | 0555, 0, NULL);
+    if (!error)
         error = make("/", "tmp", S_IFDIR | 01777, 0, NULL);
     if (!error)
         error = make_dev();
     if (!error)
-        error = mount_type("proc", "proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RELATIME, "");
+        error = mount_type("proc", "proc", "/proc", PSEUDO_FLAGS, "");
+    if (!error)
+        error = mount_type("sysfs", "sysfs", "/sys", PSEUDO_FLAGS, "");
     return error;
 }
 
@@ -125,6 +131,7 @@ int fs_start(handle_t archive, uint64_t offset, char *error, size_t size) {
     filesystem_register(&tmpfs_type);
     filesystem_register(&devtmpfs_type);
     filesystem_register(&proc_type);
+    filesystem_register(&sysfs_type);
     memory_devices_register();
     error[0] = 0;
     int result = mount_root();

@@ -1,5 +1,5 @@
 /* test: libc=musl,glibc */
-/* /proc: what ps, top, mount, free and libraries read, and its formats. */
+/* /proc and /sys: what ps, top, mount, free and libraries read, and its formats. */
 #include "tests/system/prog/check.h"
 
 #include <ctype.h>
@@ -205,6 +205,23 @@ TEST(system_files) {
     CHECK(check_is(read_all("/proc/sys/kernel/hostname"), "keel\n"));
     CHECK(atoi(read_all("/proc/sys/kernel/pid_max")) >= 32768);
     CHECK_EQ(strlen(read_all("/proc/sys/kernel/random/uuid")), 37);
+}
+
+TEST(sys_processors) {
+    char path[96], list[32];
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    snprintf(list, sizeof list, cpus > 1 ? "0-%ld\n" : "0\n", cpus - 1);
+    CHECK(check_is(read_all("/sys/devices/system/cpu/online"), list));
+    CHECK(check_is(read_all("/sys/devices/system/node/node0/cpulist"), list));
+    for (long i = 0; i < cpus; i++) {
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld/topology/core_id", i);
+        CHECK_EQ(atoi(read_all(path)), i);
+    }
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%ld", cpus);
+    CHECK_ERRNO(open(path, O_RDONLY), ENOENT);
+    CHECK_ERRNO(open("/sys/devices/system/cpu/cpu01", O_RDONLY), ENOENT);
+    CHECK(strstr(read_all("/proc/mounts"), "sysfs /sys sysfs rw"));
+    CHECK(access("/sys/fs/cgroup", X_OK) == 0);
 }
 
 TEST(statm_and_limits) {

@@ -1,0 +1,220 @@
+/*
+ * /sys: what libraries and tools look up there about processors and memory nodes, and the directories whose
+ * absence they take for an old kernel. The tables and the machinery are procfs's (proc_internal.h); a
+ * reference's fd is the processor's number.
+ */
+#include "abi/errors.h"
+#include "lib/base/format.h"
+#include "lib/base/string.h"
+#include "linux/abi/stat.h"
+#include "linux/abi/statfs.h"
+#include "linux/fs/mount.h"
+#include "linux/fs/proc_internal.h"
+#include "linux/platform.h"
+#include "linux/system.h"
+
+enum { FILE_R = S_IFREG | 0444, DIRECTORY = S_IFDIR | 0755, CPUS_MOST = 64, MASK_BITS = 32 };
+
+/* ---- texts ---- */
+
+/* A file whose text is one constant line. */
+#define CONSTANT(function, line)                                                                             \
+    static int function(const struct proc_ref *ref, struct text *text) {                                     \
+        (void)ref;                                                                                           \
+        text_add(text, line "\n");                                                                           \
+        return 0;                                                                                            \
+    }
+
+CONSTANT(show_empty, "")
+CONSTANT(show_zero, "0")
+CONSTANT(show_kernel_max, "63")
+CONSTANT(show_never, "always madvise [never]")
+
+/* Processors as a list of ranges, "0-3". */
+static int show_cpu_list(const struct proc_ref *ref, struct text *text) {
+    uint32_t last = system_cpus() - 1;
+    (void)ref;
+    text_add(text, last ? "0-%u\n" : "0\n", last);
+    return 0;
+}
+
+/* The same as a mask, in groups of 32 bits. */
+static int show_cpu_mask(const struct proc_ref *ref, struct text *text) {
+    uint32_t cpus = system_cpus();
+    uint64_t mask = cpus >= CPUS_MOST ? UINT64_MAX : (1ULL << cpus) - 1;
+    (void)ref;
+    if (cpus > MASK_BITS)
+        text_add(text, "%x,%08x\n", (unsigned)(mask >> MASK_BITS), (unsigned)mask);
+    else
+        text_add(text, "%x\n", (unsigned)mask);
+    return 0;
+}
+
+static int show_own_number(const struct proc_ref *ref, struct text *text) {
+    text_add(text, "%d\n", ref->fd);
+    return 0;
+}
+
+static int show_own_mask(const struct proc_ref *ref, struct text *text) {
+    unsigned bit = 1U << ref->fd % MASK_BITS;
+    text_add(text, ref->fd >= MASK_BITS ? "%x,00000000\n" : "%x\n", bit);
+    return 0;
+}
+
+static int show_node_memory(const struct proc_ref *ref, struct text *text) {
+    uint64_t total, free;
+    (void)ref;
+    system_memory(&total, &free);
+    text_add(
+        text,
+        "Node 0 MemTotal:       %llu kB\nNode 0 MemFree:        %llu kB\nNode 0 MemUsed:        %llu kB\n",
+        (unsigned long long)total / 1024, (unsigned long long)free / 1024,
+        (unsigned long long)(total - free) / 1024);
+    return 0;
+}
+
+/* ---- a directory per processor ---- */
+
+static const struct proc_node topology_children[] = {
+    {.name = "core_cpus", .mode = FILE_R, .show = show_own_mask},
+    {.name = "core_cpus_list", .mode = FILE_R, .show = show_own_number},
+    {.name = "core_id", .mode = FILE_R, .show = show_own_number},
+    {.name = "core_siblings", .mode = FILE_R, .show = show_cpu_mask},
+    {.name = "core_siblings_list", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "die_id", .mode = FILE_R, .show = show_zero},
+    {.name = "package_cpus", .mode = FILE_R, .show = show_cpu_mask},
+    {.name = "package_cpus_list", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "physical_package_id", .mode = FILE_R, .show = show_zero},
+    {.name = "thread_siblings", .mode = FILE_R, .show = show_own_mask},
+    {.name = "thread_siblings_list", .mode = FILE_R, .show = show_own_number},
+};
+
+static const struct proc_node one_cpu_children[] = {
+    {.name = "topology",
+     .mode = DIRECTORY,
+     .children = topology_children,
+     .count = PROC_COUNT(topology_children)},
+};
+
+static const struct proc_node one_cpu = {
+    .name = "cpu", .mode = DIRECTORY, .children = one_cpu_children, .count = PROC_COUNT(one_cpu_children)};
+
+static void cpu_child(struct proc_child *child, int32_t number) {
+    child->ref = (struct proc_ref){.node = &one_cpu, .fd = number};
+    format_text(child->name, sizeof(child->name), "cpu%d", number);
+}
+
+static int find_cpu(const struct proc_ref *directory, const char *name, size_t length,
+                    struct proc_child *child) {
+    (void)directory;
+    int32_t number = length > 3 && !memcmp(name, "cpu", 3) ? proc_number(name + 3, length - 3) : -1;
+    if (number < 0 || (uint32_t)number >= system_cpus())
+        return -ENOENT;
+    cpu_child(child, number);
+    return 0;
+}
+
+static bool next_cpu(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
+    (void)directory;
+    if (*number >= system_cpus())
+        return false;
+    cpu_child(child, (int32_t)*number);
+    return true;
+}
+
+/* ---- the tree ---- */
+
+static const struct proc_node cpu_children[] = {
+    {.name = "isolated", .mode = FILE_R, .show = show_empty},
+    {.name = "kernel_max", .mode = FILE_R, .show = show_kernel_max},
+    {.name = "offline", .mode = FILE_R, .show = show_empty},
+    {.name = "online", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "possible", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "present", .mode = FILE_R, .show = show_cpu_list},
+};
+
+static const struct proc_node node0_children[] = {
+    {.name = "cpulist", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "cpumap", .mode = FILE_R, .show = show_cpu_mask},
+    {.name = "meminfo", .mode = FILE_R, .show = show_node_memory},
+};
+
+static const struct proc_node node_children[] = {
+    {.name = "has_cpu", .mode = FILE_R, .show = show_zero},
+    {.name = "has_memory", .mode = FILE_R, .show = show_zero},
+    {.name = "node0", .mode = DIRECTORY, .children = node0_children, .count = PROC_COUNT(node0_children)},
+    {.name = "online", .mode = FILE_R, .show = show_zero},
+    {.name = "possible", .mode = FILE_R, .show = show_zero},
+};
+
+static const struct proc_node system_children[] = {
+    {.name = "cpu",
+     .mode = DIRECTORY,
+     .children = cpu_children,
+     .count = PROC_COUNT(cpu_children),
+     .find = find_cpu,
+     .next = next_cpu,
+     .counted = true},
+    {.name = "node", .mode = DIRECTORY, .children = node_children, .count = PROC_COUNT(node_children)},
+};
+
+static const struct proc_node devices_children[] = {
+    {.name = "system", .mode = DIRECTORY, .children = system_children, .count = PROC_COUNT(system_children)},
+};
+
+static const struct proc_node huge_children[] = {
+    {.name = "enabled", .mode = FILE_R, .show = show_never},
+};
+
+static const struct proc_node mm_children[] = {
+    {.name = "transparent_hugepage",
+     .mode = DIRECTORY,
+     .children = huge_children,
+     .count = PROC_COUNT(huge_children)},
+};
+
+static const struct proc_node kernel_children[] = {
+    {.name = "mm", .mode = DIRECTORY, .children = mm_children, .count = PROC_COUNT(mm_children)},
+};
+
+static const struct proc_node fs_children[] = {
+    {.name = "cgroup", .mode = DIRECTORY},
+};
+
+static const struct proc_node root_children[] = {
+    {.name = "block", .mode = DIRECTORY},
+    {.name = "bus", .mode = DIRECTORY},
+    {.name = "class", .mode = DIRECTORY},
+    {.name = "devices",
+     .mode = DIRECTORY,
+     .children = devices_children,
+     .count = PROC_COUNT(devices_children)},
+    {.name = "fs", .mode = DIRECTORY, .children = fs_children, .count = PROC_COUNT(fs_children)},
+    {.name = "kernel", .mode = DIRECTORY, .children = kernel_children, .count = PROC_COUNT(kernel_children)},
+};
+
+static const struct proc_node sysfs_root = {
+    .name = "sys",
+    .mode = S_IFDIR | 0555,
+    .number = 1,
+    .children = root_children,
+    .count = PROC_COUNT(root_children),
+};
+
+static int sysfs_make(const char *options, struct filesystem **made) {
+    (void)options;
+    return proc_instance(&sysfs_type, &sysfs_root, made);
+}
+
+static void sysfs_statfs(struct filesystem *filesystem, struct linux_statfs *status) {
+    proc_status(filesystem, status);
+    status->type = SYSFS_MAGIC;
+}
+
+const struct filesystem_type sysfs_type = {
+    .name = "sysfs",
+    .no_cache = true,
+    .no_device = true,
+    .make = sysfs_make,
+    .statfs = sysfs_statfs,
+};
