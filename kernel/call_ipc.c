@@ -1,4 +1,5 @@
-/* Calls on ports, events, timers and channels. */
+/* Calls on ports, events, timers, channels and futexes. */
+#include "kernel/futex.h"
 #include "kernel/syscall.h"
 
 int64_t call_port_send(struct port *port, uint64_t key, uint64_t word0, uint64_t word1) {
@@ -59,4 +60,12 @@ int64_t call_channel_read(struct channel *channel, uint64_t bytes, uint64_t hand
 int64_t call_channel_write(struct channel *channel, uint64_t bytes, uint64_t length, uint64_t handles,
                            uint64_t count) {
     return channel_write(channel, bytes, length, handles, count);
+}
+
+int64_t call_futex_wait(uint64_t address, uint64_t expected, uint64_t deadline) {
+    return futex_wait(address, expected, deadline);
+}
+
+int64_t call_futex_wake(uint64_t address, uint64_t count) {
+    return futex_wake(address, count);
 }

@@ -4,6 +4,7 @@
  * itself   3 root resource   4 initial archive   5 boot_info   6 its first thread
  */
 #include "kernel/arch_cpu.h"
+#include "kernel/futex.h"
 #include "kernel/guest.h"
 #include "kernel/info.h"
 #include "kernel/job.h"
@@ -167,6 +168,7 @@ _Noreturn void kernel_main(const struct boot_info *info) {
     if (!page_init(info))
         panic("no free memory for the page array");
     kmem_init();
+    futex_init();
     space_init(info->page_table);
     ioapic_init(info);
     cpus_prepare();

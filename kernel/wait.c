@@ -6,11 +6,14 @@
  */
 #include "kernel/arch_cpu.h"
 #include "kernel/channel.h"
+#include "kernel/futex.h"
 #include "kernel/port.h"
 #include "kernel/sched.h"
 
-/* The lock that guards an object's list of waiters. */
-static struct spinlock *wait_lock(struct object *object) {
+/* The lock that guards the list of waiters that a thread blocked on an object is in. */
+static struct spinlock *wait_lock(struct object *object, const struct thread *thread) {
+    if (object->type == OBJECT_SPACE)
+        return futex_lock(thread);
     if (object->type == OBJECT_CHANNEL)
         return channel_lock(container_of(object, struct channel, object));
     return &container_of(object, struct source, object)->lock; /* events, and ports are alike */
@@ -64,7 +67,7 @@ void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
     if (!object)
         return;
 
-    struct spinlock *lock = wait_lock(object);
+    struct spinlock *lock = wait_lock(object, thread);
     spin_lock(lock);
     if (thread->state == THREAD_BLOCKED && thread->wait_sequence == sequence) {
         if (object->type == OBJECT_PORT)

@@ -17,9 +17,9 @@ struct posix_frame {
 
 int64_t posix_call(struct posix_frame *frame);
 
-/* A lock inside this process. A thread that finds it taken yields, then sleeps in short steps. */
+/* A lock inside this process; a thread that finds it taken waits for it in the kernel. */
 struct posix_lock {
-    uint32_t taken;
+    uint32_t state;
 };
 void posix_lock_take(struct posix_lock *lock);
 void posix_lock_release(struct posix_lock *lock);
@@ -39,7 +39,7 @@ int64_t posix_gettid(void);
 int64_t posix_set_tid_address(uint64_t address);
 _Noreturn void posix_thread_exit(void);
 
-/* futex.c: waiting on addresses. */
+/* futex.c: waiting on addresses, and struct posix_lock. */
 int64_t posix_futex(const uint64_t *arguments);
 /* Wakes at most count waiters; returns how many. */
 int64_t posix_futex_wake(uint64_t address, uint64_t count);

@@ -1,5 +1,5 @@
 /*
- * Threads of a native process, and the lock they share. Each thread beyond the first owns one region of
+ * Threads of a native process. Each thread beyond the first owns one region of
  * addresses:
  *
  *     guard page | handler stack, struct posix_thread at its bottom | UTCB
@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stdbool.h>
-#include <time.h>
 
 #include "lib/base/list.h"
 #include "lib/native/cpu.h"
@@ -22,7 +20,6 @@
 
 enum { THREAD_STACK = 4 * 4096, THREAD_GUARD = 4096 };
 enum { THREAD_REGION = THREAD_GUARD + THREAD_STACK + UTCB_SIZE };
-enum { SPINS = 64, YIELDS = 64, SLEEP_NS = 50000 };
 
 static struct posix_thread first_thread = {.tid = 1};
 static struct posix_lock thread_lock;
@@ -32,21 +29,6 @@ static uint32_t last_tid = 1;                              /* thread_lock */
 struct posix_thread *posix_thread_own(void) {
     uint64_t own = utcb_own()->user[UTCB_USER_THREAD];
     return own ? (struct posix_thread *)own : &first_thread;
-}
-
-void posix_lock_take(struct posix_lock *lock) {
-    for (unsigned tries = 0; __atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE); tries++) {
-        if (tries < SPINS)
-            __builtin_ia32_pause();
-        else if (tries < SPINS + YIELDS)
-            (void)keel_thread_yield();
-        else /* the holder may have a lower level and need this CPU */
-            (void)keel_thread_wait(clock_now() + SLEEP_NS);
-    }
-}
-
-void posix_lock_release(struct posix_lock *lock) {
-    __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);
 }
 
 int64_t posix_gettid(void) {
@@ -60,8 +42,6 @@ int64_t posix_set_tid_address(uint64_t address) {
 
 static void thread_free(struct posix_thread *thread) {
     uint64_t region = thread->region;
-    if (thread->event)
-        (void)keel_handle_close(thread->event);
     if (thread->handle)
         (void)keel_handle_close(thread->handle);
     (void)keel_space_unmap(0, region, THREAD_REGION);

@@ -18,7 +18,6 @@ struct posix_thread {
     uint32_t tid;
     uint32_t gone;   /* the kernel stores 1 when the thread no longer uses its stack */
     handle_t handle; /* the kernel's thread */
-    handle_t event;  /* made at its first futex wait, otherwise 0 */
     struct list dead_link;
 };
 
