@@ -7,7 +7,7 @@ COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding
 # The kernel: small, general registers only, in the top 2 GB.
 # Two variants, chosen by include path: release, and debug (lock order, failing allocations).
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Os -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
-	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1
+	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one
 # Boot code: runs once, identity mapped below 4 GB.
 BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
 # The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.

@@ -4,6 +4,7 @@
 #include "kernel/channel.h"
 #include "kernel/job.h"
 #include "kernel/log.h"
+#include "kernel/object_use.h"
 #include "kernel/page.h"
 
 enum {
@@ -70,8 +71,18 @@ static bool table_grow(struct handle_table *table) {
         table->chunks[chunk][i].next_free = table->first_free;
         table->first_free = chunk * HANDLE_CHUNK + i;
     }
-    table->capacity += HANDLE_CHUNK;
+    __atomic_store_n(&table->capacity, table->capacity + HANDLE_CHUNK, __ATOMIC_RELEASE);
     return true;
+}
+
+/* What look-ups read without the lock changes by these alone. The token, which says that the rest is valid,
+ * goes last, or first when the slot is emptied. */
+static void slot_set(struct handle_slot *slot, uint64_t token, uint32_t epoch) {
+    __atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELAXED);
+    __atomic_store_n(&slot->token, token, __ATOMIC_RELEASE);
+}
+static void slot_empty(struct handle_slot *slot) {
+    __atomic_store_n(&slot->token, 0, __ATOMIC_RELAXED);
 }
 
 /* A slot off the free list, or NULL. The lock is held. */
@@ -87,9 +98,9 @@ static struct handle_slot *slot_take(struct handle_table *table, uint32_t *index
 
 /* Empties a slot; its handles of this generation are stale from now on. The lock is held. */
 static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
-    slot->token = 0;
-    slot->generation = (slot->generation + 1) % GENERATIONS;
-    slot->next_free = table->first_free;
+    slot_empty(slot);
+    __atomic_store_n(&slot->generation, (slot->generation + 1) % GENERATIONS, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->next_free, table->first_free, __ATOMIC_RELAXED);
     table->first_free = index;
     table->used--;
 }
@@ -114,8 +125,7 @@ static struct handle_slot *slot_find_live(struct handle_table *table, handle_t h
 }
 
 static void slot_fill(struct handle_slot *slot, struct object *object, uint32_t rights) {
-    slot->token = token_make(object, rights);
-    slot->epoch = object->epoch;
+    slot_set(slot, token_make(object, rights), object->epoch);
 }
 
 int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
@@ -135,6 +145,47 @@ int handle_lookup(struct handle_table *table, handle_t handle, enum object_type 
         object_get(*object = found);
     spin_unlock(&table->lock);
     return error;
+}
+
+/* Announces the object of a handle and returns it, if the handle is good for it; NULL otherwise, and when the
+ * slot changes meanwhile. See kernel/object_use.h. */
+static struct object *handle_announce(struct handle_table *table, handle_t handle, enum object_type type,
+                                      uint32_t rights) {
+    uint32_t index = handle & INDEX_MASK;
+    if (index >= __atomic_load_n(&table->capacity, __ATOMIC_ACQUIRE))
+        return NULL;
+    struct handle_slot *slot = table_slot(table, index);
+    uint64_t token = __atomic_load_n(&slot->token, __ATOMIC_ACQUIRE);
+    if (!token || __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) != handle >> HANDLE_INDEX_BITS ||
+        (type != OBJECT_NONE && token >> 56 != type) || (token_rights(token) & rights) != rights)
+        return NULL;
+    struct object *object = token_object(token);
+    object_announce(object);
+    /* The same token and, around it, the same generation: nobody emptied the slot before the announcement. */
+    if (__atomic_load_n(&slot->token, __ATOMIC_ACQUIRE) == token &&
+        __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) == handle >> HANDLE_INDEX_BITS &&
+        __atomic_load_n(&slot->epoch, __ATOMIC_RELAXED) == object->epoch)
+        return object;
+    object_unuse();
+    return NULL;
+}
+
+int handle_use(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+               struct object **object) {
+    *object = handle_announce(table, handle, type, rights);
+    if (*object)
+        return 0;
+    /* Why not? Only the lock gives an answer that no other thread is just changing. */
+    int error = handle_lookup(table, handle, type, rights, object);
+    if (error)
+        return error;
+    object_use(*object);
+    return 0;
+}
+
+void object_use(struct object *object) {
+    object_announce(object);
+    object_put(object); /* or who uses it: this CPU */
 }
 
 int64_t handle_rights(struct handle_table *table, handle_t handle) {
@@ -193,7 +244,7 @@ int64_t handle_revoke(struct handle_table *table, handle_t handle) {
     spin_lock(&table->lock);
     struct handle_slot *slot = slot_find_live(table, handle);
     if (slot && token_rights(slot->token) & RIGHT_REVOKE) {
-        slot->epoch = atomic_fetch_add(&token_object(slot->token)->epoch, 1) + 1;
+        slot_set(slot, slot->token, atomic_fetch_add(&token_object(slot->token)->epoch, 1) + 1);
         result = 0;
     } else if (slot) {
         result = -EACCES;
@@ -230,12 +281,12 @@ int handle_take(struct handle_table *from, const handle_t *handles, unsigned cou
         if (error)
             break;
         slots[taken] = *slot;
-        slot->token = 0; /* a handle named twice is not found again */
+        slot_empty(slot); /* a handle named twice is not found again */
     }
     for (unsigned i = 0; i < taken; i++) {
         struct handle_slot *slot = table_slot(from, handles[i] & INDEX_MASK);
         if (error)
-            slot->token = slots[i].token;
+            slot_set(slot, slots[i].token, slots[i].epoch);
         else
             slot_release(from, slot, handles[i] & INDEX_MASK);
     }
@@ -264,12 +315,10 @@ void handle_settle(struct handle_table *table, const handle_t *reserved, unsigne
     for (unsigned i = 0; i < count; i++) {
         uint32_t index = reserved[i] & INDEX_MASK;
         struct handle_slot *slot = table_slot(table, index);
-        if (slots) {
-            slot->token = slots[i].token;
-            slot->epoch = slots[i].epoch;
-        } else {
+        if (slots)
+            slot_set(slot, slots[i].token, slots[i].epoch);
+        else
             slot_release(table, slot, index);
-        }
     }
     spin_unlock(&table->lock);
 }

@@ -23,7 +23,7 @@ struct handle_slot {
 };
 
 struct handle_table {
-    struct spinlock lock;        /* rank HANDLES: guards all below */
+    struct spinlock lock;        /* rank HANDLES: guards all below; look-ups read without it */
     struct job *job;             /* charged for the chunks */
     struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
     uint32_t capacity;           /* slots backed by chunks */
@@ -39,6 +39,12 @@ bool handle_table_close_step(struct handle_table *table, unsigned most);
  * (type), -EACCES (rights). A token whose checksum is wrong is memory corruption: panic. */
 int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
                   struct object **object);
+/* As handle_lookup, without the reference and, when the handle is good, without the lock: the object may be
+ * used until object_unuse, on this CPU, which uses one at a time. */
+int handle_use(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+               struct object **object);
+/* Turns a reference into such a use. */
+void object_use(struct object *object);
 /* The rights a handle carries, or -EBADF. */
 int64_t handle_rights(struct handle_table *table, handle_t handle);
 

@@ -7,6 +7,7 @@
 #include "kernel/job.h"
 #include "kernel/kmem.h"
 #include "kernel/log.h"
+#include "kernel/object_use.h"
 #include "kernel/port.h"
 #include "kernel/process.h"
 #include "kernel/reaper.h"
@@ -87,8 +88,14 @@ static void object_destroy(struct object *object) {
 }
 
 void object_put(struct object *object) {
-    if (atomic_fetch_sub_explicit(&object->references, 1, memory_order_acq_rel) == 1)
+    if (object_drop(object))
         object_destroy(object);
+}
+
+void object_unuse(void) {
+    struct object *object = object_retract();
+    if (object)
+        object_put(object);
 }
 
 void reaper_add(struct object *object) {

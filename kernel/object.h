@@ -45,6 +45,9 @@ static inline bool object_get_live(struct object *object) {
  * be held. */
 void object_put(struct object *object);
 
+/* Ends the use of the object that handle_use found, if there is one. No lock of rank ≥ VMO may be held. */
+void object_unuse(void);
+
 /* Frees an object's memory and its charges; only for destructors, after everything it owned is gone. */
 void object_free(struct object *object, size_t size);
 

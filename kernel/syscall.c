@@ -72,29 +72,34 @@ static int space_of(struct object **object) {
         return 0;
     if (found->type == OBJECT_PROCESS)
         space = process_space(container_of(found, struct process, object));
-    object_put(found);
+    object_unuse();
     if (!space)
         return -EINVAL;
-    *object = &space->object;
+    object_use(*object = &space->object);
     return 0;
 }
 
-/* The object that a call's first argument names, with a reference. */
+/* The object that a call's first argument names, in use until object_unuse. */
 static int self_find(unsigned self, uint32_t right, uint64_t handle, struct object **object) {
     if (self & SELF_OWN && !handle) {
-        object_get(*object = object_own(self & ~SELF_OWN));
+        *object = object_own(self & ~SELF_OWN);
         return 0;
     }
-    if (self == SELF_ANY || self == SELF_SPACE_OR_OWN) {
-        int error = object_find(handle, OBJECT_NONE, right, object);
-        return error || self == SELF_ANY ? error : space_of(object);
-    }
-    return object_find(handle, self & ~SELF_OWN, right, object);
+    if (handle > UINT32_MAX)
+        return -EBADF;
+    bool any = self == SELF_ANY || self == SELF_SPACE_OR_OWN;
+    int error =
+        handle_use(handles_current(), (handle_t)handle, any ? OBJECT_NONE : self & ~SELF_OWN, right, object);
+    return !error && self == SELF_SPACE_OR_OWN ? space_of(object) : error;
 }
 
 int job_find(uint64_t handle, struct job **job) {
     struct object *object;
-    int error = self_find(SELF_JOB_OR_OWN, RIGHT_WRITE, handle, &object);
+    int error = 0;
+    if (handle)
+        error = object_find(handle, OBJECT_JOB, RIGHT_WRITE, &object);
+    else
+        object_get(object = object_own(OBJECT_JOB));
     if (!error)
         *job = container_of(object, struct job, object);
     return error;

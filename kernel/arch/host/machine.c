@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "kernel/kmem.h"
+#include "kernel/object_use.h"
 #include "kernel/space.h"
 #include "kernel/vmo.h"
 
@@ -214,7 +215,7 @@ void object_put(struct object *object) {
             fail("object_put under a lock");
     if (!object->type || !object->references)
         fail("an object is put once too often");
-    if (atomic_fetch_sub(&object->references, 1) != 1)
+    if (!object_drop(object))
         return;
     if (object->type == OBJECT_JOB) {
         job_end((struct job *)object);
@@ -224,6 +225,12 @@ void object_put(struct object *object) {
     object->reap_next = reap_first;
     reap_first = object;
     pthread_mutex_unlock(&reap_lock);
+}
+
+void object_unuse(void) {
+    struct object *object = object_retract();
+    if (object)
+        object_put(object);
 }
 
 unsigned machine_reap(void) {

@@ -221,13 +221,11 @@ call_object:
     pop %r11
     cmp $-4095, %rax
     jae 1f
-    push %rax
     mov %rax, %rdi
     movslq call_functions(, %r11, 4), %r11
     call *%r11
-    pop %rdi
     push %rax
-    call object_put
+    call object_unuse
     pop %rax
 1:  ret
 
