@@ -66,12 +66,14 @@ int64_t call_space_map(struct space *space, uint64_t address, uint64_t vmo_handl
         return -EINVAL;
     if (!vmo_handle)
         return restart_if_again(space_map(space, address, NULL, 0, length, (unsigned)flags));
-    int64_t rights = handle_rights(handles_current(), (handle_t)vmo_handle);
-    if (rights > 0)
-        flags |= MAP_ALLOW(rights & MAP_PROT_MASK); /* what space_protect may give later */
-    int64_t result = object_find(vmo_handle, OBJECT_VMO, mapping_rights(flags), &object);
+    uint32_t held;
+    int64_t result = vmo_handle > UINT32_MAX
+                         ? -EBADF
+                         : handle_lookup_held(handles_current(), (handle_t)vmo_handle, OBJECT_VMO,
+                                              mapping_rights(flags), &object, &held);
     if (result)
         return result;
+    flags |= MAP_ALLOW(held & MAP_PROT_MASK); /* what space_protect may give later */
     result =
         space_map(space, address, container_of(object, struct vmo, object), offset, length, (unsigned)flags);
     object_put(object);

@@ -128,8 +128,8 @@ static void slot_fill(struct handle_slot *slot, struct object *object, uint32_t 
     slot_set(slot, token_make(object, rights), object->epoch);
 }
 
-int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
-                  struct object **object) {
+int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                       struct object **object, uint32_t *held) {
     int error = 0;
 
     spin_lock_inline(&table->lock);
@@ -139,7 +139,7 @@ int handle_lookup(struct handle_table *table, handle_t handle, enum object_type 
         error = -EBADF;
     else if (type != OBJECT_NONE && slot->token >> 56 != type)
         error = -EINVAL;
-    else if ((token_rights(slot->token) & rights) != rights)
+    else if ((*held = token_rights(slot->token), *held & rights) != rights)
         error = -EACCES;
     else
         object_get(*object = found);
@@ -188,14 +188,6 @@ void object_use(struct object *object) {
     object_put(object); /* or who uses it: this CPU */
 }
 
-int64_t handle_rights(struct handle_table *table, handle_t handle) {
-    spin_lock(&table->lock);
-    struct handle_slot *slot = slot_find_live(table, handle);
-    int64_t rights = slot ? (int64_t)token_rights(slot->token) : -EBADF;
-    spin_unlock(&table->lock);
-    return rights;
-}
-
 handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights) {
     uint32_t index;
     handle_t handle = HANDLE_NONE;
@@ -229,11 +221,11 @@ int64_t handle_close(struct handle_table *table, handle_t handle) {
 
 int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights) {
     struct object *object;
-    int error = handle_lookup(table, handle, OBJECT_NONE, RIGHT_GRANT, &object);
+    uint32_t held;
+    int error = handle_lookup_held(table, handle, OBJECT_NONE, RIGHT_GRANT, &object, &held);
     if (error)
         return error;
-    int64_t held = handle_rights(table, handle);
-    handle_t copy = held < 0 ? HANDLE_NONE : handle_add(table, object, (uint32_t)held & rights);
+    handle_t copy = handle_add(table, object, held & rights);
     object_put(object);
     return copy ? (int64_t)copy : -ENOMEM;
 }

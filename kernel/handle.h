@@ -35,18 +35,22 @@ int handle_table_init(struct handle_table *table, struct job *job);
 /* Closes up to most handles; true when none is left and the table's memory is freed. */
 bool handle_table_close_step(struct handle_table *table, unsigned most);
 
-/* The object of a handle, with a reference for the caller. type OBJECT_NONE takes any. 0, -EBADF, -EINVAL
- * (type), -EACCES (rights). A token whose checksum is wrong is memory corruption: panic. */
-int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
-                  struct object **object);
+/* The object of a handle, with a reference for the caller; *held: all the rights that the handle carries.
+ * type OBJECT_NONE takes any. 0, -EBADF, -EINVAL (type), -EACCES (rights). A token whose checksum is wrong is
+ * memory corruption: panic. */
+int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                       struct object **object, uint32_t *held);
+static inline int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type,
+                                uint32_t rights, struct object **object) {
+    uint32_t held;
+    return handle_lookup_held(table, handle, type, rights, object, &held);
+}
 /* As handle_lookup, without the reference and, when the handle is good, without the lock: the object may be
  * used until object_unuse, on this CPU, which uses one at a time. */
 int handle_use(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
                struct object **object);
 /* Turns a reference into such a use. */
 void object_use(struct object *object);
-/* The rights a handle carries, or -EBADF. */
-int64_t handle_rights(struct handle_table *table, handle_t handle);
 
 /* A new handle for the object (its own reference is taken). 0 when the table or memory is full. */
 handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights);

@@ -8,7 +8,14 @@
 
 enum { CHANGE_STEP = 32 }; /* mappings */
 
-struct mapping *mapping_alloc(struct job *job) {
+struct mapping *mapping_alloc(struct space *space) {
+    struct job *job = space->object.job;
+    struct mapping *spare = space->spare;
+
+    if (spare) {
+        space->spare = NULL;
+        return spare;
+    }
     if (!job_charge(job, JOB_OBJECTS, 1))
         return NULL;
     struct mapping *mapping = kmem_alloc(sizeof *mapping);
@@ -22,10 +29,19 @@ void mapping_free(struct mapping *mapping, struct job *job) {
     job_uncharge(job, JOB_OBJECTS, 1);
 }
 
+void mapping_keep(struct mapping *mapping) {
+    struct space *space = mapping->space;
+
+    if (space->spare)
+        mapping_free(mapping, space->object.job);
+    else
+        space->spare = mapping;
+}
+
 /* ---- one mapping ---- */
 
 /* Its place in the Vmo's list. */
-static void mapping_link(struct mapping *mapping) {
+static inline __attribute__((always_inline)) void mapping_link(struct mapping *mapping) {
     struct list *list = &mapping->vmo->mappings;
     list_insert_before(mapping->dirty ? list->next : list, &mapping->vmo_link);
 }
@@ -39,7 +55,7 @@ void mapping_set_dirty(struct mapping *mapping) {
 void mapping_insert(struct mapping *mapping, uint64_t address) {
     struct space *space = mapping->space;
 
-    spin_lock(&mapping->vmo->lock);
+    spin_lock_inline(&mapping->vmo->lock);
     tree_insert(&space->mappings, &mapping->node, address);
     mapping_link(mapping);
     spin_unlock(&mapping->vmo->lock);
@@ -49,7 +65,7 @@ void mapping_insert(struct mapping *mapping, uint64_t address) {
 void mapping_remove(struct mapping *mapping) {
     struct space *space = mapping->space;
 
-    spin_lock(&mapping->vmo->lock);
+    spin_lock_inline(&mapping->vmo->lock);
     tree_remove(&space->mappings, &mapping->node);
     list_remove(&mapping->vmo_link);
     spin_unlock(&mapping->vmo->lock);
@@ -63,11 +79,21 @@ static struct mapping *mapping_of(struct tree_node *node) {
 }
 
 struct mapping *mapping_from(const struct space *space, uint64_t address) {
-    struct tree_node *node = tree_find_le(&space->mappings, address);
-    if (!node)
-        return mapping_of(tree_first(&space->mappings));
-    struct mapping *mapping = mapping_of(node);
-    return mapping->end > address ? mapping : mapping_next(mapping);
+    struct mapping *found = NULL;
+
+    /* Mappings do not overlap: their ends are in the order of their starts. */
+    for (struct tree_node *node = space->mappings.root; node;) {
+        struct mapping *mapping = container_of(node, struct mapping, node);
+        if (mapping->end <= address) {
+            node = node->right;
+            continue;
+        }
+        found = mapping;
+        if (node->key <= address)
+            break;
+        node = node->left;
+    }
+    return found;
 }
 
 struct mapping *mapping_next(const struct mapping *mapping) {
@@ -126,7 +152,7 @@ int change_prepare(struct change *change, struct space *space, uint64_t start, u
     cuts += first->end > end || (first->end < end && mapping_across(space, end));
 
     while (cuts-- > 0) {
-        struct mapping *spare = mapping_alloc(space->object.job);
+        struct mapping *spare = mapping_alloc(space);
         if (!spare)
             return -ENOMEM;
         spare->node.right = change->spares ? &change->spares->node : NULL;

@@ -14,6 +14,8 @@
 #include "kernel/user_page.h"
 #include "kernel/vmo.h"
 
+/* All of it under the lock of the space, unless it says otherwise. */
+
 struct change {
     struct space *space;
     uint64_t start, end;
@@ -35,9 +37,11 @@ static inline void mapping_describe(struct mapping *mapping, const struct mappin
     mapping->dirty = false;
 }
 
-/* Charged to a job as an object; uninitialised. NULL: quota or memory exhausted. */
-struct mapping *mapping_alloc(struct job *job);
+/* Charged to the space's job as an object; uninitialised. NULL: quota or memory exhausted. */
+struct mapping *mapping_alloc(struct space *space);
 void mapping_free(struct mapping *mapping, struct job *job);
+/* The same, but the space keeps one for its next mapping. */
+void mapping_keep(struct mapping *mapping);
 
 /* Puts a filled-in mapping into its space, at an address, and into its Vmo's list. The Vmo reference is the
  * mapping's. */

@@ -142,7 +142,7 @@ static bool zones_serve(unsigned order, uint64_t limit, struct memory_cpu *cpu, 
     return false;
 }
 
-static void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
+static __attribute__((noinline)) void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
     struct zone *locked = NULL;
 
     while (cpu->page_count > keep) {
@@ -160,10 +160,11 @@ static void magazine_flush(struct memory_cpu *cpu, unsigned keep) {
         spin_unlock(&locked->lock);
 }
 
+/* There is always room for one page. */
 static void magazine_put(struct memory_cpu *cpu, uint64_t physical) {
+    cpu->pages[cpu->page_count++] = physical;
     if (cpu->page_count == MEMORY_CPU_PAGES)
         magazine_flush(cpu, MAGAZINE_BATCH);
-    cpu->pages[cpu->page_count++] = physical;
 }
 
 /* ---- cleared pages: tables that were in use and are empty again ---- */
@@ -222,13 +223,18 @@ uint64_t page_alloc_below(unsigned order, uint64_t limit) {
     return page_phys(page);
 }
 
-uint64_t page_alloc(unsigned order) {
+static __attribute__((noinline)) uint64_t page_alloc_slowly(unsigned order) {
     if (order)
         return page_alloc_below(order, 0);
-    if (debug_allocation_fails())
-        return 0;
+    return magazine_fill(memory_cpu()) ? page_alloc(0) : 0;
+}
+
+uint64_t page_alloc(unsigned order) {
     struct memory_cpu *cpu = memory_cpu();
-    if (!cpu->page_count && !magazine_fill(cpu))
+
+    if (order || !cpu->page_count)
+        return page_alloc_slowly(order);
+    if (debug_allocation_fails())
         return 0;
     cpu->page_allocations++;
     return cpu->pages[--cpu->page_count];

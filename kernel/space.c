@@ -60,7 +60,7 @@ static int clone_source(struct mapping *mapping, const struct space *copy, struc
 
 static int mapping_clone(struct mapping *mapping, struct space *space) {
     struct job *job = space->object.job;
-    struct mapping *copy = mapping_alloc(job);
+    struct mapping *copy = mapping_alloc(space);
     if (!copy)
         return -ENOMEM;
     mapping_describe(copy, mapping);
@@ -145,6 +145,9 @@ bool space_destroy_step(struct space *space) {
         mapping_free(mapping, space->object.job);
         object_put(&vmo->object);
     }
+    if (space->spare)
+        mapping_free(space->spare, space->object.job);
+    space->spare = NULL;
     /* A CPU that went idle, or whose thread just ended, may still have a root loaded. */
     tlb_shootdown(space, 0, 0);
     if (!page_table_destroy_step(space))

@@ -54,6 +54,7 @@ struct space {
     struct space *native;         /* guest space: the personality's, referenced; else NULL */
     struct tree mappings;
     struct mapping *last_hit; /* where the last fault was */
+    struct mapping *spare;    /* allocated, for the next mapping */
     uint64_t mapping_count;
     uint64_t table_pages, resident;
     uint32_t tables;      /* list of the table pages, by struct page.next */

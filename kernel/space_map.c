@@ -8,8 +8,8 @@ enum { MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC, MAP_KNOWN = MAP_ALL | MAP_COPY
 /* Whether a page-aligned range lies in what the space may map. */
 static bool range_valid(const struct space *space, uint64_t address, uint64_t length) {
     uint64_t limit = space_limit(space);
-    return !((address | length) % PAGE_SIZE) && length && address >= USER_BASE && address < limit &&
-           length <= limit - address;
+    return !((address | length) % PAGE_SIZE) && address >= USER_BASE && address < limit &&
+           length - 1 < limit - address;
 }
 
 /* Whether mappings cover all of a range, each allowing the protection. 0, -EACCES or the error for a hole. */
@@ -70,6 +70,17 @@ static int mapping_source(struct space *space, struct vmo *vmo, uint64_t length,
     return 0;
 }
 
+/* Enters a mapping, whose Vmo is set, where nothing else is mapped. */
+static inline void mapping_enter(struct mapping *mapping, struct space *space, uint64_t start, uint64_t end,
+                                 uint64_t offset, unsigned flags) {
+    mapping->space = space;
+    mapping->end = end;
+    mapping->offset = offset;
+    mapping->flags = flags;
+    mapping->dirty = false;
+    mapping_insert(mapping, start);
+}
+
 /* The range has so many mappings that it is emptied by several calls. */
 static int change_clear_part(struct change *change) {
     change_clear(change);
@@ -86,32 +97,24 @@ static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, u
         mapping_set_end(mapping, change->end);
         return 0;
     }
-    mapping = mapping_alloc(space->object.job);
+    mapping = mapping_alloc(space);
     if (!mapping)
         return -ENOMEM;
-    mapping->space = space;
-    mapping->end = change->end;
-    mapping->offset = offset;
-    mapping->flags = flags;
-    mapping->dirty = false;
     int result = mapping_source(space, vmo, length, flags, &mapping->vmo);
     if (result) {
         mapping_free(mapping, space->object.job);
         return result;
     }
     change_clear(change);
-    mapping_insert(mapping, change->start);
+    mapping_enter(mapping, space, change->start, change->end, offset, flags);
     return 0;
 }
 
-int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length,
-              unsigned flags) {
+/* Whatever is mapped there makes way, perhaps in several calls. */
+static int range_replace(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset,
+                         uint64_t length, unsigned flags) {
     struct change change;
 
-    if (!range_valid(space, address, length) || flags & ~(unsigned)MAP_KNOWN || offset % PAGE_SIZE ||
-        offset > VMO_SIZE_MAX || (!vmo && offset))
-        return -EINVAL;
-    flags |= MAP_ALLOW(!vmo || flags & MAP_COPY ? MAP_ALL : (flags & MAP_ALL) | MAP_READ);
     spin_lock(&space->lock);
     int result = change_prepare(&change, space, address, length);
     if (!result)
@@ -125,13 +128,59 @@ int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t o
     return result;
 }
 
+/* The usual case: a Vmo's own pages where nothing is mapped. False when it is not that, or memory is short.
+ */
+static bool range_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t end,
+                      unsigned flags) {
+    spin_lock_inline(&space->lock);
+    const struct mapping *next = mapping_from(space, address);
+    struct mapping *mapping = next && next->node.key < end ? NULL : mapping_alloc(space);
+    if (mapping) {
+        object_get(&vmo->object);
+        mapping->vmo = vmo;
+        mapping_enter(mapping, space, address, end, offset, flags);
+    }
+    spin_unlock(&space->lock);
+    return mapping;
+}
+
+int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length,
+              unsigned flags) {
+    if (!range_valid(space, address, length) || flags & ~(unsigned)MAP_KNOWN || offset % PAGE_SIZE ||
+        offset > (vmo ? VMO_SIZE_MAX : 0))
+        return -EINVAL;
+    if (vmo && !(flags & MAP_COPY)) {
+        flags |= MAP_ALLOW((flags & MAP_ALL) | MAP_READ);
+        if (range_map(space, address, vmo, offset, address + length, flags))
+            return 0;
+    } else {
+        flags |= MAP_ALLOW(MAP_ALL);
+    }
+    return range_replace(space, address, vmo, offset, length, flags);
+}
+
 /* ---- unmap ---- */
 
-int space_unmap(struct space *space, uint64_t address, uint64_t length) {
+/* The usual case: the range is one mapping, and the whole of what is shown of its Vmo. Its Vmo, which is no
+ * longer referenced by it; NULL when it is not that. */
+static struct vmo *range_unmap(struct space *space, uint64_t address, uint64_t length) {
+    struct mapping *mapping = space->last_hit;
+
+    if (!mapping || mapping->node.key != address)
+        mapping = mapping_from(space, address);
+    if (!mapping || mapping->node.key != address || mapping->end != address + length ||
+        (mapping->flags & MAP_COPY && mapping->vmo->object.references != 1))
+        return NULL;
+    struct vmo *vmo = mapping->vmo;
+    page_table_unmap(space, address, address + length, true);
+    mapping_remove(mapping);
+    mapping_keep(mapping);
+    return vmo;
+}
+
+static int range_clear(struct space *space, uint64_t address, uint64_t length) {
     struct change change;
 
-    if (!range_valid(space, address, length))
-        return -EINVAL;
     spin_lock(&space->lock);
     int result = change_prepare(&change, space, address, length);
     if (!result)
@@ -143,6 +192,18 @@ int space_unmap(struct space *space, uint64_t address, uint64_t length) {
     spin_unlock(&space->lock);
     change_end(&change);
     return result;
+}
+
+int space_unmap(struct space *space, uint64_t address, uint64_t length) {
+    if (!range_valid(space, address, length))
+        return -EINVAL;
+    spin_lock_inline(&space->lock);
+    struct vmo *vmo = range_unmap(space, address, length);
+    spin_unlock(&space->lock);
+    if (!vmo)
+        return range_clear(space, address, length);
+    object_put(&vmo->object);
+    return 0;
 }
 
 /* ---- protect ---- */

@@ -48,7 +48,8 @@ void tree_insert(struct tree *tree, struct tree_node *node, uint64_t key) {
     }
     *node = (struct tree_node){.parent = parent, .key = key};
     *link = node;
-    while (node->parent && node_priority(node->parent) < node_priority(node))
+    uint64_t priority = node_priority(node);
+    while (node->parent && node_priority(node->parent) < priority)
         node_rotate_up(tree, node);
 }
 

@@ -92,13 +92,14 @@ static void entry_check(const struct entry *entry) {
     struct handle_table *table = &tables[entry->table];
     uint32_t missing = RIGHT_ALL & ~entry->rights;
 
-    int error = handle_lookup(table, entry->handle, OBJECT_NONE, entry->rights, &found);
+    uint32_t held = 0;
+    int error = handle_lookup_held(table, entry->handle, OBJECT_NONE, entry->rights, &found, &held);
     CHECK_EQ(error, live ? 0 : -EBADF);
     if (!live)
         return;
     CHECK(found == objects[entry->object]);
+    CHECK_EQ(held, entry->rights);
     object_put(found);
-    CHECK_EQ(handle_rights(table, entry->handle), entry->rights);
     if (missing)
         CHECK_EQ(handle_lookup(table, entry->handle, OBJECT_NONE, missing, &found), -EACCES);
     CHECK_EQ(handle_lookup(table, entry->handle, OBJECT_JOB, 0, &found), -EINVAL);

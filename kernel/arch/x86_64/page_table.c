@@ -175,6 +175,15 @@ static void flush_add(struct flush *flush, uint64_t start, uint64_t end) {
 
 /* ---- ranges ---- */
 
+static inline void entry_clear(struct space *space, uint64_t *entry, uint64_t address, struct flush *flush) {
+    if (!*entry)
+        return;
+    pte_store(entry, 0);
+    page_from_phys(virt_to_phys(entry))->count--;
+    space->resident--;
+    flush_add(flush, address, address + PAGE_SIZE);
+}
+
 /* Clears the entries of one table in [start, end); frees nothing. */
 static void table_clear(struct space *space, uint64_t *table, uint64_t start, uint64_t end,
                         struct flush *flush) {
@@ -184,20 +193,27 @@ static void table_clear(struct space *space, uint64_t *table, uint64_t start, ui
 
     for (unsigned slot = slot_in_use(page, table_slot(start, PAGE_SHIFT)); slot <= last && page->count;
          slot = slot_in_use(page, slot + 1)) {
-        if (!table[slot])
-            continue;
-        pte_store(&table[slot], 0);
-        page->count--;
-        space->resident--;
-        flush_add(flush, base + slot * PAGE_SIZE, base + (slot + 1) * PAGE_SIZE);
+        entry_clear(space, &table[slot], base + slot * PAGE_SIZE, flush);
     }
+}
+
+static inline bool table_is_last(const struct space *space, uint64_t address) {
+    return space->last_table && space->last_table_place == address >> TABLE_SHIFT;
 }
 
 void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool free_tables) {
     struct flush flush = {0};
     uint32_t freed = 0;
 
-    spin_lock(&space->table_lock);
+    spin_lock_inline(&space->table_lock);
+    if (table_is_last(space, start) && table_is_last(space, end - 1)) {
+        /* It stays, even if it is empty now: it is likely to be used next. */
+        if (end - start > PAGE_SIZE)
+            table_clear(space, space->last_table, start, end, &flush);
+        else
+            entry_clear(space, &space->last_table[table_slot(start, PAGE_SHIFT)], start, &flush);
+        start = end;
+    }
     for (uint64_t at = start, next; at < end; at = next) {
         uint64_t *entry = entry_find(space, at, TABLE_SHIFT, &next);
         if (next > end)
@@ -211,7 +227,8 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
         if (!whole && (page->count || !free_tables))
             continue;
         space->resident -= page->count;
-        space->last_table = NULL;
+        if (table_is_last(space, at))
+            space->last_table = NULL;
         *entry = 0;
         page_from_phys(virt_to_phys(entry))->count--;
         flush_add(&flush, at, next);
