@@ -35,7 +35,7 @@ $(B)/$(1)/%.S.o: %.S Makefile
 	$(2) -c $$< -o $$@
 endef
 $(eval $(call compile,kernel,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/release))
-$(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug))
+$(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug -DLIST_CHECK=debug_list_check))
 $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
 $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))

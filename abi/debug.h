@@ -7,8 +7,19 @@ enum debug_what {
     DEBUG_STRETCH = 0,       /* argument: a struct debug_stretch to fill in, the longest of all CPUs */
     DEBUG_STRETCH_RESET = 1, /* measures anew from here */
     /* What follows makes the kernel panic, each in its own way, if the argument is DEBUG_PROVOKE. */
-    DEBUG_PANIC = 16, /* as any part of the kernel does */
-    DEBUG_FAULT = 17, /* writes to address 8 */
+    DEBUG_PANIC = 16,         /* as any part of the kernel does */
+    DEBUG_FAULT = 17,         /* writes to address 8 */
+    DEBUG_LOCK_ORDER = 18,    /* takes a lock of a higher rank under one of a lower */
+    DEBUG_LOCK_TWICE = 19,    /* takes a lock that it holds */
+    DEBUG_LOCK_STUCK = 20,    /* waits for a lock that another CPU never gives back */
+    DEBUG_RED_ZONE_BYTE = 21, /* writes a byte behind an object */
+    DEBUG_FREED_OBJECT = 22,  /* writes into a freed object */
+    DEBUG_OBJECT_TWICE = 23,  /* frees an object twice */
+    DEBUG_FREED_PAGE = 24,    /* writes into a freed page */
+    DEBUG_PAGE_TWICE = 25,    /* frees a page twice */
+    DEBUG_CLEARED_PAGE = 26,  /* gives a page back as cleared that is not */
+    DEBUG_LIST = 27,          /* a list whose nodes do not agree */
+    DEBUG_STACK = 28,         /* uses the kernel stack to its last word */
 };
 
 /* So that no random call does it. */

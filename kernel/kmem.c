@@ -57,6 +57,7 @@ static struct page *slab_create(struct kmem_class *class) {
     for (unsigned at = PAGE_SIZE / size * size; at > 0;) {
         at -= size;
         void **object = phys_to_virt(physical + at);
+        debug_object_fresh(object, size);
         *object = slab->free_objects;
         slab->free_objects = object;
     }
@@ -117,7 +118,7 @@ static unsigned block_order(size_t size) {
     return order;
 }
 
-void *kmem_alloc(size_t size) {
+static void *object_alloc(size_t size) {
     struct memory_cpu *cpu = memory_cpu();
 
     if (size > KMEM_SLAB_MAX) {
@@ -144,7 +145,7 @@ void *kmem_alloc(size_t size) {
     return object;
 }
 
-void kmem_free(void *pointer, size_t size) {
+static void object_free(void *pointer, size_t size) {
     struct memory_cpu *cpu = memory_cpu();
 
     if (size > KMEM_SLAB_MAX) {
@@ -162,6 +163,15 @@ void kmem_free(void *pointer, size_t size) {
     cpu->kmem_bytes -= (index + 1) * CLASS_BYTES;
     if (++magazine->count > 2 * magazine_batch(index))
         magazine_flush(&classes[index], magazine, magazine_batch(index), 1);
+}
+
+void *kmem_alloc(size_t size) {
+    return debug_object_made(object_alloc(size + DEBUG_RED_ZONE), size);
+}
+
+void kmem_free(void *pointer, size_t size) {
+    debug_object_free(pointer, size);
+    object_free(pointer, size + DEBUG_RED_ZONE);
 }
 
 uint64_t kmem_bytes(void) {

@@ -40,14 +40,20 @@ struct spinlock {
 /* Answers a TLB shoot-down addressed to this CPU, if there is one (kernel/tlb.c). */
 void tlb_shootdown_poll(void);
 
+static inline void lock_acquired(const struct spinlock *lock) {
+    debug_lock_acquired(lock->rank);
+    debug_lock_hold(lock);
+}
+
 static inline void spin_lock(struct spinlock *lock) {
     while (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire)) {
         while (atomic_load_explicit(&lock->held, memory_order_relaxed)) {
+            debug_lock_wait(lock);
             tlb_shootdown_poll();
             cpu_relax();
         }
     }
-    debug_lock_acquired(lock->rank);
+    lock_acquired(lock);
 }
 
 /* The same without a call in the usual case, for the few paths where that counts. */
@@ -55,13 +61,13 @@ static inline __attribute__((always_inline)) void spin_lock_inline(struct spinlo
     if (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire))
         spin_lock(lock);
     else
-        debug_lock_acquired(lock->rank);
+        lock_acquired(lock);
 }
 
 static inline bool spin_try_lock(struct spinlock *lock) {
     if (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire))
         return false;
-    debug_lock_acquired(lock->rank);
+    lock_acquired(lock);
     return true;
 }
 

@@ -220,7 +220,7 @@ uint64_t page_alloc_below(unsigned order, uint64_t limit) {
             return 0;
     }
     cpu->page_allocations++;
-    return page_phys(page);
+    return debug_page_made(page_phys(page), order);
 }
 
 static __attribute__((noinline)) uint64_t page_alloc_slowly(unsigned order) {
@@ -237,7 +237,7 @@ uint64_t page_alloc(unsigned order) {
     if (debug_allocation_fails())
         return 0;
     cpu->page_allocations++;
-    return cpu->pages[--cpu->page_count];
+    return debug_page_made(cpu->pages[--cpu->page_count], 0);
 }
 
 uint64_t page_alloc_clear(unsigned order) {
@@ -246,7 +246,7 @@ uint64_t page_alloc_clear(unsigned order) {
         if (debug_allocation_fails())
             return 0;
         cpu->page_allocations++;
-        return clear_take(cpu);
+        return debug_page_clear(clear_take(cpu));
     }
     uint64_t physical = page_alloc(order);
     if (physical)
@@ -259,6 +259,7 @@ void page_free(uint64_t physical, unsigned order) {
     struct memory_cpu *cpu = memory_cpu();
 
     cpu->page_frees++;
+    debug_page_free(physical, order);
     if (!order) {
         magazine_put(cpu, physical);
         return;

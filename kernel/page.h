@@ -42,7 +42,7 @@ struct page {
     uint8_t order, state;
     uint8_t zone;
     uint8_t size_class; /* slab */
-    uint16_t reserved;
+    uint16_t poison;    /* debug kernel: how much of the free page has its pattern */
 };
 
 _Static_assert(sizeof(struct page) == 32, "one page in 128 for the metadata");

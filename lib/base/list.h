@@ -8,6 +8,14 @@ struct list {
     struct list *next, *prev;
 };
 
+/* The debug kernel is built with a function that looks at a node whose neighbours change
+ * (kernel/variant/debug/list.c). */
+#ifdef LIST_CHECK
+void LIST_CHECK(const struct list *node);
+#else
+#define LIST_CHECK(node) ((void)0)
+#endif
+
 #define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define LIST_INIT(head)                                                                                      \
@@ -22,6 +30,7 @@ static inline bool list_empty(const struct list *head) {
 }
 
 static inline void list_insert_before(struct list *position, struct list *node) {
+    LIST_CHECK(position);
     node->next = position;
     node->prev = position->prev;
     position->prev->next = node;
@@ -38,6 +47,7 @@ static inline void list_push_front(struct list *head, struct list *node) {
 
 /* Unlinks a node and leaves it pointing at itself, so that removing twice is harmless. */
 static inline void list_remove(struct list *node) {
+    LIST_CHECK(node);
     node->prev->next = node->next;
     node->next->prev = node->prev;
     list_init(node);
@@ -55,6 +65,8 @@ static inline struct list *list_pop_front(struct list *head) {
 static inline void list_splice_back(struct list *head, struct list *source) {
     if (list_empty(source))
         return;
+    LIST_CHECK(head);
+    LIST_CHECK(source);
     source->next->prev = head->prev;
     head->prev->next = source->next;
     source->prev->next = head;

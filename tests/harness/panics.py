@@ -6,9 +6,20 @@ from harness.case import Case, Failure
 from harness.guest import shown
 from launch import build, panic
 
-TIMEOUT = 60
+TIMEOUT = 90
 PANICS = {  # name: number in enum debug_what, the message, functions that must be in the panicking CPU's stack trace
     "panic": (16, r"asked for by debug_control\(16\)", ["panic", "debug_provoke", "syscall_dispatch"]),
+    "lock-order": (18, r"lock order: rank \d+ taken while ranks [0-9a-f]+ are held", ["provoke_lock", "debug_provoke"]),
+    "lock-twice": (19, r"deadlock: lock \w+ of rank 3 taken twice", ["debug_lock_wait", "provoke_lock"]),
+    "lock-stuck": (20, r"deadlock: lock \w+ of rank 3 is held for too long by CPU 3", ["debug_lock_wait", "provoke_lock"]),
+    "red-zone": (21, r"red zone of object \w+ of 100 bytes was written at \+64", ["kmem_free", "provoke_object"]),
+    "freed-object": (22, r"freed object \w+ was written at \+30: [0-9a-f]+", ["kmem_alloc", "provoke_object"]),
+    "object-twice": (23, r"object \w+ of 100 bytes freed twice", ["kmem_free", "provoke_object"]),
+    "freed-page": (24, r"freed page [0-9a-f]+ was written at \+60: [0-9a-f]+", ["provoke_page"]),
+    "page-twice": (25, r"page [0-9a-f]+ freed twice", ["page_free", "provoke_page"]),
+    "cleared-page": (26, r"cleared page [0-9a-f]+ was written at \+60: [0-9a-f]+", ["provoke_page"]),
+    "list": (27, r"list: the neighbours of \w+, \w+ and \w+, do not point at it", ["provoke_list"]),
+    "stack": (28, r"kernel stack of CPU \d overflowed: 1c at its end", ["debug_stretch_end"]),
     "fault": (17, r"exception in the kernel", ["debug_provoke", "syscall_dispatch"]),
 }
 

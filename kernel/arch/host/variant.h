@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/variant/unchecked.h"
+
 /* Counts allocations; the one that makes the count reach host_fail_at fails. 0: none does. */
 extern uint64_t host_allocations, host_fail_at;
 

@@ -4,6 +4,7 @@
  */
 #include "abi/debug.h"
 #include "kernel/cpu.h"
+#include "kernel/log.h"
 #include "kernel/thread.h"
 #include "lib/base/string.h"
 #include "stretch.h"
@@ -14,11 +15,38 @@ void debug_stretch_end(uint64_t to);
 
 static struct {
     uint64_t began; /* TSC; 0: not measured */
+    bool prepared;  /* the stack has its canary */
     struct debug_stretch now, longest;
 } stretches[MAX_CPUS];
 
+/* The last words of a kernel stack are never used, unless it overflows. */
+enum { STACK_BYTES = 2 * PAGE_SIZE, CANARY_WORDS = 8 };
+#define CANARY 0x7374616b63616e79ULL
+
+static void stack_check(const struct cpu *cpu) {
+    const uint64_t *words = (const uint64_t *)(uintptr_t)(cpu->stack - STACK_BYTES);
+    for (unsigned i = 0; i < CANARY_WORDS; i++)
+        if (words[i] != CANARY)
+            panic("kernel stack of CPU %u overflowed: %lx at its end", cpu->index, words[i]);
+}
+
+static void stack_prepare(const struct cpu *cpu) {
+    uint64_t *words = (uint64_t *)(uintptr_t)(cpu->stack - STACK_BYTES);
+    for (unsigned i = 0; i < CANARY_WORDS; i++)
+        words[i] = CANARY;
+}
+
+void debug_stretch_skip(uint64_t since) {
+    uint64_t *began = &stretches[cpu_self()->index].began;
+    if (*began)
+        *began += tsc_read() - since;
+}
+
 void debug_stretch_begin(uint64_t from) {
     unsigned cpu = cpu_self()->index;
+    if (!stretches[cpu].prepared)
+        stack_prepare(cpu_self());
+    stretches[cpu].prepared = true;
     stretches[cpu].now.from = from;
     stretches[cpu].began = tsc_read();
 }
@@ -35,6 +63,8 @@ void debug_stretch_end(uint64_t to) {
     uint64_t began = stretches[cpu].began, ticks = tsc_read() - began;
     struct debug_stretch *longest = &stretches[cpu].longest;
 
+    if (stretches[cpu].prepared)
+        stack_check(cpu_self());
     stretches[cpu].began = 0;
     if (!began || ticks <= longest->ticks)
         return;

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "abi/errors.h"
+#include "kernel/variant/unchecked.h"
 
 struct frame;
 
