@@ -4,6 +4,8 @@
 #include "kernel/sched.h"
 #include "kernel/timer.h"
 
+enum { ALARMS_STEP = 16 };
+
 void alarm_set(struct alarm *alarm, uint64_t deadline, uint64_t cookie) {
     if (deadline == DEADLINE_NEVER)
         return;
@@ -61,7 +63,7 @@ static struct alarm *alarm_take(struct cpu *cpu, uint64_t now, uint64_t *cookie)
 void alarms_run(struct cpu *cpu, uint64_t now) {
     struct alarm *alarm;
     uint64_t cookie;
-    while ((alarm = alarm_take(cpu, now, &cookie))) {
+    for (unsigned i = 0; i < ALARMS_STEP && (alarm = alarm_take(cpu, now, &cookie)); i++) {
         if (alarm->kind == ALARM_THREAD)
             wait_cancel(container_of(alarm, struct thread, alarm), cookie, -ETIMEDOUT);
         else

@@ -31,7 +31,6 @@ void tlb_flush_all(uint64_t root);
 extern uint64_t kernel_root;
 
 void cpu_halt(void);
-void cpu_interrupts_window(void);
 /* Where the boot path found the local APIC, and how fast its timer counts; once, before cpu_setup. */
 void apic_init(uint64_t physical, uint64_t timer_hz);
 /* A vector, or INTERRUPT_NMI. */

@@ -26,6 +26,7 @@ int64_t call_process_create(struct job *job, uint64_t list, uint64_t count) {
         else
             result = handle_move(handles_current(), handles, chunk, &process->handles, moved);
         done += chunk;
+        cpu_interrupts_window();
     }
     if (!result)
         return object_publish(&process->object);

@@ -76,6 +76,7 @@ void kernel_leave(void) {
         }
         if (!thread_may_run(cpu, thread)) {
             cpu_work_add(cpu, WORK_RESCHEDULE);
+            cpu_interrupts_window(); /* very many threads may end one after the other */
             continue;
         }
         if (cpu->work & ~WORK_TIMER)

@@ -6,6 +6,8 @@
 #include "kernel/sched.h"
 #include "lib/base/string.h"
 
+enum { BAD_CALLS_MOST = 16 };
+
 struct port *port_create(struct job *job, uint64_t queue_length) {
     if (queue_length > PORT_QUEUE_MAX)
         return NULL;
@@ -216,11 +218,11 @@ static int64_t port_reply(struct thread *server) {
     return result;
 }
 
-/* Takes the first queued call for the current thread; false when there is none that can be taken. The lock is
- * held. */
+/* Takes the first queued call for the current thread; false when there is none that can be taken, among the
+ * first few. The lock is held. */
 static bool call_receive(struct port *port, struct thread *server) {
     struct thread *caller;
-    while ((caller = waiter_first(&port->callers))) {
+    for (unsigned i = 0; i < BAD_CALLS_MOST && (caller = waiter_first(&port->callers)); i++) {
         int error = message_transfer(caller, caller->native.rsi, server);
         if (error) {
             wait_end(caller, error);
@@ -245,6 +247,8 @@ int64_t port_receive(struct port *port, struct frame *frame) {
     spin_lock(&port->lock);
     if (packet_receive(port, server) || call_receive(port, server))
         result = 0;
+    else if (!list_empty(&port->callers))
+        result = RESTART;
     else if (deadline != DEADLINE_NEVER && deadline <= clock_now())
         result = deadline ? -ETIMEDOUT : -EAGAIN;
     else

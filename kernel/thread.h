@@ -95,6 +95,8 @@ void thread_end_current(void);
 /* What a call returns whose thread now waits: its result is stored in its frame by whoever wakes it, maybe
  * already. */
 #define WAITING INT64_MIN
+/* … or that did a bounded part of its work: the thread executes the call again. */
+#define RESTART (INT64_MIN + 1)
 
 /* Blocks the current thread on an object (a reference is taken) whose lock the caller holds: it enters the
  * list, and its alarm is set. The result is WAITING; a time-out gives -ETIMEDOUT, a kill -ECANCELED. */

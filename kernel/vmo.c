@@ -6,7 +6,7 @@
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
-enum { PROTECT_STEP = 16 }; /* mappings */
+enum { PROTECT_STEP = 16, COMMIT_STEP = 16 }; /* mappings, pages */
 
 /* ---- mappings of a Vmo, locked ---- */
 
@@ -136,8 +136,11 @@ static int vmo_commit_all(struct vmo *vmo) {
     struct vmo_found found;
     int result = 0;
 
-    for (uint64_t index = 0; index < vmo_page_count(vmo) && !result; index++)
+    for (uint64_t index = 0; index < vmo_page_count(vmo) && !result; index++) {
         result = vmo_commit(vmo, index, true, &found, &list);
+        if (index % COMMIT_STEP == 0)
+            cpu_interrupts_window();
+    }
     page_list_free(&list);
     return result;
 }

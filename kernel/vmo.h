@@ -111,7 +111,7 @@ struct page *vmo_commit_fresh(struct vmo *vmo, uint64_t index);
 
 /* Removes the pages [first, last] from mappings and tree, at most *budget of them (VMO_STEP for a call that
  * may be restarted), which is lowered. 0, -EAGAIN, -ENOMEM. */
-enum { VMO_STEP = 64 };
+enum { VMO_STEP = 32 };
 int vmo_remove(struct vmo *vmo, uint64_t first, uint64_t last, unsigned *budget, struct page_list *list);
 
 static inline uint64_t vmo_page_count(const struct vmo *vmo) {

@@ -6,6 +6,8 @@
 #include "abi/errors.h"
 #include "kernel/vmo.h"
 
+enum { COPY_STEP = 4 * PAGE_SIZE }; /* with interrupts off */
+
 /* What a hole reads as. */
 static char zero_page[PAGE_SIZE];
 
@@ -84,6 +86,8 @@ static int64_t copy(struct vmo *vmo, uint64_t offset, uint64_t user, uint64_t le
         done += (uint64_t)result;
         if (!result || ((offset + done) % PAGE_SIZE && done < length))
             break;
+        if ((offset + done) % COPY_STEP == 0)
+            cpu_interrupts_window();
     }
     return (int64_t)done;
 }

@@ -16,6 +16,7 @@ PROGRAMS = {  # program: manifest
     "rtest": "tests/native/rtest.manifest",
     "kfuzz": "tests/native/kfuzz.manifest",
     "provoke": "tests/native/provoke.manifest",
+    "kbound": "tests/native/kbound.manifest",
 }
 # Random class 1 calls: what one case makes, and with which arguments. KEEL_FUZZ_CALLS and KEEL_FUZZ_SEED ask for others.
 FUZZ_CALLS = os.environ.get("KEEL_FUZZ_CALLS", "200000")

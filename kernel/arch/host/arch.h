@@ -28,6 +28,7 @@ static inline uint64_t virt_to_phys(const void *pointer) {
 }
 
 static inline void cpu_relax(void) {}
+static inline void cpu_interrupts_window(void) {}
 uint64_t tsc_read(void);
 
 static inline void page_clear(void *page) {

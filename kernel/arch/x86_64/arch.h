@@ -49,6 +49,9 @@ static inline void tlb_flush_page(uint64_t address) {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
 }
 
+/* Lets pending interrupts in, in the midst of long work. No lock is held. */
+void cpu_interrupts_window(void);
+
 /* Copies between the kernel and the current thread's user memory. The user range is checked (below
  * USER_LIMIT, no wrap); page faults on it are resolved as the user's own would be. Returns the bytes not
  * copied. No lock may be held. */
