@@ -75,7 +75,7 @@ def _fuzz_cases():
 def cases():
     yield from _fuzz_cases()
     for name in PROGRAMS:
-        if name in ("kfuzz", "provoke"):
+        if name in ("kfuzz", "kbound", "provoke"):
             continue
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
             for cpus in (1, 4):

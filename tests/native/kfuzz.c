@@ -76,6 +76,14 @@ static void segment_add(const Elf64_Phdr *header) {
         done +=
             (uint64_t)checked("vmo_write", keel_vmo_write(segment->vmo, inset + done, header->p_vaddr + done,
                                                           header->p_filesz - done));
+    /* Without WRITE for what is not written: a worker could protect its mapping otherwise and spoil it for
+     * all. */
+    if (!(header->p_flags & PF_W)) {
+        int64_t full = segment->vmo;
+        segment->vmo = (handle_t)checked("handle_duplicate",
+                                         keel_handle_duplicate((uint64_t)full, RIGHT_READ | RIGHT_EXEC));
+        (void)keel_handle_close((uint64_t)full);
+    }
 }
 
 static void image_prepare(void) {
@@ -283,9 +291,12 @@ int main(int argc, char **argv) {
     struct system_info before = system_now();
     unsigned rounds = 0;
     for (; made < calls && !failures; rounds++) {
+        uint64_t at_start = made;
         random_state = seed;
         made += round_run(seed++, 2000 + random_below(20000));
         compare(&before);
+        if (made == at_start)
+            fail("calls in a round", 0, 1);
         if (rounds % REPORT_ROUNDS == REPORT_ROUNDS - 1)
             log_line("%u rounds, %lu calls", rounds + 1, (unsigned long)made);
     }
