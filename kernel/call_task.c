@@ -28,6 +28,8 @@ int64_t call_process_create(struct job *job, uint64_t list, uint64_t count) {
         done += chunk;
         cpu_interrupts_window();
     }
+    if (!result && !process_enlist(process))
+        result = -ENOMEM;
     if (!result)
         return object_publish(&process->object);
     object_put(&process->object);

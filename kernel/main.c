@@ -115,7 +115,7 @@ static void init_start(void) {
     struct job *job = job_create(NULL);
     check(job, "job");
     struct process *process = process_create(job);
-    check(process, "process");
+    check(process && process_enlist(process), "process");
     init_map_segments(process);
     init_map_stack(process);
 

@@ -9,8 +9,7 @@
 
 enum { CLOSE_STEP = 16, KILL_STEP = 16 };
 
-/* Enters the job's list, unless the job was killed. */
-static bool process_enlist(struct process *process) {
+bool process_enlist(struct process *process) {
     struct job *job = process->job;
     spin_lock(&job->lock);
     bool alive = !job->dead;
@@ -28,8 +27,7 @@ struct process *process_create(struct job *job) {
     source_init(&process->object);
     list_init(&process->threads);
     list_init(&process->job_link);
-    if (space_create_native(job, &process->space) || handle_table_init(&process->handles, job) ||
-        !process_enlist(process)) {
+    if (space_create_native(job, &process->space) || handle_table_init(&process->handles, job)) {
         object_put(&process->object);
         return NULL;
     }

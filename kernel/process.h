@@ -30,8 +30,11 @@ struct process {
 };
 SOURCE_CHECK(process);
 
-/* A process without threads, charged to the job. NULL: quota, memory, or the job is dead. */
+/* A process without threads, charged to the job. NULL: quota or memory. */
 struct process *process_create(struct job *job);
+/* Makes it a member of its job, which may be killed from then on, so that only its own threads put handles
+ * into its table any more. False when the job is dead. */
+bool process_enlist(struct process *process);
 /* Ends every thread, through the reaper: before this CPU returns to user mode, all were told to. The status
  * is that of the first to ask. */
 void process_kill(struct process *process, int64_t status);

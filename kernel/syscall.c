@@ -10,7 +10,6 @@
 
 enum { CLASS_SHIFT = 12 };
 
-
 /* What a call's first argument is: none of these, any object, or one of a type, maybe with 0 for the own one.
  */
 enum self {

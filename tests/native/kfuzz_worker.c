@@ -55,6 +55,7 @@ static const char shapes[FUZZ_CALLS][SHAPE] = {
     [CALL_handle_create] = "tyyy", [CALL_handle_close] = "h",      [CALL_handle_duplicate] = "hr",
     [CALL_vmo_create] = "sb",      [CALL_vmo_read] = "hspl",       [CALL_vmo_write] = "hspl",
     [CALL_process_create] = "jpn", [CALL_thread_create] = "hxxxx", [CALL_handle_revoke] = "h",
+    [CALL_channel_create] = "p",   [CALL_channel_read] = "hpppd",  [CALL_channel_write] = "hplpn",
     [CALL_object_info] = "hpl",    [CALL_object_bind] = "hPx",     [CALL_vmo_snapshot] = "h",
     [CALL_vmo_resize] = "hs",      [CALL_vmo_discard] = "hOL",     [CALL_space_create] = "j",
     [CALL_space_map] = "haVOLf",   [CALL_space_unmap] = "haL",     [CALL_space_protect] = "haLf",
@@ -85,7 +86,7 @@ struct worker {
     handle_t known[TYPES][KNOWN]; /* what calls returned, by type; 0: none */
     uint64_t latest_type;         /* of the handle chosen last */
     uint64_t mood;                /* a call that it makes every other time for a while */
-    handle_t list[KNOWN];         /* for process_create */
+    handle_t list[KNOWN];         /* for process_create and channels */
 };
 
 char fuzz_stacks[FUZZ_STACKS][FUZZ_STACK_SIZE] __attribute__((aligned(16)));
@@ -371,7 +372,7 @@ static uint64_t argument(struct worker *worker, char kind) {
 /* Waiting calls keep their shape: without it they would wait for ever. */
 static bool call_waits(uint64_t index) {
     return index == CALL_event_wait || index == CALL_port_call || index == CALL_port_receive ||
-           index == CALL_thread_wait;
+           index == CALL_thread_wait || index == CALL_channel_read;
 }
 
 static void arguments_fill(struct worker *worker, uint64_t index, struct registers *registers) {
@@ -385,7 +386,7 @@ static void arguments_fill(struct worker *worker, uint64_t index, struct registe
     registers->rbx = 0;
     if (index == CALL_port_call)
         registers->rbx = now(worker) + random_below(worker, 200 * US);
-    if (index == CALL_port_receive && !chance(worker, 3))
+    if (index == CALL_port_receive && !chance(worker, 10))
         registers->rbx = IPC_REPLY | argument(worker, 'm');
 }
 
@@ -449,6 +450,13 @@ static void prepare(struct worker *worker, uint64_t index, struct registers *reg
         prepare_thread(worker, registers);
     if (index == CALL_guest_enter)
         prepare_guest(worker);
+    if (index == CALL_channel_create && !chance(worker, 4))
+        registers->rdi = (uint64_t)(uintptr_t)worker->list;
+    if (index == CALL_channel_write && !chance(worker, 3)) {
+        registers->r10 = (uint64_t)(uintptr_t)worker->list;
+        worker->list[0] = (handle_t)handle_of(worker, OBJECT_NONE);
+        registers->r8 = random_below(worker, 2);
+    }
     for (unsigned i = 0; i < 8; i++)
         worker->utcb->handles[i] = (handle_t)handle_of(worker, OBJECT_NONE);
 }
@@ -490,6 +498,9 @@ static void result_use(struct worker *worker, uint64_t index, const struct regis
         handle_learn(worker, type_made(worker, index, registers), (handle_t)result);
     if (index == CALL_space_create && result > 0 && !chance(worker, 4))
         call(CALL_space_map, (uint64_t)result, FUZZ_CODE, FUZZ_GIVEN_CODE, 0, PAGE, MAP_READ | MAP_EXEC);
+    if (index == CALL_channel_create && !result)
+        for (unsigned i = 0; i < 2; i++)
+            handle_learn(worker, OBJECT_CHANNEL, worker->list[i]);
     if (index == CALL_port_receive && result >= 0)
         for (unsigned i = 0; i < 8; i++)
             if (worker->utcb->handles[i])
