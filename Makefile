@@ -7,7 +7,8 @@ COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding
 # The kernel: small, general registers only, in the top 2 GB.
 # Two variants, chosen by include path: release, and debug (lock order, failing allocations).
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Os -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
-	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one
+	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
+	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta
 # Boot code: runs once, identity mapped below 4 GB.
 BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
 # The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.
@@ -50,6 +51,7 @@ $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard 
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
 	strip -s -R .comment -o $@ $<
+	python3 tools/elf_trim.py $@
 
 # What QEMU starts: the PVH loader with a stripped kernel inside.
 BOOT_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T boot/boot.ld
