@@ -81,12 +81,6 @@ static inline void mapping_enter(struct mapping *mapping, struct space *space, u
     mapping_insert(mapping, start);
 }
 
-/* The range has so many mappings that it is emptied by several calls. */
-static int change_clear_part(struct change *change) {
-    change_clear(change);
-    return -EAGAIN;
-}
-
 static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, uint64_t length,
                       unsigned flags) {
     struct space *space = change->space;
@@ -110,19 +104,22 @@ static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, u
     return 0;
 }
 
-/* Whatever is mapped there makes way, perhaps in several calls. */
-static int range_replace(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset,
-                         uint64_t length, unsigned flags) {
+/* Whatever is mapped in a range makes way, perhaps in several calls; then something else may be mapped there.
+ */
+static int range_change(struct space *space, uint64_t address, uint64_t length, bool map, struct vmo *vmo,
+                        uint64_t offset, unsigned flags) {
     struct change change;
 
     spin_lock(&space->lock);
     int result = change_prepare(&change, space, address, length);
     if (!result)
         result = change_discard(&change);
-    if (!result && change.partial)
-        result = change_clear_part(&change);
-    else if (!result)
+    if (!result && map && !change.partial) {
         result = change_map(&change, vmo, offset, length, flags);
+    } else if (!result) {
+        change_clear(&change);
+        result = change.partial ? -EAGAIN : 0;
+    }
     spin_unlock(&space->lock);
     change_end(&change);
     return result;
@@ -156,7 +153,7 @@ int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t o
     } else {
         flags |= MAP_ALLOW(MAP_ALL);
     }
-    return range_replace(space, address, vmo, offset, length, flags);
+    return range_change(space, address, length, true, vmo, offset, flags);
 }
 
 /* ---- unmap ---- */
@@ -178,22 +175,6 @@ static struct vmo *range_unmap(struct space *space, uint64_t address, uint64_t l
     return vmo;
 }
 
-static int range_clear(struct space *space, uint64_t address, uint64_t length) {
-    struct change change;
-
-    spin_lock(&space->lock);
-    int result = change_prepare(&change, space, address, length);
-    if (!result)
-        result = change_discard(&change);
-    if (!result)
-        change_clear(&change);
-    if (!result && change.partial)
-        result = -EAGAIN;
-    spin_unlock(&space->lock);
-    change_end(&change);
-    return result;
-}
-
 int space_unmap(struct space *space, uint64_t address, uint64_t length) {
     if (!range_valid(space, address, length))
         return -EINVAL;
@@ -201,7 +182,7 @@ int space_unmap(struct space *space, uint64_t address, uint64_t length) {
     struct vmo *vmo = range_unmap(space, address, length);
     spin_unlock(&space->lock);
     if (!vmo)
-        return range_clear(space, address, length);
+        return range_change(space, address, length, false, NULL, 0, 0);
     object_put(&vmo->object);
     return 0;
 }
@@ -302,7 +283,8 @@ int64_t space_move(struct space *space, uint64_t address, uint64_t length, uint6
     if (!result)
         result = change_discard(&there);
     if (!result && there.partial) {
-        result = change_clear_part(&there);
+        change_clear(&there);
+        result = -EAGAIN;
     } else if (!result) {
         change_clear(&there);
         change_move(&from, to);
