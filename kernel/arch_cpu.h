@@ -14,6 +14,8 @@ void cpu_detect(void);
 /* Bytes of a thread's vector state; fpu_init makes it the state of a new thread. */
 extern uint32_t fpu_size;
 void fpu_init(void *area);
+/* It can be stored by XSAVEOPT, as the fast paths of IPC do. */
+extern bool cpu_has_xsaveopt;
 
 /* Moves the state that lives in the CPU (vector registers, fs and gs base, guest mode) from and to a thread.
  */

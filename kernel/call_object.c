@@ -143,10 +143,10 @@ union object_info {
  */
 static struct thread_info thread_info(const struct thread *thread) {
     const struct cpu *cpu = cpus[thread->cpu];
-    uint64_t now = clock_now(), since = cpu->switched_at;
+    uint64_t now = tsc_read(), since = cpu->switched_at;
     uint64_t running = cpu->thread == thread && now > since ? now - since : 0;
     return (struct thread_info){.state = thread->state,
-                                .cpu_time = thread->run_time + running,
+                                .cpu_time = clock_ns(thread->run_time + running),
                                 .level = thread->level,
                                 .cpu = thread->cpu};
 }

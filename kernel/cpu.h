@@ -38,12 +38,20 @@ struct tss {
 /* Ready threads of one CPU. Other CPUs enqueue and steal. */
 struct run_queue {
     struct spinlock lock; /* rank RUN_QUEUE: guards all of this structure */
-    uint32_t bitmap;      /* levels with ready threads */
+    uint32_t bitmap;      /* levels with ready threads, and always bit LEVELS */
     uint32_t count;
     struct list levels[LEVELS];
     struct tree alarms; /* struct alarm by deadline */
     uint64_t aged;      /* when a low level was last served out of turn, ns */
 };
+
+/* The best level with a ready thread, or LEVELS. */
+static inline unsigned queue_best(const struct run_queue *queue) {
+    return (unsigned)__builtin_ctz(queue->bitmap);
+}
+static inline bool queue_empty(const struct run_queue *queue) {
+    return queue->bitmap == 1u << LEVELS;
+}
 
 struct tlb_request {
     struct space *space;
@@ -66,13 +74,15 @@ struct cpu {
     uint32_t apic_id;
     struct tss tss __attribute__((aligned(4)));
 
+    uint64_t bit;                             /* 1 << index */
+    uint64_t switched_at;                     /* TSC; accounting */
+    struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
+
     uint64_t gdt[7];
     struct run_queue queue;
-    uint64_t slice_end;                       /* ns; when the current thread's quantum is used up */
-    uint64_t timer_deadline;                  /* what the timer is programmed to, ns */
-    uint64_t switched_at;                     /* ns; accounting */
-    struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
-    struct thread *dead;                      /* thread that ended here and waits to be released */
+    uint64_t slice_end;      /* ns; when the current thread's quantum is used up */
+    uint64_t timer_deadline; /* what the timer is programmed to, ns */
+    struct thread *dead;     /* thread that ended here and waits to be released */
     struct object *reap_first, *reap_last;
     struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */
     _Atomic uint64_t tlb_pending; /* CPUs whose request this one must answer */

@@ -103,6 +103,7 @@ static void slot_release(struct handle_table *table, struct handle_slot *slot, u
     __atomic_store_n(&slot->next_free, table->first_free, __ATOMIC_RELAXED);
     table->first_free = index;
     table->used--;
+    table->changes++;
 }
 
 /* The occupied slot that a handle names, or NULL. The lock is held. */

@@ -29,6 +29,7 @@ struct handle_table {
     uint32_t capacity;           /* slots backed by chunks */
     uint32_t first_free;         /* 0: none; slot 0 is never used */
     uint32_t used;
+    uint64_t changes; /* handles that ended: see struct port_use */
 };
 
 int handle_table_init(struct handle_table *table, struct job *job);

@@ -5,6 +5,7 @@
 #include "kernel/guest.h"
 #include "kernel/kmem.h"
 #include "kernel/page.h"
+#include "kernel/sched.h"
 
 uint64_t boot_tsc;
 
@@ -25,7 +26,7 @@ struct system_info system_info(void) {
         info.page_table_switches += from->page_table_switches;
         info.page_faults += from->page_faults;
         info.reflections += from->reflections;
-        info.idle_time += from->idle_time;
+        info.idle_time += clock_ns(from->idle_time);
         info.kernel_entries += from->other_entries;
         for (unsigned n = 0; n < COUNTED_CALLS; n++)
             info.kernel_entries += from->calls[n];

@@ -29,7 +29,7 @@ static void cpu_idle(struct cpu *cpu) {
     sched_program_timer(cpu);
     atomic_fetch_or(&cpus_idle, bit);
     /* The timer was just programmed: that alone is no work. */
-    if (!(cpu->work & ~WORK_TIMER) && !cpu->queue.bitmap)
+    if (!(cpu->work & ~WORK_TIMER) && queue_empty(&cpu->queue))
         cpu_halt();
     atomic_fetch_and(&cpus_idle, ~bit);
 }

@@ -45,6 +45,7 @@ _Noreturn void leave_slowly(void);
 static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
     cpu->self = cpu;
     cpu->index = index;
+    cpu->bit = 1ULL << index;
     cpu->stack = stack;
     cpu->apic_id = boot_info->cpus[index].apic_id;
     cpu->memory.node = boot_info->cpus[index].node;
@@ -147,7 +148,7 @@ static void init_start(void) {
 _Noreturn void cpu_main(uint32_t index) {
     struct cpu *cpu = cpus[index];
     cpu_setup(cpu);
-    cpu->switched_at = clock_now();
+    cpu->switched_at = tsc_read();
     cpu_work_add(cpu, WORK_RESCHEDULE);
     leave_slowly();
 }

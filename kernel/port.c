@@ -1,6 +1,7 @@
 /* See port.h. */
 #include "kernel/port.h"
 
+#include "kernel/arch_cpu.h"
 #include "kernel/kmem.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
@@ -98,6 +99,7 @@ int64_t port_send(struct port *port, const struct port_packet *packet) {
         result = -EAGAIN;
     } else {
         port->packets[(port->first + port->count++) % port->capacity] = *packet;
+        port->pending = true;
     }
     spin_unlock(&port->lock);
     return result;
@@ -137,6 +139,7 @@ void binding_signal(struct binding *binding, uint64_t count) {
         wait_end(receiver, 0);
     } else if (list_empty(&binding->link)) {
         list_push_back(&port->signalled, &binding->link);
+        port->pending = true;
     }
     spin_unlock(&port->lock);
 }
@@ -165,20 +168,44 @@ static bool packet_receive(struct port *port, struct thread *thread) {
 
 /* ---- calls ---- */
 
-/* The caller's message is with the server, which now owes it a reply. The lock is held. */
-static void call_assign(struct port *port, struct thread *caller, struct thread *server) {
-    object_get(&caller->object);
+void port_use_end(struct port_use *use) {
+    if (use->port)
+        object_put(&use->port->object);
+    *use = (struct port_use){.changes = HANDLE_CHANGED};
+}
+
+void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uint32_t right) {
+    struct thread *thread = thread_current();
+    struct handle_table *table = &thread->process->handles;
+    struct object *found;
+    uint64_t changes = table->changes + port->object.epoch;
+
+    if (use->port == port && use->handle == handle && use->changes == changes)
+        return;
     object_get(&port->object);
+    port_use_end(use);
+    *use = (struct port_use){.port = port, .handle = handle, .changes = HANDLE_CHANGED};
+    /* The handle was looked up before: whether it meant this port at these counts is not known. */
+    if (!cpu_has_xsaveopt || thread->guest_space ||
+        handle_lookup(table, (handle_t)handle, OBJECT_PORT, right, &found))
+        return;
+    if (found == &port->object)
+        use->changes = changes;
+    object_put(found);
+}
+
+/* The caller's message is with the server, which now owes it a reply. The lock is held. */
+static void call_assign(struct thread *caller, struct thread *server) {
     server->caller = caller;
-    server->caller_port = port;
     caller->server = server;
 }
 
-int64_t port_call(struct port *port, struct frame *frame) {
+int64_t port_call(struct port *port, const struct frame *frame) {
     struct thread *caller = thread_current();
     uint64_t deadline = frame->rbx ? frame->rbx : DEADLINE_NEVER;
     int64_t result = 0;
 
+    port_use_note(&caller->calls, port, frame->rdi, RIGHT_SEND);
     spin_lock(&port->lock);
     struct thread *receiver = waiter_first(&port->receivers);
     if (receiver) {
@@ -186,36 +213,32 @@ int64_t port_call(struct port *port, struct frame *frame) {
         if (!result) {
             result = wait_begin(&port->object, &port->callers, deadline);
             list_remove(&caller->wait_link);
-            call_assign(port, caller, receiver);
+            call_assign(caller, receiver);
             wait_end(receiver, 0);
         }
     } else {
         result = wait_begin(&port->object, &port->callers, deadline);
+        port->pending = true;
     }
     spin_unlock(&port->lock);
     return result;
 }
 
-/* Sends the current thread's words to the caller it serves. */
-static int64_t port_reply(struct thread *server) {
-    struct thread *caller = server->caller;
-    struct port *port = server->caller_port;
-    int64_t result = -ESRCH;
+/* Ends the call that the thread serves, with a result or, when that is 0, a reply of the thread's words. */
+static void port_reply(struct thread *server, int64_t result) {
+    struct port *port = server->serves.port;
 
-    if (!caller)
-        return result;
+    if (!server->caller)
+        return;
     spin_lock(&port->lock);
-    if (caller->server == server && caller->state == THREAD_BLOCKED) {
-        result = message_transfer(server, server->native.rbx, caller);
-        caller->server = NULL;
+    struct thread *caller = server->caller;
+    if (caller) {
+        if (!result)
+            result = message_transfer(server, server->native.rbx, caller);
+        port_wait_cancelled(caller);
         wait_end(caller, result);
     }
     spin_unlock(&port->lock);
-    server->caller = NULL;
-    server->caller_port = NULL;
-    object_put(&caller->object);
-    object_put(&port->object);
-    return result;
 }
 
 /* Takes the first queued call for the current thread; false when there is none that can be taken, among the
@@ -229,21 +252,28 @@ static bool call_receive(struct port *port, struct thread *server) {
             continue;
         }
         list_remove(&caller->wait_link);
-        call_assign(port, caller, server);
+        call_assign(caller, server);
         return true;
     }
     return false;
 }
 
-int64_t port_receive(struct port *port, struct frame *frame) {
+/* Nothing is there. The lock is held. */
+static int64_t port_await(struct port *port, uint64_t deadline) {
+    port->pending = false;
+    return wait_begin(&port->object, &port->receivers, deadline);
+}
+
+int64_t port_receive(struct port *port, const struct frame *frame) {
     struct thread *server = thread_current();
     uint64_t deadline = frame->rsi;
     int64_t result = 0;
 
     if (frame->rbx & IPC_REPLY)
-        port_reply(server);
+        port_reply(server, 0);
     else if (server->caller)
         return -EBUSY;
+    port_use_note(&server->serves, port, frame->rdi, RIGHT_RECV);
     spin_lock(&port->lock);
     if (packet_receive(port, server) || call_receive(port, server))
         result = 0;
@@ -252,28 +282,19 @@ int64_t port_receive(struct port *port, struct frame *frame) {
     else if (deadline != DEADLINE_NEVER && deadline <= clock_now())
         result = deadline ? -ETIMEDOUT : -EAGAIN;
     else
-        result = wait_begin(&port->object, &port->receivers, deadline);
+        result = port_await(port, deadline);
     spin_unlock(&port->lock);
     return result;
 }
 
 void port_wait_cancelled(struct thread *thread) {
+    if (thread->server)
+        thread->server->caller = NULL;
     thread->server = NULL;
 }
 
 void port_server_ended(struct thread *thread) {
-    struct thread *caller = thread->caller;
-    struct port *port = thread->caller_port;
-    if (!caller)
-        return;
-    spin_lock(&port->lock);
-    if (caller->server == thread && caller->state == THREAD_BLOCKED) {
-        caller->server = NULL;
-        wait_end(caller, -ECANCELED);
-    }
-    spin_unlock(&port->lock);
-    thread->caller = NULL;
-    thread->caller_port = NULL;
-    object_put(&caller->object);
-    object_put(&port->object);
+    port_reply(thread, -ECANCELED);
+    port_use_end(&thread->calls);
+    port_use_end(&thread->serves);
 }

@@ -12,6 +12,7 @@
 
 struct frame;
 struct port;
+struct port_use;
 struct thread;
 
 enum { PORT_QUEUE_MAX = 64 };
@@ -43,6 +44,7 @@ struct port {
     struct list signalled;       /* bindings with something to deliver */
     struct port_packet *packets; /* ring of sent packets */
     uint32_t capacity, first, count;
+    bool pending; /* callers, signals or packets may be there */
 };
 _Static_assert(offsetof(struct port, lock) == offsetof(struct source, lock), "wait.c finds the lock there");
 
@@ -60,9 +62,15 @@ void binding_signal(struct binding *binding, uint64_t count);
 void binding_clear(struct binding *binding);
 
 /* The calls; the current thread's frame holds the arguments (abi/ipc.h). */
-int64_t port_call(struct port *port, struct frame *frame);
-int64_t port_receive(struct port *port, struct frame *frame);
+int64_t port_call(struct port *port, const struct frame *frame);
+int64_t port_receive(struct port *port, const struct frame *frame);
 int64_t port_send(struct port *port, const struct port_packet *packet);
+
+/* Notes the port of the current call, by its handle with that right, for the fast paths, and holds it. No
+ * lock held. */
+void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uint32_t right);
+/* Lets go of the port. */
+void port_use_end(struct port_use *use);
 
 /* A caller gives up (time-out, kill): the port's lock is held. */
 void port_wait_cancelled(struct thread *thread);

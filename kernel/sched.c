@@ -13,17 +13,22 @@ enum { AGING_NS = 100000000, QUANTUM_NS = 1000000, BURST_SHORT_NS = 50000, SPREA
 
 _Atomic uint64_t cpus_idle;
 
-static struct { uint64_t tsc_base, mult, tsc_hz, wall_base; } clock;
+static struct { uint64_t tsc_base, mult, tsc_hz, wall_base, burst_short; } clock;
 
 void clock_init(const struct boot_info *info) {
     clock.tsc_base = info->entry_tsc;
     clock.tsc_hz = info->tsc_hz;
     clock.mult = (1000000000UL << 32) / info->tsc_hz;
     clock.wall_base = info->wall_ns;
+    clock.burst_short = info->tsc_hz / (1000000000 / BURST_SHORT_NS);
+}
+
+uint64_t clock_ns(uint64_t ticks) {
+    return (uint64_t)((unsigned __int128)ticks * clock.mult >> 32);
 }
 
 uint64_t clock_now(void) {
-    return (uint64_t)((unsigned __int128)(tsc_read() - clock.tsc_base) * clock.mult >> 32);
+    return clock_ns(tsc_read() - clock.tsc_base);
 }
 
 struct utcb_clock clock_parameters(void) {
@@ -38,7 +43,7 @@ static uint64_t level_quantum(unsigned level) {
 }
 
 void run_queue_init(struct run_queue *queue) {
-    *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE)};
+    *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE), .bitmap = 1u << LEVELS};
     for (unsigned i = 0; i < LEVELS; i++)
         list_init(&queue->levels[i]);
 }
@@ -69,10 +74,10 @@ static void queue_remove(struct run_queue *queue, struct thread *thread) {
 }
 
 static struct thread *queue_pick(struct run_queue *queue) {
-    if (!queue->bitmap)
+    unsigned level = queue_best(queue);
+    if (level == LEVELS)
         return NULL;
-    unsigned level = (unsigned)__builtin_ctz(queue->bitmap);
-    unsigned lowest = 31 - (unsigned)__builtin_clz(queue->bitmap);
+    unsigned lowest = 31 - (unsigned)__builtin_clz(queue->bitmap ^ 1u << LEVELS);
     if (lowest != level && level >= LEVEL_TOP) {
         uint64_t now = clock_now();
         if (now - queue->aged > AGING_NS) {
@@ -118,7 +123,7 @@ static struct thread *sched_pick(struct cpu *cpu) {
  * queued here. Then the two run in turn on one CPU, without an interrupt to another; sched_timer spreads the
  * work when it does not block. */
 static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
-    return cpu->thread && cpu->thread->burst < BURST_SHORT_NS && !cpu->queue.count &&
+    return cpu->thread && cpu->thread->burst < clock.burst_short && !cpu->queue.count &&
            thread->affinity >> cpu->index & 1;
 }
 
@@ -172,7 +177,7 @@ void sched_ready(struct thread *thread) {
 
 void thread_yield(void) {
     struct cpu *cpu = cpu_self();
-    if (!cpu->queue.bitmap)
+    if (queue_empty(&cpu->queue))
         return;
     cpu->thread->quantum_left = 0;
     cpu_work_add(cpu, WORK_RESCHEDULE);
@@ -192,9 +197,9 @@ static void sched_requeue(struct cpu *cpu, struct thread *thread, uint64_t now) 
     spin_unlock(&thread->lock);
 }
 
-static void sched_account(struct cpu *cpu, uint64_t now) {
+static void sched_account(struct cpu *cpu) {
     struct thread *thread = cpu->thread;
-    uint64_t spent = now - cpu->switched_at;
+    uint64_t now = tsc_read(), spent = now - cpu->switched_at;
     if (thread) {
         thread->run_time += spent;
         thread->burst = (thread->burst * 3 + spent) / 4;
@@ -221,7 +226,7 @@ void sched_switch(struct cpu *cpu) {
     struct thread *before = cpu->thread;
     uint64_t now = clock_now();
 
-    sched_account(cpu, now);
+    sched_account(cpu);
     bool running = before && before->state == THREAD_RUNNING;
     bool moving = running && !(before->affinity >> cpu->index & 1);
     if (running && !moving)
@@ -259,7 +264,7 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
     if (thread->level >= LEVEL_TOP && thread->level < LEVEL_BOTTOM)
         level_move(thread, 1);
     thread->quantum_left = 0;
-    if (cpu->queue.bitmap)
+    if (!queue_empty(&cpu->queue))
         cpu_work_add(cpu, WORK_RESCHEDULE);
     else
         sched_start_slice(cpu, thread, now);
@@ -268,7 +273,7 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
 /* Work waits here while another CPU has none: one of those comes and takes it. */
 static void sched_spread(struct cpu *cpu) {
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~(1ULL << cpu->index);
-    if (!cpu->queue.bitmap || !idle)
+    if (queue_empty(&cpu->queue) || !idle)
         return;
     struct cpu *taker = cpus[__builtin_ctzll(idle)];
     cpu_work_add(taker, WORK_RESCHEDULE);
@@ -291,7 +296,7 @@ void sched_program_timer(struct cpu *cpu) {
     uint64_t now = clock_now();
     /* Without a competitor the current thread needs no tick; with one and an idle CPU somewhere, a soon one.
      */
-    if (cpu->thread && cpu->queue.bitmap) {
+    if (cpu->thread && !queue_empty(&cpu->queue)) {
         uint64_t tick = cpus_idle && now + SPREAD_NS < cpu->slice_end ? now + SPREAD_NS : cpu->slice_end;
         deadline = tick < deadline ? tick : deadline;
     }
@@ -316,6 +321,7 @@ int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
     }
     if (what == 1 && (value & all)) {
         thread->affinity = value & all;
+        thread_hand_over_set(thread);
         if (thread == thread_current() && !(thread->affinity >> cpu_self()->index & 1))
             cpu_work_add(cpu_self(), WORK_RESCHEDULE);
         return 0;

@@ -11,6 +11,8 @@
 /* Level of new threads; ordinary threads move between LEVEL_TOP and LEVEL_BOTTOM. */
 enum { LEVEL_REALTIME = 0, LEVEL_SYSTEM = 1, LEVEL_TOP = 2, LEVEL_NEW = 3, LEVEL_BOTTOM = 6 };
 
+/* Nanoseconds that so many TSC ticks take. */
+uint64_t clock_ns(uint64_t ticks);
 /* Nanoseconds since boot. */
 uint64_t clock_now(void);
 void clock_init(const struct boot_info *info);

@@ -52,10 +52,12 @@ static void thread_init(struct thread *thread, struct process *process, const st
     thread->level = thread->base_level = LEVEL_NEW;
     thread->lock = (struct spinlock)SPINLOCK(LOCK_RANK_THREAD);
     thread->affinity = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
+    thread_hand_over_set(thread);
     thread->cpu = cpu_self()->index;
     thread->alarm.kind = ALARM_THREAD;
     thread->gs_base = thread->utcb_address = utcb_address;
     thread->unified_root = space->root;
+    thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
     list_init(&thread->queue_link);
     list_init(&thread->wait_link);
     list_init(&thread->process_link);

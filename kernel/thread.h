@@ -19,15 +19,36 @@ struct process;
 struct space;
 struct vmo;
 
+/* The port that a thread called or received at last, and the handle that it used: as long as the handle
+ * cannot have changed its meaning, the fast paths of IPC need not look it up again
+ * (kernel/arch/x86_64/ipc.S). The thread's own. */
+struct port_use {
+    struct port *port; /* referenced; NULL: none yet */
+    uint64_t handle;   /* as given by user space */
+    uint64_t changes;  /* struct handle_table.changes + the port's epoch when it was looked up */
+};
+#define HANDLE_CHANGED UINT64_MAX
+
 struct thread {
     struct object object;
-    struct process *process;   /* referenced */
-    uint32_t state;            /* enum thread_state; lock */
-    uint8_t level, base_level; /* scheduler level now, and the highest it may climb to; lock of its queue */
-    uint8_t preempted;         /* goes to the front of its level with what is left of its quantum */
-    uint8_t pad;
-    uint64_t quantum_left; /* ns */
-    uint64_t burst;        /* ns it usually runs before it leaves the CPU, averaged */
+    struct process *process;    /* referenced */
+    _Atomic uint32_t state;     /* enum thread_state; lock, and with a port as wait_object the port's lock */
+    _Atomic bool on_cpu;        /* its registers live in a CPU */
+    bool parked;                /* BLOCKED in thread_wait */
+    uint8_t level, base_level;  /* scheduler level now, and the highest it may climb to; lock of its queue */
+    struct spinlock lock;       /* rank THREAD: state, parked, wait_* */
+    struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again, but for ports) */
+    uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
+    struct list wait_link;      /* the object's waiters; the object's lock */
+    struct thread *caller;      /* whose call this thread serves; the lock of serves.port */
+    struct thread *server;      /* serves this thread's call; the lock of calls.port */
+    uint64_t hand_over;         /* CPUs that may go straight on as this thread: see ipc.S */
+    uint64_t affinity;          /* bit per CPU */
+    _Atomic uint32_t cpu;       /* where it runs, or ran last */
+    uint8_t preempted;          /* goes to the front of its level with what is left of its quantum */
+    uint64_t run_time;          /* TSC ticks */
+    void *fpu;                  /* XSAVE area */
+    uint64_t fs_base, gs_base;
 
     struct frame native; /* outside guest mode, or at guest_enter */
     struct frame guest;  /* interrupted in guest mode */
@@ -44,19 +65,11 @@ struct thread {
     struct utcb *resume_guest; /* interrupted in guest mode: guest_utcb, else NULL … */
     uint64_t resume_root;      /* … and the root it ran on */
 
-    struct spinlock lock;       /* rank THREAD: state, parked, wait_* */
-    bool parked;                /* BLOCKED in thread_wait */
-    _Atomic bool on_cpu;        /* its registers live in a CPU */
-    uint64_t affinity;          /* bit per CPU */
-    _Atomic uint32_t cpu;       /* where it runs, or ran last */
-    struct list queue_link;     /* run queue; its lock */
-    struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again) */
-    uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
-    struct list wait_link;      /* the object's waiters; the object's lock */
-    struct alarm alarm;         /* time-out */
-    struct thread *caller;      /* whose call this thread serves; referenced; this thread's own */
-    struct port *caller_port;   /* through which it came; referenced */
-    struct thread *server;      /* serves this thread's call; the port's lock */
+    struct port_use calls, serves;
+    struct list queue_link; /* run queue; its lock */
+    struct alarm alarm;     /* time-out */
+    uint64_t quantum_left;  /* ns */
+    uint64_t burst;         /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
@@ -64,11 +77,9 @@ struct thread {
     bool doomed;              /* was told to end with its process; process lock */
     uint64_t utcb_address;
     uint64_t exit_flag; /* thread_exit: user address to store 1 at */
-    uint64_t run_time;  /* ns */
-    uint64_t fs_base, gs_base;
-    void *fpu; /* XSAVE area */
 };
 
+_Static_assert(offsetof(struct thread, gs_base) == THREAD_GS_BASE, "entry.S");
 _Static_assert(offsetof(struct thread, native) == THREAD_NATIVE, "entry.S");
 _Static_assert(offsetof(struct thread, guest) == THREAD_NATIVE_END, "entry.S");
 _Static_assert(offsetof(struct thread, unified_root) == THREAD_UNIFIED_ROOT, "entry.S");
@@ -82,6 +93,12 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
                   uint64_t utcb_address, struct thread **made);
 void thread_start(struct thread *thread);
 void thread_destroy(struct thread *thread);
+
+/* Keeps hand_over right after a change of affinity or guest space: a thread with a guest is switched to and
+ * from with more care. */
+static inline void thread_hand_over_set(struct thread *thread) {
+    thread->hand_over = thread->guest_space ? 0 : thread->affinity;
+}
 
 /* Latches a kick: ends thread_wait or guest mode. */
 void thread_kick(struct thread *thread);

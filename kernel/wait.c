@@ -22,7 +22,8 @@ static struct spinlock *wait_lock(struct object *object, const struct thread *th
 int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
     struct thread *thread = thread_current();
 
-    object_get(object);
+    if (object->type != OBJECT_PORT)
+        object_get(object); /* a port is held by the thread's struct port_use */
     spin_lock(&thread->lock);
     thread->state = THREAD_BLOCKED;
     thread->wait_object = object;
@@ -37,7 +38,8 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
 void wait_end(struct thread *thread, int64_t result) {
     spin_lock(&thread->lock);
     list_remove(&thread->wait_link);
-    thread->wait_sequence++;
+    if (thread->wait_object->type == OBJECT_PORT)
+        thread->wait_object = NULL;
     thread->native.rax = (uint64_t)result;
     alarm_cancel(&thread->alarm);
     sched_ready(thread);
@@ -47,7 +49,6 @@ void wait_end(struct thread *thread, int64_t result) {
 /* A parked thread waits for no object: its own lock is enough. */
 static void park_end(struct thread *thread, int64_t result) {
     thread->parked = false;
-    thread->wait_sequence++;
     thread->native.rax = (uint64_t)result;
     alarm_cancel(&thread->alarm);
     sched_ready(thread);

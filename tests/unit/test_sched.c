@@ -108,7 +108,7 @@ TEST(levels_in_order_and_fifo_within) {
     }
     sched_switch(host_cpu);
     CHECK(host_cpu->thread == NULL);
-    CHECK_EQ(host_cpu->queue.bitmap, 0);
+    CHECK(queue_empty(&host_cpu->queue));
 }
 
 TEST(whole_quantum_drops_a_level) {

@@ -9,6 +9,7 @@
 #include "kernel/space.h"
 #include "kernel/thread.h"
 #include "lib/base/string.h"
+#include "switch.h"
 
 enum {
     MSR_STAR = 0xc0000081,
@@ -30,8 +31,7 @@ struct gate {
 static struct gate idt[256];
 uint32_t fpu_size;
 bool cpu_has_smap;
-static bool has_xsaveopt;
-static uint64_t xsave_mask;
+bool cpu_has_xsaveopt;
 
 extern char trap_stubs[], interrupt_stubs[], local_stubs[], int80_stub[], fatal_stubs[], syscall_entry[];
 
@@ -75,12 +75,9 @@ void cpu_detect(void) {
     cpuid(7, 0, r);
     cpu_has_smap = r[1] >> 20 & 1;
     cpuid(0xd, 1, r);
-    has_xsaveopt = r[0] & 1;
+    cpu_has_xsaveopt = r[0] & 1;
     cpuid(0xd, 0, r);
     fpu_size = r[1]; /* for what XCR0 enables, as the boot path set it */
-    uint32_t low, high;
-    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    xsave_mask = (uint64_t)high << 32 | low;
     idt_build();
 }
 
@@ -139,44 +136,20 @@ void fpu_init(void *area) {
     *(uint32_t *)((char *)area + 24) = 0x1f80;
 }
 
-static void fpu_save(void *area) {
-    uint32_t low = (uint32_t)xsave_mask, high = (uint32_t)(xsave_mask >> 32);
-    if (has_xsaveopt)
-        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
-    else
-        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(low), "d"(high) : "memory");
-}
-
-static void fpu_restore(const void *area) {
-    __asm__ volatile("xrstor64 (%0)"
-                     :
-                     : "r"(area), "a"((uint32_t)xsave_mask), "d"((uint32_t)(xsave_mask >> 32))
-                     : "memory");
-}
-
 void thread_save(struct thread *thread) {
     struct cpu *cpu = cpu_self();
-    uint64_t fs, gs;
+    uint64_t gs;
 
     fpu_save(thread->fpu);
-    __asm__ volatile("rdfsbase %0\n\t"
-                     "swapgs\n\t"
-                     "rdgsbase %1\n\t"
+    thread->fs_base = fs_base_read();
+    __asm__ volatile("swapgs\n\t"
+                     "rdgsbase %0\n\t"
                      "swapgs"
-                     : "=r"(fs), "=r"(gs));
-    thread->fs_base = fs;
+                     : "=r"(gs));
     thread->gs_base = gs;
     thread->resume_guest = cpu->guest;
     thread->resume_root = cpu->root;
     cpu->guest = NULL;
-}
-
-static void cpu_load_root(struct cpu *cpu, uint64_t root) {
-    if (cpu->root == root)
-        return;
-    cpu->root = root;
-    cpu->counters.page_table_switches++;
-    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
 
 void tlb_flush_all(uint64_t root) {
@@ -200,7 +173,8 @@ static void spaces_enter(struct cpu *cpu, struct space *native, struct space *gu
     uint64_t bit = 1ULL << cpu->index;
     active_set(&cpu->native_space, native, bit);
     active_set(&cpu->guest_space, guest, bit);
-    cpu_load_root(cpu, root);
+    if (cpu->root != root)
+        cpu_load_root(cpu, root);
     active_clear(&cpu->native_space, native, bit);
     active_clear(&cpu->guest_space, guest, bit);
 }
@@ -217,13 +191,14 @@ void thread_load(struct thread *thread) {
     struct cpu *cpu = cpu_self();
     struct utcb *guest = thread->resume_guest;
 
+    thread->resume_guest = NULL; /* it may block again without thread_save: kernel/arch/x86_64/ipc.S */
     fpu_restore(thread->fpu);
-    __asm__ volatile("wrfsbase %0\n\t"
-                     "swapgs\n\t"
-                     "wrgsbase %1\n\t"
+    fs_base_write(thread->fs_base);
+    __asm__ volatile("swapgs\n\t"
+                     "wrgsbase %0\n\t"
                      "swapgs"
                      :
-                     : "r"(thread->fs_base), "r"(thread->gs_base));
+                     : "r"(thread->gs_base));
     /* A guest runs on the guest root, or in appliance isolation on the unified one: as it was interrupted. */
     spaces_enter(cpu, thread->process->space, thread->guest_space,
                  guest ? thread->resume_root : thread->unified_root);

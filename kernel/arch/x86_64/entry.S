@@ -14,7 +14,7 @@
 #define UTCB_ANSWERS_OFFSET 304
 #define UTCB_ANSWERS 335
 #define ANSWER_NONE  -0x80000000
-#define CALL_GUEST_ENTER 0x1021
+#define CALL_GUEST_ENTER 0x1021 /* then port_call and port_receive */
 #define GUEST_SYSCALL 1
 #define GUEST_KICK    4
 #define GUEST_FULL    1
@@ -110,8 +110,11 @@ syscall_entry:
     mov %gs:CPU_GUEST, %rsp
     test %rsp, %rsp
     jnz guest_syscall
-    cmp $CALL_GUEST_ENTER, %rax
-    je guest_enter
+    lea -CALL_GUEST_ENTER(%rax), %rsp
+    cmp $3, %rsp
+    jb 1f
+    .globl syscall_slowly
+syscall_slowly:
     mov %gs:CPU_FRAME_TOP, %rsp
     mov %rcx, FRAME_RIP(%rsp)
     mov %gs:CPU_SCRATCH, %rcx
@@ -194,6 +197,10 @@ syscall_traced:
     mov %rbx, %rdi
     call syscall_dispatch
     jmp leave
+
+1:  test %esp, %esp
+    jz guest_enter
+    jmp ipc_entry               /* ipc.S */
 
 syscall_other:                  /* of class 0 or 2, or unknown */
     incq %gs:CPU_ENTRIES

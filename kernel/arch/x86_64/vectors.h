@@ -68,10 +68,48 @@
 #define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
 #define CPU_RSP0        1148
 
-#define THREAD_NATIVE       64
-#define THREAD_NATIVE_END   240
-#define THREAD_GUEST_END    416
-#define THREAD_UNIFIED_ROOT 416
-#define THREAD_GUEST_ROOT   424
-#define THREAD_GUEST_UTCB   432
-#define THREAD_KICK         440
+#define THREAD_GS_BASE      152
+#define THREAD_NATIVE       160
+#define THREAD_NATIVE_END   336
+#define THREAD_GUEST_END    512
+#define THREAD_UNIFIED_ROOT 512
+#define THREAD_GUEST_ROOT   520
+#define THREAD_GUEST_UTCB   528
+#define THREAD_KICK         536
+
+/* What ipc.S knows beyond that, checked in ipc_offsets.c. */
+#define CPU_BIT              1248
+#define CPU_SWITCHED_AT      1256
+#define CPU_INDEX            60
+#define CPU_NATIVE_SPACE     1264
+#define CPU_BITMAP           1344
+#define CPU_CONTEXT_SWITCHES 88
+#define THREAD_PROCESS       32
+#define THREAD_STATE         40
+#define THREAD_ON_CPU        44
+#define THREAD_LEVEL         46
+#define THREAD_LOCK          48
+#define THREAD_WAIT_OBJECT   56
+#define THREAD_WAIT_SEQUENCE 64
+#define THREAD_WAIT_LINK     72
+#define THREAD_CALLER        88
+#define THREAD_SERVER        96
+#define THREAD_HAND_OVER     104
+#define THREAD_CPU           120
+#define THREAD_RUN_TIME      128
+#define THREAD_FPU           136
+#define THREAD_FS_BASE       144
+#define THREAD_DYING         540
+#define THREAD_CALLS         592
+#define THREAD_SERVES        616
+#define THREAD_ARMED         689
+#define PROCESS_SPACE        88
+#define PROCESS_CHANGES      136
+#define SPACE_ACTIVE_CPUS    64
+#define SPACE_ROOT           48
+#define PORT_LOCK            32
+#define PORT_RECEIVERS       40
+#define PORT_PENDING         108
+#define OBJECT_EPOCH         8
+#define USE_HANDLE           8
+#define USE_CHANGES          16

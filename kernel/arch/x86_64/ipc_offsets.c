@@ -1,0 +1,44 @@
+/* The offsets that ipc.S uses are those of the structures. */
+#include "kernel/port.h"
+#include "kernel/process.h"
+#include "kernel/space.h"
+#include "kernel/thread.h"
+
+#define OFFSET(name, type, member) _Static_assert(offsetof(struct type, member) == name, #name)
+
+OFFSET(CPU_BIT, cpu, bit);
+OFFSET(CPU_SWITCHED_AT, cpu, switched_at);
+OFFSET(CPU_INDEX, cpu, index);
+OFFSET(CPU_NATIVE_SPACE, cpu, native_space);
+OFFSET(CPU_BITMAP, cpu, queue.bitmap);
+OFFSET(CPU_CONTEXT_SWITCHES, cpu, counters.context_switches);
+OFFSET(THREAD_PROCESS, thread, process);
+OFFSET(THREAD_STATE, thread, state);
+OFFSET(THREAD_ON_CPU, thread, on_cpu);
+OFFSET(THREAD_LEVEL, thread, level);
+OFFSET(THREAD_LOCK, thread, lock);
+OFFSET(THREAD_WAIT_OBJECT, thread, wait_object);
+OFFSET(THREAD_WAIT_SEQUENCE, thread, wait_sequence);
+OFFSET(THREAD_WAIT_LINK, thread, wait_link);
+OFFSET(THREAD_CALLER, thread, caller);
+OFFSET(THREAD_SERVER, thread, server);
+OFFSET(THREAD_HAND_OVER, thread, hand_over);
+OFFSET(THREAD_CPU, thread, cpu);
+OFFSET(THREAD_RUN_TIME, thread, run_time);
+OFFSET(THREAD_FPU, thread, fpu);
+OFFSET(THREAD_FS_BASE, thread, fs_base);
+OFFSET(THREAD_DYING, thread, dying);
+OFFSET(THREAD_CALLS, thread, calls);
+OFFSET(THREAD_SERVES, thread, serves);
+OFFSET(THREAD_ARMED, thread, alarm.armed);
+OFFSET(PROCESS_SPACE, process, space);
+OFFSET(PROCESS_CHANGES, process, handles.changes);
+OFFSET(SPACE_ACTIVE_CPUS, space, active_cpus);
+OFFSET(SPACE_ROOT, space, root);
+OFFSET(PORT_LOCK, port, lock);
+OFFSET(PORT_RECEIVERS, port, receivers);
+OFFSET(PORT_PENDING, port, pending);
+OFFSET(OBJECT_EPOCH, object, epoch);
+OFFSET(USE_HANDLE, port_use, handle);
+OFFSET(USE_CHANGES, port_use, changes);
+_Static_assert(THREAD_RUNNING == 2 && THREAD_BLOCKED == 3, "ipc.S");

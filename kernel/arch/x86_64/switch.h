@@ -1,0 +1,51 @@
+/*
+ * What of a thread lives in the CPU's own registers, moved from one thread to the next. Inline: this is the
+ * greater part of a context switch.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "kernel/arch_cpu.h"
+#include "kernel/space.h"
+
+/* Every component that XCR0 enables. */
+static inline __attribute__((always_inline)) void fpu_save(void *area) {
+    if (cpu_has_xsaveopt)
+        __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+}
+
+static inline __attribute__((always_inline)) void fpu_restore(const void *area) {
+    __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
+}
+
+static inline uint64_t fs_base_read(void) {
+    uint64_t base;
+    __asm__ volatile("rdfsbase %0" : "=r"(base));
+    return base;
+}
+
+static inline void fs_base_write(uint64_t base) {
+    __asm__ volatile("wrfsbase %0" : : "r"(base));
+}
+
+static inline __attribute__((always_inline)) void cpu_load_root(struct cpu *cpu, uint64_t root) {
+    cpu->root = root;
+    cpu->counters.page_table_switches++;
+    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
+}
+
+/* From one native space, with no guest space attached, to another. Bits of active_cpus are set before a root
+ * is loaded and cleared after it was left, so that no shoot-down misses this CPU. */
+static inline __attribute__((always_inline)) void space_switch_native(struct cpu *cpu, struct space *space) {
+    struct space *before = cpu->native_space;
+    if (before == space)
+        return;
+    uint64_t bit = cpu->bit;
+    atomic_fetch_or_explicit(&space->active_cpus, bit, memory_order_seq_cst);
+    cpu_load_root(cpu, space->root);
+    atomic_fetch_and_explicit(&before->active_cpus, ~bit, memory_order_seq_cst);
+    cpu->native_space = space;
+}
