@@ -48,6 +48,18 @@ struct boot_cpu {
     uint32_t node;
 };
 
+/* A linear framebuffer with direct colours that the firmware or the boot program set up. */
+struct boot_framebuffer {
+    uint64_t address;       /* physical; 0: there is none */
+    uint32_t width, height; /* pixels */
+    uint32_t pitch;         /* bytes from a line to the next */
+    uint32_t bits;          /* per pixel */
+    struct {
+        uint8_t shift, bits; /* where in the pixel, little-endian, and how wide */
+    } red, green, blue;
+    uint16_t reserved;
+};
+
 struct boot_override { /* MADT interrupt source override */
     uint32_t irq, gsi;
     uint32_t active_low, level;
@@ -72,6 +84,7 @@ struct boot_info {
     volatile uint32_t release; /* the kernel sets 1 to let the application processors in */
     uint64_t init_entry;       /* user virtual address */
     uint64_t kernel_entry;     /* virtual */
+    struct boot_framebuffer framebuffer;
     struct boot_range ranges[BOOT_MAX_RANGES];
     struct boot_cpu cpus[BOOT_MAX_CPUS];
     struct boot_segment segments[BOOT_MAX_SEGMENTS];

@@ -4,7 +4,7 @@
 #include "boot/io.h"
 #include "lib/base/format.h"
 
-enum { DEBUG_PORT = 0xe9, EXIT_PORT = 0xf4, EXIT_FAILED = 0x7f, COM1 = 0x3f8 };
+enum { DEBUG_PORT = 0xe9, EXIT_PORT = 0xf4, EXIT_FAILED = 0x7f, COM1 = 0x3f8, COM2 = 0x2f8 };
 enum { UART_DATA = 0, UART_INTERRUPTS = 1, UART_FIFO = 2, UART_LINE = 3, UART_MODEM = 4, UART_STATUS = 5 };
 enum { LINE_8N1 = 3, LINE_DIVISOR = 0x80, STATUS_TRANSMIT_EMPTY = 0x20, TRANSMIT_POLLS = 1 << 16 };
 
@@ -13,24 +13,35 @@ static void debug_write(const char *text) {
         port_write8(DEBUG_PORT, (uint8_t)*text);
 }
 
-/* 115200 8N1, polled. */
-static void serial_open(void) {
-    port_write8(COM1 + UART_INTERRUPTS, 0);
-    port_write8(COM1 + UART_LINE, LINE_DIVISOR);
-    port_write8(COM1 + UART_DATA, 1);
-    port_write8(COM1 + UART_INTERRUPTS, 0);
-    port_write8(COM1 + UART_LINE, LINE_8N1);
-    port_write8(COM1 + UART_FIFO, 7);
-    port_write8(COM1 + UART_MODEM, 3);
+/* 115200 8N1, polled, without FIFO: of what comes in before the driver starts, it finds one byte and waits
+ * for the rest. */
+static void serial_open(uint16_t port) {
+    port_write8(port + UART_INTERRUPTS, 0);
+    port_write8(port + UART_LINE, LINE_DIVISOR);
+    port_write8(port + UART_DATA, 1);
+    port_write8(port + UART_INTERRUPTS, 0);
+    port_write8(port + UART_LINE, LINE_8N1);
+    port_write8(port + UART_FIFO, 0);
+    port_write8(port + UART_MODEM, 3);
 }
 
-static void serial_write(const char *text) {
+static void serial_write(uint16_t port, const char *text) {
     for (; *text; text++) {
         for (int i = 0; i < TRANSMIT_POLLS; i++)
-            if (port_read8(COM1 + UART_STATUS) & STATUS_TRANSMIT_EMPTY)
+            if (port_read8(port + UART_STATUS) & STATUS_TRANSMIT_EMPTY)
                 break;
-        port_write8(COM1 + UART_DATA, (uint8_t)*text);
+        port_write8(port + UART_DATA, (uint8_t)*text);
     }
+}
+
+void boot_mark(void) {
+    static const char mark[] = "keel: start\r\n";
+
+    serial_open(COM1);
+    serial_write(COM1, mark);
+    serial_open(COM2);
+    serial_write(COM2, mark);
+    debug_write(mark);
 }
 
 void boot_note(const char *format, ...) {
@@ -53,10 +64,10 @@ void boot_fail(const char *format, ...) {
     format_text_va(text, sizeof(text), format, arguments);
     va_end(arguments);
     boot_note("%s", text);
-    serial_open();
-    serial_write("keel: ");
-    serial_write(text);
-    serial_write("\r\n");
+    serial_open(COM1);
+    serial_write(COM1, "keel: ");
+    serial_write(COM1, text);
+    serial_write(COM1, "\r\n");
     port_write8(EXIT_PORT, EXIT_FAILED);
     for (;;)
         __asm__ volatile("cli; hlt");

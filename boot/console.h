@@ -5,6 +5,10 @@
  */
 #pragma once
 
+/* Writes the line "keel: start" to COM1, COM2 and the debug port. What comes before it on the serial lines
+ * was written by the firmware or a boot program; from here on they belong to Keel. */
+void boot_mark(void);
+
 /* Writes "keel: ", the text and a line end to the debug port. */
 void boot_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -1,14 +1,37 @@
 /*
- * PVH entry: QEMU starts the boot CPU here in flat 32-bit protected mode without paging, interrupts off, ebx pointing at
- * struct hvm_start_info. Goes to 64-bit mode on a provisional identity map of the low 4 GB (1 GB pages where the CPU has
- * them, else 2 MB), which the final page tables take over as their identity map, and calls pvh_main. At the other end,
- * boot_enter_kernel leaves for the kernel.
+ * The one entry for all boot protocols: flat 32-bit protected mode without paging, interrupts off. eax tells the protocol
+ * (source.h; PVH leaves it undefined), ebx points at what it hands over. Goes to 64-bit mode on a provisional identity map
+ * of the low 4 GB (1 GB pages where the CPU has them, else 2 MB), which the final page tables take over as their identity
+ * map, and calls boot_main. At the other end, boot_enter_kernel leaves for the kernel.
  */
     .section .note.xen, "a", @note
     .balign 4
     .long 4, 8, 18 /* name and descriptor size; XEN_ELFNOTE_PHYS32_ENTRY */
     .asciz "Xen"
     .quad boot_start
+
+#define MULTIBOOT_MAGIC       0xe85250d6
+#define MULTIBOOT_I386        0
+#define MULTIBOOT_FRAMEBUFFER 5
+#define MULTIBOOT_ALIGN       6
+#define MULTIBOOT_OPTIONAL    1
+
+    /* What GRUB looks for in the first 32 KB of the file. */
+    .section .multiboot, "a"
+    .balign 8
+multiboot_header:
+    .long MULTIBOOT_MAGIC, MULTIBOOT_I386, multiboot_header_end - multiboot_header
+    .long -(MULTIBOOT_MAGIC + MULTIBOOT_I386 + (multiboot_header_end - multiboot_header))
+    .balign 8 /* modules begin at pages */
+    .word MULTIBOOT_ALIGN, 0
+    .long 8
+    .balign 8 /* a framebuffer is welcome: any size, 32 bits per pixel */
+    .word MULTIBOOT_FRAMEBUFFER, MULTIBOOT_OPTIONAL
+    .long 20, 0, 0, 32
+    .balign 8
+    .word 0, 0
+    .long 8
+multiboot_header_end:
 
 #define PAGE_PRESENT_WRITE 3
 #define PAGE_LARGE         0x80
@@ -23,6 +46,7 @@
 boot_start:
     cli
     cld
+    mov %eax, %esi
     rdtsc
     mov %eax, boot_entry_tsc
     mov %edx, boot_entry_tsc + 4
@@ -66,8 +90,7 @@ two_megabyte_pages:
 
 tables_ready:
     movl $(boot_identity + PAGE_PRESENT_WRITE), early_pml4
-    mov %cr4, %eax
-    or $0x20, %eax /* PAE */
+    mov $0x20, %eax /* PAE, and nothing the firmware had */
     mov %eax, %cr4
     mov $early_pml4, %eax
     mov %eax, %cr3
@@ -107,9 +130,10 @@ start64:
     mov %eax, %ss
     push $0
     popf
-    mov %ebp, %edi
+    mov %esi, %edi
+    mov %ebp, %esi
     xor %ebp, %ebp
-    call pvh_main
+    call boot_main
     ud2
 
 /* void boot_enter_kernel(entry rdi, boot_info rsi, stack rdx, gdt rcx), the last three in the direct map. */

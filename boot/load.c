@@ -72,13 +72,44 @@ static const char *plain_name(const char *name) {
     return name;
 }
 
-static void find_init(const struct boot_source *source, struct cpio_entry *init) {
+static void clear_tail(char *memory, uint64_t length) {
+    memset(memory + length, 0, page_up(length) - length);
+}
+
+/* Copies the pieces one behind the other, each from a page's start on: what is behind a cpio's end is
+ * skipped. */
+static void join_pieces(const struct boot_source *source) {
+    uint64_t size = 0;
+    for (uint32_t i = 0; i < source->piece_count; i++)
+        size += page_up(source->pieces[i].length);
+    boot_info.archive = memory_take(size / PAGE_SIZE, BOOT_RANGE_ARCHIVE);
+    boot_info.archive_length = size;
+    char *to = (char *)boot_info.archive;
+    for (uint32_t i = 0; i < source->piece_count; i++) {
+        const struct source_piece *piece = &source->pieces[i];
+        memcpy(to, (const void *)piece->address, piece->length);
+        clear_tail(to, piece->length);
+        memory_mark(piece->address, piece->length, BOOT_RANGE_BOOT);
+        to += page_up(piece->length);
+    }
+}
+
+void load_archive(const struct boot_source *source) {
+    if (source->piece_count == 0)
+        boot_fail("there is no initial archive: QEMU's -initrd, GRUB's module2");
+    boot_info.archive = source->pieces[0].address;
+    boot_info.archive_length = source->pieces[0].length;
+    if (source->piece_count > 1 || boot_info.archive % PAGE_SIZE)
+        join_pieces(source);
+    else /* the kernel hands out whole pages */
+        clear_tail((char *)boot_info.archive, boot_info.archive_length);
+}
+
+static void find_init(struct cpio_entry *init) {
     struct cpio cpio;
     int more;
 
-    if (source->archive_length == 0)
-        boot_fail("there is no initial archive (QEMU's -initrd)");
-    cpio_open(&cpio, (const void *)source->archive, source->archive_length, 0);
+    cpio_open(&cpio, (const void *)boot_info.archive, boot_info.archive_length, 0);
     while ((more = cpio_next(&cpio, init)) == 1)
         if (!strcmp(plain_name(init->name), "bin/init"))
             return;
@@ -109,13 +140,13 @@ static void load_init_segment(const struct elf_segment *load, const char *file) 
         (struct boot_segment){base, physical, end - base, protection_of(load), 0};
 }
 
-void load_init(const struct boot_source *source) {
+void load_init(void) {
     struct cpio_entry init;
     struct elf_image image;
     struct elf_segment load;
     uint32_t index = 0, interpreter = 0;
 
-    find_init(source, &init);
+    find_init(&init);
     const char *file = (const char *)init.data;
     if (elf_read_header(&image, file, init.size, init.size) || image.type != ELF_EXEC ||
         elf_read_segments(&image, file + image.segments_offset, USER_BASE, USER_LIMIT) ||

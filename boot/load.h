@@ -1,4 +1,5 @@
-/* The two programs boot loads: the kernel, from inside the boot image, and init, from the initial archive. */
+/* What boot loads: the initial archive and two programs, the kernel, from inside the boot image, and init,
+ * from the archive. */
 #pragma once
 
 #include "boot/source.h"
@@ -8,5 +9,8 @@
  * above its image. */
 uint64_t load_kernel(void);
 
+/* Notes where the initial archive is: the source's only piece, or a copy of all of them in one. */
+void load_archive(const struct boot_source *source);
+
 /* Finds bin/init in the first cpio archive and puts its segments into memory, for boot_info.segments. */
-void load_init(const struct boot_source *source);
+void load_init(void);

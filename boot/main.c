@@ -13,34 +13,62 @@
 #include "boot/memory.h"
 #include "boot/paging.h"
 #include "boot/pic.h"
+#include "boot/protocol.h"
 #include "boot/smp.h"
 #include "boot/source.h"
 #include "boot/trap.h"
+#include "lib/base/string.h"
 
 extern uint64_t boot_entry_tsc, boot_gdt[];
 extern char boot_image[], boot_image_end[], boot_stack_end[];
 
+/* From entry.S: eax and ebx at the entry. */
+_Noreturn void boot_main(uint32_t protocol, uint64_t address);
 _Noreturn void boot_enter_kernel(uint64_t entry, uint64_t info, uint64_t stack, uint64_t gdt);
 
 static uint64_t high(const volatile void *pointer) {
     return direct_map((uint64_t)(uintptr_t)pointer);
 }
 
-static void describe_source(const struct boot_source *source) {
-    boot_info.magic = BOOT_MAGIC;
-    boot_info.entry_tsc = boot_entry_tsc;
-    boot_info.archive = source->archive;
-    boot_info.archive_length = source->archive_length;
-    boot_info.command_line = (uint64_t)(uintptr_t)source->command_line;
-    boot_info.command_line_length = source->command_line_length;
+static struct boot_source source;
+
+static void read_source(uint32_t protocol, uint64_t address) {
+    if (protocol == SOURCE_MULTIBOOT2 || protocol == SOURCE_EFI)
+        boot_mark();
+    if (protocol == SOURCE_MULTIBOOT2)
+        multiboot_read(address, &source);
+    else if (protocol == SOURCE_EFI)
+        memcpy(&source, (const void *)address, sizeof(source));
+    else
+        pvh_read(address, &source);
 }
 
-void boot_main(const struct boot_source *source) {
+static void describe_source(void) {
+    boot_info.magic = BOOT_MAGIC;
+    boot_info.entry_tsc = boot_entry_tsc;
+    boot_info.command_line = (uint64_t)(uintptr_t)source.command_line;
+    boot_info.command_line_length = source.command_line_length;
+    boot_info.framebuffer = source.framebuffer;
+}
+
+/* A root pointer that came as bytes gets a page that stays, for those who look for the tables later. */
+static uint64_t rsdp_address(void) {
+    if (source.rsdp || !source.rsdp_copied)
+        return source.rsdp;
+    uint64_t page = memory_take(1, BOOT_RANGE_FIRMWARE);
+    memset((void *)page, 0, PAGE_SIZE);
+    memcpy((void *)page, source.rsdp_copy, source.rsdp_copied);
+    return page;
+}
+
+void boot_main(uint32_t protocol, uint64_t address) {
     trap_init();
     cpu_check();
-    describe_source(source);
-    memory_init(source, (uintptr_t)boot_image, (uintptr_t)boot_image_end);
-    acpi_init(source->rsdp);
+    read_source(protocol, address);
+    describe_source();
+    memory_init(&source, (uintptr_t)boot_image, (uintptr_t)boot_image_end);
+    load_archive(&source);
+    acpi_init(rsdp_address());
     pic_mask();
 
     struct cpu_control control = cpu_control_values();
@@ -51,7 +79,7 @@ void boot_main(const struct boot_source *source) {
 
     clock_calibrate();
     smp_start(&control, gate);
-    load_init(source);
+    load_init();
     boot_info.wall_ns = rtc_read();
     smp_finish();
     acpi_set_nodes();

@@ -128,14 +128,17 @@ static void mark_reserved(const struct boot_source *source) {
     }
 }
 
+void memory_mark(uint64_t base, uint64_t length, enum boot_range_kind kind) {
+    mark(round_down(base, PAGE_SIZE), round_up(base + length, PAGE_SIZE), kind);
+}
+
 void memory_init(const struct boot_source *source, uint64_t image, uint64_t image_end) {
     mark_usable(source);
     mark_reserved(source);
     mark(0, PAGE_SIZE, BOOT_RANGE_FIRMWARE);
     mark(image, image_end, BOOT_RANGE_BOOT);
-    if (source->archive_length > 0)
-        mark(round_down(source->archive, PAGE_SIZE),
-             round_up(source->archive + source->archive_length, PAGE_SIZE), BOOT_RANGE_ARCHIVE);
+    for (uint32_t i = 0; i < source->piece_count; i++)
+        memory_mark(source->pieces[i].address, source->pieces[i].length, BOOT_RANGE_ARCHIVE);
 }
 
 /* The first place for size bytes in the free ranges within [lowest, limit), 0 when there is none. */

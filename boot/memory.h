@@ -11,8 +11,11 @@
 extern struct boot_info boot_info;
 
 /* Builds the ranges and direct_map_end from the source's memory map; page 0, the boot image (page-aligned)
- * and the archive are marked. */
+ * and the pieces of the archive are marked. */
 void memory_init(const struct boot_source *source, uint64_t image, uint64_t image_end);
+
+/* Makes the pages that hold [base, base + length) a range of this kind. */
+void memory_mark(uint64_t base, uint64_t length, enum boot_range_kind kind);
 
 /* Takes pages (not cleared) below 4 GB and above 1 MB out of the free ranges, physically contiguous. Never
  * fails: without memory the boot ends with a message. */

@@ -4,7 +4,7 @@
  */
 #include "boot/console.h"
 #include "boot/io.h"
-#include "boot/source.h"
+#include "boot/protocol.h"
 #include "lib/base/string.h"
 
 enum { START_MAGIC = 0x336ec578, MEMORY_RAM = 1 };
@@ -25,54 +25,40 @@ struct start_memory {
     uint32_t type, reserved;
 };
 
-static struct boot_source source;
-
-static void read_memory_map(const struct start_info *start) {
+static void read_memory_map(const struct start_info *start, struct boot_source *source) {
     const struct start_memory *map =
         physical_at(start->memory_map, start->memory_map_entries * sizeof(struct start_memory));
 
     if (start->version < 1 || !map || start->memory_map_entries == 0)
         boot_fail("PVH start information has no memory map");
-    if (start->memory_map_entries > SOURCE_MAX_MEMORY)
-        boot_fail("the memory map has %u entries, the most is %d", start->memory_map_entries,
-                  SOURCE_MAX_MEMORY);
     for (uint32_t i = 0; i < start->memory_map_entries; i++)
-        source.memory[i] = (struct source_memory){map[i].address, map[i].size, map[i].type == MEMORY_RAM};
-    source.memory_count = start->memory_map_entries;
+        if (!source_add_memory(source, map[i].address, map[i].size, map[i].type == MEMORY_RAM))
+            boot_fail("the memory map has more than %d entries", SOURCE_MAX_MEMORY);
 }
 
-static void read_module(const struct start_info *start) {
+static void read_module(const struct start_info *start, struct boot_source *source) {
     if (start->module_count == 0)
         return;
     const struct start_module *module = physical_at(start->modules, sizeof(struct start_module));
     if (!module || !physical_at(module->address, module->size))
         boot_fail("the initial archive lies beyond 4 GB");
-    source.archive = module->address;
-    source.archive_length = module->size;
+    source->pieces[source->piece_count++] = (struct source_piece){module->address, module->size};
 }
 
-static void read_command_line(const struct start_info *start) {
-    const char *text = physical_at(start->command_line, SOURCE_COMMAND_LINE);
+static void read_command_line(const struct start_info *start, struct boot_source *source) {
+    const char *text = physical_at(start->command_line, SOURCE_COMMAND_LINE + 1);
 
-    if (!text)
-        return;
-    source.command_line_length = strnlen(text, SOURCE_COMMAND_LINE);
-    if (source.command_line_length == SOURCE_COMMAND_LINE)
+    if (text && !source_set_command_line(source, text, strnlen(text, SOURCE_COMMAND_LINE + 1)))
         boot_note("the command line is longer than %d bytes and was cut", SOURCE_COMMAND_LINE);
-    memcpy(source.command_line, text, source.command_line_length);
 }
 
-/* Called by entry.S with the physical address in ebx at the entry. */
-_Noreturn void pvh_main(uint64_t address);
-
-void pvh_main(uint64_t address) {
+void pvh_read(uint64_t address, struct boot_source *source) {
     const struct start_info *start = physical_at(address, sizeof(*start));
 
     if (!start || start->magic != START_MAGIC)
-        boot_fail("started without PVH start information");
-    read_memory_map(start);
-    read_module(start);
-    read_command_line(start);
-    source.rsdp = start->rsdp;
-    boot_main(&source);
+        boot_fail("started neither by PVH nor by Multiboot2 nor by Keel's EFI program");
+    read_memory_map(start, source);
+    read_module(start, source);
+    read_command_line(start, source);
+    source->rsdp = start->rsdp;
 }

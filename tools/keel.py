@@ -46,7 +46,8 @@ def run_parser():
     add("--icount", action="store_true", help="deterministic: the clock counts guest instructions; one CPU")
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
     add("--append", default="", metavar="STR", help="added to the kernel command line")
-    add("--boot", choices=["pvh", "bios", "uefi"], default="pvh", help="boot path (bios, uefi: not available yet)")
+    add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub"], default="pvh", help="boot path: QEMU's own loader; GRUB on "
+        "BIOS; Keel's EFI program on UEFI; GRUB on UEFI (default pvh; the others on q35 and pc)")
     add("--disk", metavar="FILE", help="not available yet")
     add("--net", action="store_true", help="not available yet")
     add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
@@ -59,8 +60,8 @@ def _arguments_check(options):
     for value, name in ((options.disk, "--disk"), (options.net, "--net")):
         if value:
             raise UserError(f"{name}: {LATER}")
-    if options.boot != "pvh":
-        raise UserError(f"--boot {options.boot}: {LATER}")
+    if options.boot != "pvh" and (options.machine == "microvm" or options.peer):
+        raise UserError(f"--boot {options.boot}: only for Keel on q35 and pc")
     if not 1 <= options.smp <= 64:
         raise UserError("--smp: 1 to 64")
     if options.icount and options.smp != 1:

@@ -30,7 +30,7 @@ static void begin(void) {
 }
 
 static void add(uint64_t base, uint64_t length, int usable) {
-    source.memory[source.memory_count++] = (struct source_memory){base, length, (uint32_t)usable};
+    source.memory[source.memory_count++] = (struct source_memory){base, length, (uint32_t)usable, 0};
 }
 
 static void check_ranges(void) {
@@ -62,8 +62,7 @@ TEST(plain_machine) {
     add(0x9fc00, 0x400, 0);
     add(1 * MB, 31 * MB, 1);
     add(32 * MB - 0x20000, 0x20000, 0);
-    source.archive = 20 * MB + 123;
-    source.archive_length = 5000;
+    source.pieces[source.piece_count++] = (struct source_piece){20 * MB + 123, 5000};
     init();
     CHECK_EQ(boot_info.direct_map_end, 4 * GB);
     CHECK_EQ(kind_at(0), BOOT_RANGE_FIRMWARE);

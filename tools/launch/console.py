@@ -47,7 +47,7 @@ def _writer(descriptor):
 def _options(options, program):
     terminal = os.isatty(0) and os.isatty(1)
     size = shutil.get_terminal_size((80, 24))
-    return Options(program=program, root=options.root, smp=options.smp, mem=options.mem, machine=options.machine,
+    return Options(program=program, root=options.root, smp=options.smp, mem=options.mem, machine=options.machine, boot=options.boot,
                    icount=options.icount, isolation=options.isolation, timeout=options.timeout, append=options.append,
                    debug=options.debug, log=options.log, peer=options.peer == "linux", terminal=terminal,
                    window=(size.lines, size.columns) if terminal else None,

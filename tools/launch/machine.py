@@ -10,11 +10,15 @@ import socket
 import subprocess
 import tempfile
 
+from launch import image
 from launch.errors import UserError
 
 QEMU = "qemu-system-x86_64"
 MACHINES = ["q35", "pc", "microvm"]
 GDB_PORT = 1234
+BOOT_MARK = b"keel: start\r\n"  # boot/console.h: where the firmware's output ends
+OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
 
 
 def kvm_usable():
@@ -38,6 +42,19 @@ def memory_megabytes(text):
     return size
 
 
+def _boot_arguments(options, initrd):
+    """How the machine gets at the system: QEMU's own loader, or a disk (initrd is its image) and the firmware."""
+    if options.boot == "pvh":
+        line = ["-kernel", options.kernel, "-initrd", initrd]
+        return line + ["-append", options.append] if options.append else line
+    line = ["-drive", f"if=none,id=boot,format=raw,readonly=on,file={initrd}", "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+    if options.boot != "bios":
+        # Writes to the variables go to a file of QEMU's that nobody sees.
+        line += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
+                 "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={OVMF_VARIABLES}"]
+    return line
+
+
 def command(options, initrd, log, com1, com2, kernel_log=None):
     """The QEMU command line for a run's options; com1 and com2 are inherited descriptors."""
     machine = options.machine
@@ -46,7 +63,7 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
     line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine,
             "-accel", "kvm" if kvm_usable() and not options.icount else "tcg",
             "-cpu", options.cpu, "-smp", str(options.smp), "-m", f"{memory_megabytes(options.mem)}M",
-            "-kernel", options.kernel, "-initrd", initrd,
+            *_boot_arguments(options, initrd),
             "-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=com2,fd={com2}"]
     if options.machine == "microvm":
@@ -60,8 +77,6 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
         line += ["-icount", "shift=0,sleep=off"]
     if options.debug:
         line += ["-s", "-S"]
-    if options.append:
-        line += ["-append", options.append]
     return line
 
 
@@ -85,9 +100,7 @@ class Machine:
     def _start(self, options, initrd_bytes):
         if not shutil.which(QEMU):
             raise UserError(f"{QEMU} is missing: apt-get install qemu-system-x86")
-        initrd = os.path.join(self.folder, "initrd")
-        with open(initrd, "wb") as file:
-            file.write(initrd_bytes)
+        initrd = options.image or self._boot_file(options, initrd_bytes)
         self.com1, far1 = socket.socketpair()
         self.com2, far2 = socket.socketpair()
         line = command(options, initrd, self.log_path, far1.fileno(), far2.fileno(), self.kernel_log)
@@ -97,6 +110,18 @@ class Machine:
                                             pass_fds=(far1.fileno(), far2.fileno()), start_new_session=True)
         self.com1.setblocking(False)
         self.com2.setblocking(False)
+
+    def _boot_file(self, options, initrd_bytes):
+        """What the machine boots with: the initrd for QEMU's own loader, else a disk image."""
+        path = os.path.join(self.folder, "initrd")
+        if options.boot != "pvh":
+            if options.boot != "bios" and not os.path.exists(OVMF_CODE):
+                raise UserError(f"{OVMF_CODE} is missing: apt-get install ovmf")
+            image.write(path, options.boot, options.kernel, initrd_bytes, options.append)
+            return path
+        with open(path, "wb") as file:
+            file.write(initrd_bytes)
+        return path
 
     def log(self):
         return _contents(self.log_path)

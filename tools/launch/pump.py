@@ -55,12 +55,32 @@ class Input:
             raise Detached
 
 
+def _behind(mark, write):
+    """A writer that leaves out everything up to the mark and passes on the rest."""
+    before = bytearray()
+    found = False
+
+    def filtered(data):
+        nonlocal found
+        if not found:
+            before.extend(data)
+            place = before.find(mark)
+            if place < 0:
+                return
+            found, data = True, bytes(before[place + len(mark):])
+        if data:
+            write(data)
+    return filtered
+
+
 class Pump:
     """stdin: a descriptor, bytes, or None; out and err: called with each piece of output. hold: nothing is sent before
-    the log contains these bytes (a kernel that resets the line while it starts would lose them)."""
+    the log contains these bytes (a kernel that resets the line while it starts would lose them). mark: what comes on a line
+    before these bytes, and they, were written by the firmware and are left out."""
 
-    def __init__(self, machine, stdin, out, err, terminal=False, deadline=None, hold=None):
-        self.machine, self.out, self.err = machine, out, err
+    def __init__(self, machine, stdin, out, err, terminal=False, deadline=None, hold=None, mark=None):
+        self.machine = machine
+        self.out, self.err = (_behind(mark, out), _behind(mark, err)) if mark else (out, err)
         self.deadline, self.hold = deadline, hold
         self.input = Input(terminal)
         self.selector = selectors.DefaultSelector()

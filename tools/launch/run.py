@@ -4,7 +4,7 @@ import os
 import time
 
 from launch import build, panic, peer
-from launch.machine import Machine, exit_status
+from launch.machine import BOOT_MARK, Machine, exit_status
 from launch.pump import Pump
 from launch.root import root_bytes
 
@@ -20,6 +20,8 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     machine: str = "q35"
+    boot: str = "pvh"           # pvh, bios, uefi, uefi-grub
+    image: str = None           # a bootable image made before, in place of what boot would make
     cpu: str = "max"
     icount: bool = False
     isolation: str = None
@@ -78,8 +80,9 @@ def start(options, stdin, out, err):
     initrd = prepare(options)
     machine = Machine(options, initrd)
     deadline = time.monotonic() + options.timeout if options.timeout else None
-    hold = peer.READY if options.peer else None
-    return machine, Pump(machine, stdin, out, err, options.terminal, deadline, hold)
+    mark = None if options.boot == "pvh" else BOOT_MARK
+    hold = peer.READY if options.peer else mark
+    return machine, Pump(machine, stdin, out, err, options.terminal, deadline, hold, mark)
 
 
 def judge(options, machine, in_time, result):

@@ -1,0 +1,26 @@
+/* See source.h. */
+#include "boot/source.h"
+
+#include "lib/base/string.h"
+
+bool source_add_memory(struct boot_source *source, uint64_t base, uint64_t length, bool usable) {
+    if (source->memory_count) {
+        struct source_memory *last = &source->memory[source->memory_count - 1];
+        if (last->usable == usable && last->base + last->length == base && length <= UINT64_MAX - base) {
+            last->length += length;
+            return true;
+        }
+    }
+    if (source->memory_count == SOURCE_MAX_MEMORY)
+        return false;
+    source->memory[source->memory_count++] = (struct source_memory){base, length, usable, 0};
+    return true;
+}
+
+bool source_set_command_line(struct boot_source *source, const char *text, uint64_t length) {
+    bool fits = length <= SOURCE_COMMAND_LINE;
+
+    source->command_line_length = fits ? length : SOURCE_COMMAND_LINE;
+    memcpy(source->command_line, text, source->command_line_length);
+    return fits;
+}

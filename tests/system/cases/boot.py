@@ -1,0 +1,62 @@
+"""Every way of booting leads to the same system: streams, status, command line, processors, memory; and says what is missing."""
+import os
+import tempfile
+
+from harness.guest import patience, test_root
+from harness.system import case, expect
+from launch import build, image
+from launch.run import Options, run, run_arguments
+
+SCRIPT = "cat; cat /proc/cmdline; nproc; echo error >&2; exit 5"
+
+
+def boots(context, boot, mem, machine_name):
+    """One whole run on a boot path."""
+    result = context.run(["/bin/sh", "-c", SCRIPT], stdin=b"\0in\x10\xff\n", boot=boot, mem=mem, machine=machine_name, append="one two=2")
+    expected = b"\0in\x10\xff\none two=2\n%d\n" % context.cpus
+    expect((result.status, result.stdout, result.stderr) == (5, expected, b"error\n"), f"{boot}, {mem}, {machine_name}", result)
+
+
+@case(peer=False)
+def boot_bios(context):
+    boots(context, "bios", *{1: ("64M", "pc"), 4: ("1G", "q35")}[context.cpus])
+
+
+@case(peer=False)
+def boot_uefi_grub(context):
+    boots(context, "uefi-grub", *{1: ("128M", "pc"), 4: ("1G", "q35")}[context.cpus])
+
+
+def boots_iso(change):
+    """Boots GRUB's ISO on BIOS; change gets the modules and returns those to use. A boot that fails is a result, too."""
+    options = Options(program=["/bin/echo", "hello"], root=test_root(), boot="bios", mem="128M", timeout=60 * patience())
+    native = build.native_archive(run_arguments(options)).rstrip(b"\0")
+    archives = change({"native.cpio": native, "root.cpio": options.root})
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "iso")
+        build.make()
+        image.write_iso(path, build.KERNEL, archives)
+        options.image = path
+        return run(options)
+
+
+@case(cpus=(1,), peer=False)
+def boot_without_archive(context):
+    """A GRUB entry without module2 ends with a message, on the debug port and on COM1."""
+    result = boots_iso(lambda archives: {})
+    expect(result.status == 125 and b"there is no initial archive" in result.log, "what is missing is named", result)
+    expect(b"there is no initial archive" in result.stdout, "on COM1", result)
+
+
+@case(cpus=(1,), peer=False)
+def boot_two_modules(context):
+    """The native programs and the root as two modules, the first of an odd size: joined in their order."""
+    result = boots_iso(lambda archives: archives)
+    expect((result.status, result.stdout) == (0, b"hello\n"), "two modules", result)
+
+
+@case(cpus=(1,), peer=False)
+def boot_damaged_module(context):
+    """A module that is no archive is refused by name."""
+    result = boots_iso(lambda archives: {**archives, "native.cpio": b"no archive " * 1000})
+    expect(result.status == 125 and b"initial archive: " in result.log, "a damaged archive", result)
