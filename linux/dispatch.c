@@ -1,7 +1,15 @@
 /* From a call's number to its handler: one switch made from linux/syscalls.def. */
+#include <stdatomic.h>
+
 #include "linux/platform.h"
 #include "linux/syscalls.h"
 #include "linux/task.h"
+
+enum { SHARDS = 16 };
+
+/* By thread, so that CPUs seldom count in the same place. */
+static struct { _Atomic uint64_t calls, ns; } counts[SHARDS][POSIX_CALLS_ALL + 1];
+_Atomic bool posix_calls_timed;
 
 static _Atomic uint64_t missing[POSIX_CALLS_ALL + 1];
 
@@ -44,8 +52,7 @@ static int64_t call_missing(uint64_t number) {
 #define SERVE_partial(number, name, arguments) return sys_##name(ARGUMENTS_##arguments)
 #define SERVE_none(number, name, arguments)    return call_missing(number)
 
-int64_t posix_call(const struct guest_registers *guest) {
-    uint64_t number = (uint32_t)guest->rax;
+static __attribute__((noinline)) int64_t call_serve(const struct guest_registers *guest, uint64_t number) {
     switch (number) {
 #define POSIX_CALL(index, name, arguments, support, note)                                                    \
     case index:                                                                                              \
@@ -55,4 +62,34 @@ int64_t posix_call(const struct guest_registers *guest) {
     default:
         return call_missing(number);
     }
+}
+
+/* ---- counting ---- */
+
+static unsigned shard_own(void) {
+    const struct task *task = task_current();
+    return task ? (unsigned)task->tid % SHARDS : 0;
+}
+
+static int64_t call_timed(const struct guest_registers *guest, uint64_t number, uint64_t counted) {
+    unsigned shard = shard_own();
+    uint64_t since = clock_monotonic();
+    int64_t result = call_serve(guest, number);
+    atomic_fetch_add_explicit(&counts[shard][counted].ns, clock_monotonic() - since, memory_order_relaxed);
+    return result;
+}
+
+int64_t posix_call(const struct guest_registers *guest) {
+    uint64_t number = (uint32_t)guest->rax, counted = number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL;
+    atomic_fetch_add_explicit(&counts[shard_own()][counted].calls, 1, memory_order_relaxed);
+    return posix_calls_timed ? call_timed(guest, number, counted) : call_serve(guest, number);
+}
+
+struct posix_count posix_call_count(uint64_t number) {
+    struct posix_count sum = {0};
+    for (unsigned shard = 0; shard < SHARDS && number <= POSIX_CALLS_ALL; shard++) {
+        sum.calls += counts[shard][number].calls;
+        sum.ns += counts[shard][number].ns;
+    }
+    return sum;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi/errors.h"
@@ -35,6 +36,14 @@ enum posix_call_number {
 /* Makes the call that the registers ask for: what the handler returned; -ENOSYS for numbers outside the table
  * and calls without support, which are counted and logged once each. */
 int64_t posix_call(const struct guest_registers *guest);
+
+/* How often a call was served, and while posix_calls_timed is set how long it took, waiting included. Calls
+ * with a ready answer (abi/utcb.h) never get here. */
+struct posix_count {
+    uint64_t calls, ns;
+};
+struct posix_count posix_call_count(uint64_t number);
+extern _Atomic bool posix_calls_timed;
 
 /* "openat"; NULL for numbers outside the table. */
 const char *posix_call_name(uint64_t number);

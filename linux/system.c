@@ -32,6 +32,17 @@ int system_counters(struct system_info *info) {
     return result < 0 ? (int)result : 0;
 }
 
+int system_trace(uint32_t cpu, uint64_t mask, void *to, size_t length) {
+    if (!system_handles.info)
+        return -EACCES;
+    int64_t vmo = keel_trace_open(system_handles.info, cpu, mask);
+    if (vmo < 0)
+        return (int)vmo;
+    int64_t copied = length ? keel_vmo_read((uint64_t)vmo, 0, keel_pointer(to), length) : 0;
+    (void)keel_handle_close((uint64_t)vmo);
+    return copied == (int64_t)length ? 0 : -EIO;
+}
+
 uint32_t system_cpus(void) {
     static _Atomic uint32_t cpus; /* never changes */
     if (!cpus) {

@@ -1,6 +1,7 @@
 /* What is one per container: its names, its counters, where it came from. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/objects.h"
@@ -21,6 +22,10 @@ extern const char *system_command_line;
 
 /* The kernel's counters: 0, or a negative error (zeroed then). */
 int system_counters(struct system_info *info);
+
+/* Sets what the kernel traces on a CPU (or TRACE_KEEP) and copies the start of its struct trace_block
+ * (abi/trace.h). 0 or a negative error. */
+int system_trace(uint32_t cpu, uint64_t mask, void *to, size_t length);
 
 /* CPUs that may run the container's threads. */
 uint32_t system_cpus(void);

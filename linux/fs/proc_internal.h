@@ -106,6 +106,18 @@ int proc_show_version(const struct proc_ref *ref, struct text *text);
 int proc_show_cpuinfo(const struct proc_ref *ref, struct text *text);
 int proc_show_swaps(const struct proc_ref *ref, struct text *text);
 int proc_show_command_line(const struct proc_ref *ref, struct text *text);
+/* proc_trace.c */
+struct cpu_counters;
+int proc_show_interrupts(const struct proc_ref *ref, struct text *text);
+int proc_show_schedstat(const struct proc_ref *ref, struct text *text);
+int proc_show_keel_cpu(const struct proc_ref *ref, struct text *text);
+int proc_show_keel_calls(const struct proc_ref *ref, struct text *text);
+int proc_show_keel_syscalls(const struct proc_ref *ref, struct text *text);
+int proc_store_keel_syscalls(const struct proc_ref *ref, const char *bytes, size_t length);
+int proc_show_keel_trace(const struct proc_ref *ref, struct text *text);
+int proc_store_keel_trace(const struct proc_ref *ref, const char *bytes, size_t length);
+/* The counters of a CPU: 0, or a negative error. */
+int proc_cpu_counters(uint32_t cpu, struct cpu_counters *counters);
 /* proc_keel.c */
 int proc_show_keel(const struct proc_ref *ref, struct text *text);
 int proc_show_keel_fail(const struct proc_ref *ref, struct text *text);

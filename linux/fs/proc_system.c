@@ -1,4 +1,5 @@
 /* Files of /proc about the whole container: uptime, loadavg, meminfo, stat, version, cpuinfo, cmdline. */
+#include "abi/trace.h"
 #include "lib/base/format.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/platform.h"
@@ -98,8 +99,12 @@ int proc_show_system_stat(const struct proc_ref *ref, struct text *text) {
     uint64_t total = now * cpus, idle = info.idle_time < total ? info.idle_time : total;
     unsigned long long busy = (total - idle) / NS_PER_CENTISECOND, waiting = idle / NS_PER_CENTISECOND;
     text_add(text, "cpu  %llu 0 0 %llu 0 0 0 0 0 0\n", busy, waiting);
-    for (uint32_t i = 0; i < cpus; i++)
-        text_add(text, "cpu%u %llu 0 0 %llu 0 0 0 0 0 0\n", i, busy / cpus, waiting / cpus);
+    for (uint32_t i = 0; i < cpus; i++) {
+        struct cpu_counters counters = {0};
+        waiting = proc_cpu_counters(i, &counters) ? idle / cpus : counters.idle_time;
+        waiting = (waiting < now ? waiting : now) / NS_PER_CENTISECOND;
+        text_add(text, "cpu%u %llu 0 0 %llu 0 0 0 0 0 0\n", i, now / NS_PER_CENTISECOND - waiting, waiting);
+    }
     text_add(text, "intr %llu\nctxt %llu\nbtime %llu\n", (unsigned long long)info.interrupts,
              (unsigned long long)info.context_switches,
              (unsigned long long)((clock_realtime() - now) / 1000000000));

@@ -196,6 +196,9 @@ TEST(system_files) {
     read_all("/proc/stat");
     CHECK(strncmp(text, "cpu  ", 5) == 0 && strstr(text, "\ncpu0 ") && strstr(text, "\nbtime ") &&
           strstr(text, "\nprocesses ") && strstr(text, "\nctxt "));
+    read_all("/proc/interrupts");
+    CHECK(strstr(text, "CPU0") && strstr(text, "\nLOC: "));
+    CHECK(strncmp(read_all("/proc/schedstat"), "version 15\n", 11) == 0 && strstr(text, "\ncpu0 "));
     CHECK(strstr(read_all("/proc/cpuinfo"), "processor\t: 0\n"));
     CHECK(strstr(read_all("/proc/filesystems"), "nodev\ttmpfs\n"));
     CHECK(strstr(read_all("/proc/mounts"), "proc /proc proc rw"));
