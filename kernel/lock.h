@@ -45,16 +45,7 @@ static inline void lock_acquired(const struct spinlock *lock) {
     debug_lock_hold(lock);
 }
 
-static inline void spin_lock(struct spinlock *lock) {
-    while (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire)) {
-        while (atomic_load_explicit(&lock->held, memory_order_relaxed)) {
-            debug_lock_wait(lock);
-            tlb_shootdown_poll();
-            cpu_relax();
-        }
-    }
-    lock_acquired(lock);
-}
+void spin_lock(struct spinlock *lock);
 
 /* The same without a call in the usual case, for the few paths where that counts. */
 static inline __attribute__((always_inline)) void spin_lock_inline(struct spinlock *lock) {

@@ -43,7 +43,7 @@ static void job_release_pages(struct job *job, uint32_t count) {
     object_put(&job->object);
 }
 
-void page_list_free_all(struct page_list *list) {
+void page_list_free(struct page_list *list) {
     struct job *job = NULL;
     uint32_t count = 0;
 

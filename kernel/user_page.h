@@ -43,8 +43,4 @@ static inline void user_page_pin(struct page *page) {
 void user_page_put(struct page *page, uint64_t count);
 
 /* Frees and uncharges the pages of the list, which is empty afterwards. No lock of rank ≥ VMO may be held. */
-void page_list_free_all(struct page_list *list);
-static inline void page_list_free(struct page_list *list) {
-    if (list->first)
-        page_list_free_all(list);
-}
+void page_list_free(struct page_list *list);

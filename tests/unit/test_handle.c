@@ -1,4 +1,4 @@
-/* sources: kernel/handle.c kernel/page.c kernel/kmem.c kernel/arch/host/machine.c
+/* sources: kernel/handle.c kernel/page.c kernel/kmem.c kernel/lock.c kernel/arch/host/machine.c
  * kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*

@@ -1,4 +1,5 @@
-/* sources: kernel/page.c kernel/kmem.c kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
+/* sources: kernel/page.c kernel/kmem.c kernel/lock.c kernel/arch/host/machine.c
+ * kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * The buddy allocator against a model: who owns each page. Blocks never overlap, are aligned, lie in memory

@@ -1,4 +1,4 @@
-/* sources: */
+/* sources: kernel/lock.c */
 /* flags: -Ikernel/arch/host -Ikernel/arch/x86_64 -Ikernel/variant/release */
 /*
  * The scheduler's queues and level moves, on the real code, included here to reach its inner functions. The
