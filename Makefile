@@ -6,7 +6,7 @@ WARN = -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-p
 COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding -nostdlib -fno-asynchronous-unwind-tables
 # The kernel: small, general registers only, in the top 2 GB.
 # Two variants, chosen by include path: release, and debug (lock order, failing allocations).
-KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector \
+KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fstack-protector-explicit -mstack-protector-guard=global \
 	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
 	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta
 # Boot code: runs once, identity mapped below 4 GB.

@@ -67,6 +67,7 @@ struct boot_override { /* MADT interrupt source override */
 
 struct boot_info {
     uint64_t magic;
+    uint64_t canary;         /* random; the kernel takes it out */
     uint64_t direct_map_end; /* first physical address beyond the direct map */
     uint64_t kernel_physical, kernel_length;
     uint64_t page_table; /* PML4 */

@@ -20,6 +20,7 @@ enum debug_what {
     DEBUG_CLEARED_PAGE = 26,  /* gives a page back as cleared that is not */
     DEBUG_LIST = 27,          /* a list whose nodes do not agree */
     DEBUG_STACK = 28,         /* uses the kernel stack to its last word */
+    DEBUG_CANARY = 29,        /* writes beyond an array on the stack */
 };
 
 /* So that no random call does it. */

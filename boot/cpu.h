@@ -19,5 +19,7 @@ void cpu_control_load(const struct cpu_control *control);
 
 /* True under a hypervisor (or emulator) that says so. */
 bool cpu_is_virtual(void);
+/* From RDRAND where there is one, and the time. */
+uint64_t cpu_random(void);
 /* True when that one is QEMU's emulator or KVM, whose local APIC timer runs at exactly 1 GHz. */
 bool cpu_has_ns_timer(void);

@@ -46,6 +46,7 @@ static void read_source(uint32_t protocol, uint64_t address) {
 static void describe_source(void) {
     boot_info.magic = BOOT_MAGIC;
     boot_info.entry_tsc = boot_entry_tsc;
+    boot_info.canary = cpu_random() & ~0xffULL; /* a string does not reach beyond its first byte */
     boot_info.command_line = (uint64_t)(uintptr_t)source.command_line;
     boot_info.command_line_length = source.command_line_length;
     boot_info.framebuffer = source.framebuffer;

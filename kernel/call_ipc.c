@@ -52,13 +52,13 @@ int64_t call_channel_create(uint64_t array) {
     return result;
 }
 
-int64_t call_channel_read(struct channel *channel, uint64_t bytes, uint64_t handles, uint64_t sizes,
-                          uint64_t deadline) {
+STACK_GUARD int64_t call_channel_read(struct channel *channel, uint64_t bytes, uint64_t handles,
+                                      uint64_t sizes, uint64_t deadline) {
     return channel_read(channel, bytes, handles, sizes, deadline);
 }
 
-int64_t call_channel_write(struct channel *channel, uint64_t bytes, uint64_t length, uint64_t handles,
-                           uint64_t count) {
+STACK_GUARD int64_t call_channel_write(struct channel *channel, uint64_t bytes, uint64_t length,
+                                       uint64_t handles, uint64_t count) {
     return channel_write(channel, bytes, length, handles, count);
 }
 

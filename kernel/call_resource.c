@@ -29,7 +29,7 @@ int64_t call_io_write(struct resource *resource, uint64_t port, uint64_t width, 
     return error;
 }
 
-int64_t call_log_write(struct resource *resource, uint64_t text, uint64_t length) {
+STACK_GUARD int64_t call_log_write(struct resource *resource, uint64_t text, uint64_t length) {
     char line[LOG_MOST];
     if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
         return -EACCES;
@@ -41,7 +41,8 @@ int64_t call_log_write(struct resource *resource, uint64_t text, uint64_t length
     return (int64_t)length;
 }
 
-int64_t call_log_read(struct resource *resource, uint64_t position, uint64_t buffer, uint64_t length) {
+STACK_GUARD int64_t call_log_read(struct resource *resource, uint64_t position, uint64_t buffer,
+                                  uint64_t length) {
     char chunk[LOG_CHUNK];
     if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
         return -EACCES;

@@ -10,7 +10,7 @@ int64_t call_job_limit(struct job *job, uint64_t pages, uint64_t objects, uint64
     return 0;
 }
 
-int64_t call_process_create(struct job *job, uint64_t list, uint64_t count) {
+STACK_GUARD int64_t call_process_create(struct job *job, uint64_t list, uint64_t count) {
     handle_t handles[HANDLE_MOVE_MAX], moved[HANDLE_MOVE_MAX];
     int64_t result = 0;
 

@@ -316,8 +316,8 @@ void handle_settle(struct handle_table *table, const handle_t *reserved, unsigne
     spin_unlock(&table->lock);
 }
 
-int handle_move(struct handle_table *from, const handle_t *handles, unsigned count, struct handle_table *to,
-                handle_t *moved) {
+STACK_GUARD int handle_move(struct handle_table *from, const handle_t *handles, unsigned count,
+                            struct handle_table *to, handle_t *moved) {
     struct handle_slot slots[HANDLE_MOVE_MAX];
 
     int error = handle_reserve(to, moved, count);

@@ -27,6 +27,7 @@ uint64_t cpu_stacks[MAX_CPUS]; /* entry.S */
 uint32_t cpu_count;
 uint64_t kernel_root;
 extern char boot_stack_end[];
+_Static_assert(offsetof(struct boot_info, canary) == BOOT_INFO_CANARY, "entry.S");
 
 static struct cpu boot_cpu;
 static const struct boot_info *boot_info;

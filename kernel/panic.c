@@ -173,3 +173,9 @@ _Noreturn void panic_frame(const struct frame *frame, const char *what) {
     }
     panic_end();
 }
+
+/* A function found its stack overwritten (__stack_chk_fail in entry.S). */
+_Noreturn void stack_smashed(void);
+_Noreturn void stack_smashed(void) {
+    panic("stack overwritten");
+}

@@ -52,7 +52,7 @@ static void words_copy(struct frame *to, const struct frame *from) {
 
 /* Moves a message from one thread to another: handles (all or none), bytes, words. The receiver is not
  * running, or is current. */
-static int message_transfer(struct thread *from, uint64_t label, struct thread *to) {
+STACK_GUARD static int message_transfer(struct thread *from, uint64_t label, struct thread *to) {
     unsigned handles = IPC_LABEL_HANDLES(label);
     unsigned bytes = IPC_LABEL_BYTES(label);
 

@@ -20,6 +20,7 @@ PANICS = {  # name: number in enum debug_what, the message, functions that must 
     "cleared-page": (26, r"cleared page [0-9a-f]+ was written at \+60: [0-9a-f]+", ["provoke_page"]),
     "list": (27, r"list: the neighbours of \w+, \w+ and \w+, do not point at it", ["provoke_list"]),
     "stack": (28, r"kernel stack of CPU \d overflowed: 1c at its end", ["debug_stretch_end"]),
+    "canary": (29, r"stack overwritten", ["stack_smashed"]),
     "fault": (17, r"exception in the kernel", ["debug_provoke", "syscall_dispatch"]),
 }
 

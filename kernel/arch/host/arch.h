@@ -27,6 +27,8 @@ static inline uint64_t virt_to_phys(const void *pointer) {
     return (uint64_t)((const unsigned char *)pointer - host_memory);
 }
 
+#define STACK_GUARD
+
 static inline void cpu_relax(void) {}
 static inline void cpu_interrupts_window(void) {}
 uint64_t tsc_read(void);

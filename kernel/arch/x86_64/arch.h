@@ -12,6 +12,10 @@
 
 enum { CACHE_LINE = 64, PAGE_SHIFT = 12, PAGE_SIZE = 4096 };
 
+/* On functions with arrays whose length somebody else decides: the canary of entry.S lies between them and
+ * the return address. */
+#define STACK_GUARD __attribute__((stack_protect))
+
 /* First address above user space (its last page stays unmapped, so that no return address is non-canonical),
  * and first of a personality's half (abi/utcb.h, guest mode). */
 #define USER_LIMIT  0x00007ffffffff000ULL

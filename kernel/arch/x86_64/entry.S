@@ -29,6 +29,9 @@ kernel_entry:
     xor %ebp, %ebp
     test %esi, %esi
     jnz 1f
+    xor %eax, %eax
+    xchg %rax, BOOT_INFO_CANARY(%rdi)
+    mov %rax, __stack_chk_guard(%rip)
     lea boot_stack_end(%rip), %rsp
     call kernel_main
 1:  mov %esi, %eax
@@ -39,6 +42,10 @@ kernel_entry:
 
     .bss
     .balign 16
+/* What functions with arrays keep between these and the return address: random, set before the first of them runs. */
+    .globl __stack_chk_guard
+__stack_chk_guard:
+    .space 16
     .space 8192
 boot_stack_end:
     .globl boot_stack_end
@@ -534,6 +541,10 @@ fatal_entry:
     mov %rsp, %rdi
     cld
     call trap_fatal
+
+    .globl __stack_chk_fail
+__stack_chk_fail:
+    call stack_smashed
 
 /* ---- user memory ---- */
 

@@ -48,6 +48,9 @@
 #define FRAME_R14    -168
 #define FRAME_R15    -176
 
+/* Offset into struct boot_info. */
+#define BOOT_INFO_CANARY 8
+
 /* In call_rules: there is no object; it is a port. */
 #define CALL_PLAIN 0x80
 #define CALL_PORT  5

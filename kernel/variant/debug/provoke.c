@@ -65,6 +65,13 @@ static void provoke_list(void) {
     list_remove(&first);
 }
 
+STACK_GUARD static __attribute__((noinline)) void provoke_canary(uint64_t what) {
+    uint64_t words[4];
+    volatile uint64_t *at = words;
+    for (uint64_t i = 0; i < what; i++)
+        at[i % 6] = i;
+}
+
 int64_t debug_provoke(uint64_t what) {
     switch (what) {
     case DEBUG_PANIC:
@@ -92,6 +99,9 @@ int64_t debug_provoke(uint64_t what) {
         break;
     case DEBUG_STACK:
         *(volatile uint64_t *)(uintptr_t)(cpu_self()->stack - STACK_BYTES) = what;
+        break;
+    case DEBUG_CANARY:
+        provoke_canary(what);
         break;
     default:
         return -EINVAL;
