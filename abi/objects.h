@@ -93,3 +93,13 @@ struct system_info {
     uint64_t first_user_tsc; /* TSC when the first guest instruction ran; 0 before */
     uint64_t boot_tsc;       /* TSC at kernel entry */
 };
+
+/* One call of a batch: what the registers hold for it, by their names, in the order in which the kernel keeps
+ * them. */
+struct batch_entry {
+    uint64_t r10, r9, r8;
+    uint64_t rax; /* the number; then, when the call was made or refused, its result */
+    uint64_t rcx; /* not used */
+    uint64_t rdx, rsi, rdi;
+};
+enum { BATCH_MOST = 64 };

@@ -504,6 +504,33 @@ static uint64_t run_snapshot(unsigned count) {
     return sum;
 }
 
+/* 50 calls an entry, written anew each time; fewer are made when the kernel is left in between. */
+static uint64_t run_batch(unsigned count) {
+    enum { EACH = 50 };
+    static struct batch_entry entries[EACH];
+    for (unsigned made = 0; made < count;) {
+        for (unsigned i = 0; i < EACH; i++)
+            entries[i].rax = KEEL_CALL_null;
+        made += (unsigned)keel_batch(keel_pointer(entries), EACH);
+    }
+    return 0;
+}
+
+/* 64 bytes through a channel, both ends in this thread. */
+static uint64_t run_channel(unsigned count) {
+    handle_t ends[2];
+    char bytes[64] = {0};
+    keel_channel_create(keel_pointer(ends));
+    for (unsigned i = 0; i < count; i++) {
+        struct channel_sizes sizes = {sizeof bytes, 0};
+        keel_channel_write(ends[0], keel_pointer(bytes), sizeof bytes, 0, 0);
+        keel_channel_read(ends[1], keel_pointer(bytes), 0, keel_pointer(&sizes), 0);
+    }
+    keel_handle_close(ends[0]);
+    keel_handle_close(ends[1]);
+    return 0;
+}
+
 static uint64_t run_create_close(unsigned count) {
     while (count--)
         keel_handle_close((uint64_t)keel_handle_create(OBJECT_EVENT, 0, 0, 0));
@@ -588,6 +615,8 @@ static const struct operation operations[] = {
     {"page_unmap", 200, begin_page, run_unmap, end_vmo},
     {"snapshot_4m", 1, begin_4m, run_snapshot, end_vmo},
     {"snapshot_1g", 1, begin_1g, run_snapshot, end_vmo},
+    {"null_batch", 500, nothing, run_batch, nothing},
+    {"channel_write_read", 500, nothing, run_channel, nothing},
     {"event_create_close", 500, nothing, run_create_close, nothing},
     {"page_allocate_free", 50, nothing, run_page_allocate, nothing},
 };

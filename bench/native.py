@@ -33,6 +33,8 @@ ROWS = {  # name in kbench.c: what the table says, the goal
     "page_unmap": ("native unmap of it", 400),
     "snapshot_4m": ("snapshot of a 4 MB Vmo", 3000),
     "snapshot_1g": ("snapshot of a 1 GB Vmo", 3000),
+    "null_batch": ("null call, one of 50 in a batch", None),
+    "channel_write_read": ("channel: 64 bytes written and read", None),
     "event_create_close": ("event create + close", 250),
     "page_allocate_free": ("page allocate + free", 40),
 }

@@ -53,7 +53,7 @@ static void reader_wake(struct channel *channel) {
     if (list_empty(&channel->waiters) || !channel_ready(channel))
         return;
     struct thread *thread = list_entry(channel->waiters.next, struct thread, wait_link);
-    thread->native.rcx = thread->native.rip -= 2;  /* the SYSCALL instruction … */
+    thread->native.rip -= 2;                       /* the SYSCALL instruction … */
     wait_end(thread, (int64_t)thread->native.rax); /* … and its number, still there */
 }
 
@@ -161,7 +161,7 @@ static struct message *message_receive(struct channel *channel, struct channel_s
         *room = sizes;
     } else if (channel_ready(channel)) {
         *result = -EPIPE;
-    } else if (deadline != DEADLINE_NEVER && deadline <= clock_now()) {
+    } else if (deadline <= clock_now()) {
         *result = deadline ? -ETIMEDOUT : -EAGAIN;
     } else {
         *result = wait_begin(&channel->object, &channel->waiters, deadline);

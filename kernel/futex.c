@@ -45,7 +45,7 @@ int64_t futex_wait(uint64_t address, uint64_t expected, uint64_t deadline) {
     struct bucket *bucket = bucket_find(thread, address);
 
     int error = address % sizeof(uint32_t) ? -EINVAL : word_check(address, expected);
-    if (!error && deadline != DEADLINE_NEVER && deadline <= clock_now())
+    if (!error && deadline <= clock_now())
         error = -ETIMEDOUT;
     if (error)
         return error;

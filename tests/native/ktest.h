@@ -20,7 +20,7 @@ struct test {
     void (*run)(void);
 };
 
-#define TOPICS TOPIC(insight) TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched)
+#define TOPICS TOPIC(insight) TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS
