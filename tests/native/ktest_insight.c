@@ -85,10 +85,13 @@ static void test_counters(void) {
     EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
 }
 
+static _Atomic bool spun;
+
 static void short_spinner(uint64_t i) {
     keel_thread_set(0, 1, 1);
     for (uint64_t end = clock_now() + 50 * MS; clock_now() < end;) {
     }
+    spun = true;
     thread_end(i);
 }
 
@@ -104,8 +107,10 @@ static void test_trace(void) {
     keel_thread_wait(clock_now() + 2 * MS);
     /* A tick every 100 us while another CPU is idle would soon fill the block. */
     block_refresh(0, TRACE_ALL & ~(1 << TRACE_INTERRUPT));
+    spun = false;
     handle_t thread = thread_start(0, short_spinner);
-    for (uint64_t end = clock_now() + 60 * MS; clock_now() < end;) {
+    /* On a busy host the CPU that it starts on may be late to send it here. */
+    for (uint64_t end = clock_now() + 60 * MS; clock_now() < end || !spun;) {
     }
     for (unsigned i = 0; i < 5; i++)
         EQ(keel_null(), 0);
