@@ -68,12 +68,13 @@ NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none
 native = $(call objects,native,$(1) $(NATIVE_LIB_SRC))
 $(B)/sym/init: $(call native,$(wildcard servers/init/*.c))
 $(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c))
+$(B)/sym/keelstat: $(call native,$(wildcard servers/keelstat/*.c))
 $(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
 $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
 $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
-$(B)/sym/init $(B)/sym/serial $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound:
+$(B)/sym/init $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
 # The kernel's benchmark: in the upper half, so that the lower one is free for guests.

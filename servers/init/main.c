@@ -83,10 +83,22 @@ static void start(struct service *service) {
     service_back_off(service);
 }
 
+/* Whether the command line has a word, or the word and a value; "" is always there. */
+static bool asked_for(const char *word) {
+    size_t length = strlen(word);
+    const char *at = the_system.environment[0] + strlen(ENVIRONMENT_NAME);
+    for (; length && *at; at += strcspn(at, " "), at += strspn(at, " "))
+        if (strncmp(at, word, length) == 0 && strchr(" =", at[length]))
+            return true;
+    return !length;
+}
+
 static void start_all(void) {
     for (unsigned i = 0; i < the_system.manifest.count; i++) {
-        services[i] = (struct service){.spec = &the_system.manifest.services[i], .key = i};
-        start(&services[i]);
+        services[i] = (struct service){
+            .spec = &the_system.manifest.services[i], .key = i, .next_start = DEADLINE_NEVER};
+        if (asked_for(services[i].spec->when))
+            start(&services[i]);
     }
 }
 

@@ -229,6 +229,10 @@ static bool take_restart(struct parser *parser) {
     return fail_here(parser, "not a restart policy (always, never, exit):", parser->words[1]);
 }
 
+static bool take_when(struct parser *parser) {
+    return name_take(parser, parser->words[1], parser->service->when);
+}
+
 struct statement {
     const char *keyword;
     unsigned words; /* behind the keyword */
@@ -244,7 +248,7 @@ static const struct statement statements[] = {
     {"root", 0, take_root},         {"memory", 1, take_memory},
     {"objects", 1, take_objects},   {"threads", 1, take_threads},
     {"offers", 1, take_offers},     {"uses", 1, take_uses},
-    {"restart", 1, take_restart},
+    {"restart", 1, take_restart},   {"when", 1, take_when},
 };
 
 static bool statement_take(struct parser *parser) {

@@ -15,6 +15,7 @@
  * limits; what is not given is bounded only by the machine offers LINK, uses LINK  the two ends of a console
  * link (abi/console.h), handles "LINK", "LINK.kick", "LINK.call" restart always | never | exit   what happens
  * when it ends; exit: the system ends with its status. Default never
+ *   when WORD               starts only if the kernel's command line has WORD or WORD=…
  *
  * The parser is pure: text in, structure or an exact message out. It does not trust the text.
  */
@@ -65,6 +66,7 @@ struct manifest_service {
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;
     enum manifest_restart restart;
+    char when[MANIFEST_NAME]; /* "" always */
     bool restart_given;
     unsigned line; /* of its `service` statement */
 };

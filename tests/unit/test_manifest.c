@@ -30,11 +30,13 @@ TEST(shipped_manifest) {
     if (!manifest_parse(&manifest, text, length))
         fprintf(stderr, "%s\n", manifest.error);
     CHECK_EQ(manifest.error[0], 0);
-    CHECK_EQ(manifest.count, 3);
+    CHECK_EQ(manifest.count, 4);
     CHECK_EQ(manifest.services[0].ioports[0].base, 0x3f8);
     CHECK_EQ(manifest.services[1].irqs[0], 3);
-    CHECK_EQ(manifest.services[2].restart, RESTART_EXIT);
-    CHECK(manifest.services[2].root && manifest.services[2].log && manifest.services[2].job);
+    CHECK_EQ(strcmp(manifest.services[2].when, "keelstat"), 0);
+    CHECK_EQ(manifest.services[3].when[0], 0);
+    CHECK_EQ(manifest.services[3].restart, RESTART_EXIT);
+    CHECK(manifest.services[3].root && manifest.services[3].log && manifest.services[3].job);
 }
 
 TEST(all_statements) {

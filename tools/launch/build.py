@@ -32,12 +32,13 @@ def _read(path):
         return file.read()
 
 
-def native_archive(arguments):
-    """The first archive: bin/*, etc/manifest and etc/run (arguments: bytes strings), padded to whole pages."""
+def native_archive(arguments, more=()):
+    """The first archive: bin/*, etc/manifest and etc/run (arguments: bytes strings), padded to whole pages. more: programs
+    beside the usual ones."""
     archive = cpio.Archive()
     archive.directory("bin")
     archive.directory("etc")
-    for name in NATIVE:
+    for name in [*NATIVE, *more]:
         archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
     archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))

@@ -11,6 +11,7 @@ from launch.root import root_bytes
 STATUS_TIMEOUT = 124
 STATUS_BROKEN = 125
 LOG_TAIL_LINES = 25
+OPTIONAL = ["keelstat"]  # native programs that are there when the command line asks for them (servers/init/manifest)
 
 
 @dataclasses.dataclass
@@ -72,7 +73,10 @@ def prepare(options):
     if options.kernel is None:
         build.make()
         options.kernel = build.KERNEL
-    return build.native_archive(run_arguments(options)) + root
+    tools = [name for name in OPTIONAL if any(word.partition("=")[0] == name for word in options.append.split())]
+    if tools:
+        build.make(*("build/bin/" + name for name in tools))
+    return build.native_archive(run_arguments(options), tools) + root
 
 
 def start(options, stdin, out, err):
