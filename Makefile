@@ -11,6 +11,8 @@ KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone
 	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta
 # Boot code: runs once, identity mapped below 4 GB.
 BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
+# The EFI program: the same at any address, without relocations.
+EFI_CFLAGS = $(filter-out -fno-pic -fno-pie,$(BOOT_CFLAGS)) -fPIE -fvisibility=hidden
 # The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.
 LINUX_CFLAGS = $(COMMON) -O2 -mgeneral-regs-only -fPIE -fno-stack-protector -fcf-protection=none -fvisibility=hidden
 # Native servers and drivers: C with musl.
@@ -20,10 +22,11 @@ objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
 
 KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c lib/base/format.c
 BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
+EFI_SRC = $(wildcard boot/efi/*.c boot/efi/*.S) boot/console.c boot/source.c $(addprefix lib/base/,elf.c format.c string.c)
 LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c)
 NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib/base/elf.c lib/base/cpio.c
 
-all: $(B)/keel.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux
+all: $(B)/keel.elf $(B)/efi.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -38,6 +41,7 @@ endef
 $(eval $(call compile,kernel,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/release))
 $(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug -DLIST_CHECK=debug_list_check))
 $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
+$(eval $(call compile,efi,$(CC) $(EFI_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
 $(eval $(call compile,native,musl-gcc $(NATIVE_CFLAGS)))
 $(eval $(call compile,native-upper,musl-gcc $(NATIVE_CFLAGS) -fPIE))
@@ -62,6 +66,10 @@ $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
+
+# Carries the boot image when the firmware is UEFI; tools/launch/efi.py puts them together.
+$(B)/efi.elf: $(call objects,efi,$(EFI_SRC)) boot/efi/efi.ld
+	$(CC) -nostdlib -static-pie -Wl,--build-id=none,--no-dynamic-linker,-z,noexecstack,-z,norelro,-z,max-page-size=4096 -T boot/efi/efi.ld -o $@ $(filter %.o,$^)
 
 # Native programs: build/sym/NAME has the symbols, build/bin/NAME is what goes into the archive.
 NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none

@@ -50,6 +50,9 @@ static void describe_source(void) {
     boot_info.command_line = (uint64_t)(uintptr_t)source.command_line;
     boot_info.command_line_length = source.command_line_length;
     boot_info.framebuffer = source.framebuffer;
+    if (source.framebuffer.address)
+        boot_note("framebuffer of %u x %u pixels at 0x%lx", source.framebuffer.width,
+                  source.framebuffer.height, source.framebuffer.address);
 }
 
 /* A root pointer that came as bytes gets a page that stays, for those who look for the tables later. */

@@ -10,6 +10,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 KERNEL = os.path.join(BUILD, "keel.elf")
 KERNEL_DEBUG = os.path.join(BUILD, "keel-debug.elf")
+EFI_LOADER = os.path.join(BUILD, "efi.elf")
 NATIVE = ["init", "serial", "linux"]
 PAGE = 4096
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from launch import efi
+from launch import build, efi
 from launch.errors import UserError
 
 GRUB_MODULES = ("multiboot2 normal iso9660 fat search search_fs_file all_video "
@@ -69,6 +69,6 @@ def write_disk(path, program):
 def write(path, boot, kernel, archive, append):
     """What a run boots from: bios and uefi-grub an ISO, uefi a disk."""
     if boot == "uefi":
-        write_disk(path, efi.program(kernel, archive, append))
+        write_disk(path, efi.program(build.EFI_LOADER, kernel, archive, append))
     else:
         write_iso(path, kernel, {"keel.cpio": archive}, append)

@@ -73,6 +73,8 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
     if kernel_log:
         line += ["-serial", "file:" + kernel_log]
     line += ["-debugcon", "file:" + log, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    for device in options.devices:
+        line += ["-device", device]
     if options.icount:
         line += ["-icount", "shift=0,sleep=off"]
     if options.debug:

@@ -22,6 +22,7 @@ class Options:
     mem: str = "512M"
     machine: str = "q35"
     boot: str = "pvh"           # pvh, bios, uefi, uefi-grub
+    devices: tuple = ()         # QEMU's -device arguments
     image: str = None           # a bootable image made before, in place of what boot would make
     cpu: str = "max"
     icount: bool = False

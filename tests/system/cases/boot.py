@@ -1,10 +1,11 @@
 """Every way of booting leads to the same system: streams, status, command line, processors, memory; and says what is missing."""
 import os
+import re
 import tempfile
 
 from harness.guest import patience, test_root
 from harness.system import case, expect
-from launch import build, image
+from launch import build, efi, image
 from launch.run import Options, run, run_arguments
 
 SCRIPT = "cat; cat /proc/cmdline; nproc; echo error >&2; exit 5"
@@ -25,6 +26,39 @@ def boot_bios(context):
 @case(peer=False)
 def boot_uefi_grub(context):
     boots(context, "uefi-grub", *{1: ("128M", "pc"), 4: ("1G", "q35")}[context.cpus])
+
+
+@case(peer=False)
+def boot_uefi(context):
+    boots(context, "uefi", *{1: ("64M", "pc"), 4: ("16G", "q35")}[context.cpus])
+
+
+@case(cpus=(1,), peer=False)
+def boot_framebuffer(context):
+    """With a display adapter both firmwares set up a framebuffer, and it is noted."""
+    for boot in ("bios", "uefi"):
+        result = context.run(["/bin/echo", "hello"], boot=boot, mem="128M", devices=("VGA",))
+        expect((result.status, result.stdout) == (0, b"hello\n"), boot, result)
+        size = re.search(rb"framebuffer of (\d+) x (\d+) pixels at 0x", result.log)
+        expect(size and int(size[1]) >= 640 and int(size[2]) >= 480, f"{boot}: framebuffer", result)
+
+
+@case(cpus=(1,), peer=False)
+def boot_efi_program_incomplete(context):
+    """The EFI program with a part of what it carries missing or damaged ends with a message."""
+    build.make()
+    parts = {}
+    for name, path in (("loader", build.EFI_LOADER), ("kernel", build.KERNEL)):
+        with open(path, "rb") as file:
+            parts[name] = file.read()
+    cases = [({".boot": parts["kernel"]}, b"there is no initial archive inside"),
+             ({".boot": parts["kernel"][:5000], ".archive": b"x"}, b"the boot image inside is damaged")]
+    for extra, message in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "disk")
+            image.write_disk(path, efi.image(parts["loader"], extra))
+            result = run(Options(program=["/bin/true"], root=test_root(), boot="uefi", image=path, timeout=60 * patience()))
+        expect(result.status == 125 and message in result.log, f"{message}", result)
 
 
 def boots_iso(change):
