@@ -6,7 +6,7 @@
 #include "kernel/job.h"
 #include "kernel/kmem.h"
 
-enum { CHANGE_STEP = 32 }; /* mappings */
+enum { CHANGE_STEP = 24 }; /* mappings */
 
 struct mapping *mapping_alloc(struct space *space) {
     struct job *job = space->object.job;
@@ -131,10 +131,8 @@ static void change_limit(struct change *change, const struct mapping *mapping) {
         mapping = mapping_next(mapping);
         if (!mapping || mapping->node.key >= change->end)
             return;
-        if (i == CHANGE_STEP) {
+        if (i == CHANGE_STEP)
             change->end = mapping->node.key;
-            change->partial = true;
-        }
     }
 }
 
@@ -147,6 +145,9 @@ int change_prepare(struct change *change, struct space *space, uint64_t start, u
     if (change->empty)
         return 0;
     change_limit(change, first);
+    if (change->end - start > CHANGE_BYTES)
+        change->end = page_table_reach(space, first->node.key > start ? first->node.key : start, change->end);
+    change->partial = change->end != end;
     end = change->end;
     unsigned cuts = first->node.key < start;
     cuts += first->end > end || (first->end < end && mapping_across(space, end));

@@ -61,6 +61,9 @@ static inline bool mapping_contains(const struct mapping *mapping, uint64_t addr
     return address - mapping->node.key < mapping->end - mapping->node.key;
 }
 
+/* A longer range goes page table by page table. */
+enum { CHANGE_BYTES = 2 << 20 };
+
 /* 0 or -ENOMEM. Needs change_end in any case. */
 int change_prepare(struct change *change, struct space *space, uint64_t start, uint64_t length);
 /* 0 or -EAGAIN. */

@@ -5,7 +5,7 @@
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/mapping.h"
 
-enum { DESTROY_STEP = 16, CLONE_STEP = 16 };
+enum { DESTROY_STEP = 16, CLONE_STEP = 10 };
 
 static uint64_t kernel_root;
 

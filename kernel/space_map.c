@@ -166,7 +166,7 @@ static struct vmo *range_unmap(struct space *space, uint64_t address, uint64_t l
     if (!mapping || mapping->node.key != address)
         mapping = mapping_from(space, address);
     if (!mapping || mapping->node.key != address || mapping->end != address + length ||
-        (mapping->flags & MAP_COPY && mapping->vmo->object.references != 1))
+        length > CHANGE_BYTES || (mapping->flags & MAP_COPY && mapping->vmo->object.references != 1))
         return NULL;
     struct vmo *vmo = mapping->vmo;
     page_table_unmap(space, address, address + length, true);

@@ -7,6 +7,7 @@
 #include "lib/base/string.h"
 
 enum { PROTECT_STEP = 16, COMMIT_STEP = 16 }; /* mappings, pages */
+enum { REMOVE_MASK = 1023 }; /* pages of the node above a leaf: what is unmapped and removed in one step */
 
 /* ---- mappings of a Vmo, locked ---- */
 
@@ -93,10 +94,14 @@ struct page *vmo_commit_fresh(struct vmo *vmo, uint64_t index) {
 }
 
 int vmo_remove(struct vmo *vmo, uint64_t first, uint64_t last, unsigned *budget, struct page_list *list) {
-    if (!vmo->tree.root || first > last)
+    first = vmo_tree_next(&vmo->tree, first);
+    if (first > last)
         return 0;
-    vmo_unmap(vmo, first, last);
-    return vmo_tree_remove(&vmo->tree, first, last, budget, list);
+    uint64_t until = first | REMOVE_MASK;
+    until = until < last ? until : last;
+    vmo_unmap(vmo, first, until);
+    int result = vmo_tree_remove(&vmo->tree, first, until, budget, list);
+    return result || vmo_tree_next(&vmo->tree, until + 1) > last ? result : -EAGAIN;
 }
 
 /* Zeroes what the page at the boundary holds behind it. */

@@ -220,6 +220,24 @@ int vmo_tree_remove(struct vmo_tree *tree, uint64_t first, uint64_t last, unsign
     return node_remove(&tree->root, tree->bits - VMO_NODE_BITS, first, last, &removal);
 }
 
+uint64_t vmo_tree_next(const struct vmo_tree *tree, uint64_t index) {
+    while (tree_covers(tree, index)) {
+        const struct vmo_node *node = tree->root;
+        unsigned shift = tree->bits - VMO_NODE_BITS;
+        uint32_t used;
+        while ((used = node->used >> vmo_node_slot(index >> shift))) {
+            if (!(used & 1))
+                index = ((index >> shift) + (unsigned)__builtin_ctz(used)) << shift;
+            if (!shift)
+                return index;
+            node = node->slots[vmo_node_slot(index >> shift)].node;
+            shift -= VMO_NODE_BITS;
+        }
+        index = ((index >> shift | (VMO_NODE_SLOTS - 1)) + 1) << shift; /* behind this node, from the top */
+    }
+    return UINT64_MAX;
+}
+
 void vmo_tree_share(struct vmo_tree *copy, const struct vmo_tree *tree) {
     *copy = *tree;
     if (tree->root)

@@ -47,6 +47,9 @@ void vmo_tree_insert(struct vmo_tree *tree, uint64_t index, struct page *page);
 int vmo_tree_remove(struct vmo_tree *tree, uint64_t first, uint64_t last, unsigned *budget,
                     struct page_list *list);
 
+/* The first page index from one on that holds a page; UINT64_MAX: none does. */
+uint64_t vmo_tree_next(const struct vmo_tree *tree, uint64_t index);
+
 /* Makes an empty tree a copy of another. */
 void vmo_tree_share(struct vmo_tree *copy, const struct vmo_tree *tree);
 

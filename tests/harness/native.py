@@ -38,11 +38,11 @@ def _archive(name, arguments):
     return data + b"\0" * (-len(data) % build.PAGE)
 
 
-def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, append=""):
-    """The result of a boot with a test program in the personality's place, its arguments, and the kernel's options."""
+def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, **machine):
+    """The result of a boot with a test program in the personality's place, its arguments, and more of Options."""
     build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
     timeout *= patience()
-    options = Options(smp=cpus, timeout=timeout, kernel=kernel, append=append)
+    options = Options(smp=cpus, timeout=timeout, kernel=kernel, **machine)
     result, pieces = Result(STATUS_BROKEN), []
     with Machine(options, _archive(name, arguments)) as machine:
         pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
@@ -50,9 +50,9 @@ def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, append=""):
     return result
 
 
-def _run(case, name, cpus, kernel, arguments=()):
+def _run(case, name, cpus, kernel, arguments=(), **machine):
     longer = 1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1
-    result = boot(name, cpus, kernel, arguments, TIMEOUT * longer)
+    result = boot(name, cpus, kernel, arguments, TIMEOUT * longer, **machine)
     lines = result.log.decode(errors="replace").splitlines()
     good = [line for line in lines if re.search(r"\bok \S+$", line) and "not ok" not in line]
     if result.problem or result.status != 0 or any("not ok" in line for line in lines) or not good:
@@ -72,8 +72,16 @@ def _fuzz_cases():
             yield case
 
 
+def _bounds_case():
+    """The longest time with interrupts off, in instructions, at the end of a job of 1,000 processes with 1 GB and more."""
+    case = Case("native/kbound-debug@1", None)
+    case.run = lambda: _run(case, "kbound", 1, build.KERNEL_DEBUG, icount=True, mem="1500M")
+    return case
+
+
 def cases():
     yield from _fuzz_cases()
+    yield _bounds_case()
     for name in PROGRAMS:
         if name in ("kfuzz", "kbound", "provoke"):
             continue

@@ -274,10 +274,11 @@ static void discarded_and_resized(void) {
     (void)keel_handle_close((uint64_t)vmo);
 }
 
-/* One page at a thousand addresses. */
+/* One page at several addresses; each costs about 300 instructions more (docs/caveats.md). */
 static void often_mapped(void) {
+    enum { MAPPINGS = 50 };
     int64_t vmo = keel_vmo_create(PAGE, 0);
-    for (uint64_t i = 0; i < MANY; i++) {
+    for (uint64_t i = 0; i < MAPPINGS; i++) {
         CHECK(keel_space_map(0, WINDOW + i * 2 * PAGE, (uint64_t)vmo, 0, PAGE, RW) == 0);
         *(volatile char *)(WINDOW + i * 2 * PAGE) = 1;
     }
@@ -285,18 +286,18 @@ static void often_mapped(void) {
     int64_t copy = keel_vmo_snapshot((uint64_t)vmo);
     CHECK(copy > 0);
     report("often_mapped snapshot");
-    for (uint64_t i = 0; i < MANY; i++)
+    for (uint64_t i = 0; i < MAPPINGS; i++)
         (void)*(volatile char *)(WINDOW + i * 2 * PAGE);
     measure();
     *(volatile char *)WINDOW = 2;
     report("often_mapped write");
-    for (uint64_t i = 0; i < MANY; i++)
+    for (uint64_t i = 0; i < MAPPINGS; i++)
         (void)*(volatile char *)(WINDOW + i * 2 * PAGE);
     measure();
     CHECK(keel_vmo_discard((uint64_t)vmo, 0, PAGE) == 0);
     report("often_mapped discard");
     measure();
-    CHECK(keel_space_unmap(0, WINDOW, MANY * 2 * PAGE) == 0);
+    CHECK(keel_space_unmap(0, WINDOW, MAPPINGS * 2 * PAGE) == 0);
     report("often_mapped unmap");
     (void)keel_handle_close((uint64_t)copy);
     (void)keel_handle_close((uint64_t)vmo);

@@ -184,21 +184,45 @@ static inline void entry_clear(struct space *space, uint64_t *entry, uint64_t ad
     flush_add(flush, address, address + PAGE_SIZE);
 }
 
-/* Clears the entries of one table in [start, end); frees nothing. */
-static void table_clear(struct space *space, uint64_t *table, uint64_t start, uint64_t end,
-                        struct flush *flush) {
+/* Bits that entries lose and get. */
+struct restriction {
+    uint64_t take, add;
+};
+
+/* Changes the entries of one table in [start, end), perhaps to nothing; frees nothing. */
+static void table_change(struct space *space, uint64_t *table, uint64_t start, uint64_t end,
+                         struct restriction restriction, struct flush *flush) {
     struct page *page = page_from_phys(virt_to_phys(table));
     uint64_t base = start & -(1ULL << TABLE_SHIFT);
-    unsigned last = table_slot(end - 1, PAGE_SHIFT);
+    unsigned last = table_slot(end - 1, PAGE_SHIFT), cleared = 0;
 
-    for (unsigned slot = slot_in_use(page, table_slot(start, PAGE_SHIFT)); slot <= last && page->count;
-         slot = slot_in_use(page, slot + 1)) {
-        entry_clear(space, &table[slot], base + slot * PAGE_SIZE, flush);
+    for (unsigned slot = table_slot(start, PAGE_SHIFT); slot <= last; slot++) {
+        if (slot % GROUP_SLOTS == 0 && (slot = slot_in_use(page, slot)) > last)
+            break;
+        uint64_t entry = table[slot], value = (entry & ~restriction.take) | restriction.add;
+        if (!entry || value == entry)
+            continue;
+        pte_store(&table[slot], value);
+        cleared += !value;
+        flush_add(flush, base + slot * PAGE_SIZE, base + (slot + 1) * PAGE_SIZE);
     }
+    page->count -= cleared;
+    space->resident -= cleared;
 }
+
+static const struct restriction everything = {UINT64_MAX, 0};
 
 static inline bool table_is_last(const struct space *space, uint64_t address) {
     return space->last_table && space->last_table_place == address >> TABLE_SHIFT;
+}
+
+uint64_t page_table_reach(struct space *space, uint64_t start, uint64_t end) {
+    uint64_t next = start;
+    spin_lock(&space->table_lock);
+    while (next < end && !entry_find(space, next, TABLE_SHIFT, &next)) {
+    }
+    spin_unlock(&space->table_lock);
+    return next < end ? next : end;
 }
 
 void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool free_tables) {
@@ -206,10 +230,10 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
     uint32_t freed = 0;
 
     spin_lock_inline(&space->table_lock);
-    if (table_is_last(space, start) && table_is_last(space, end - 1)) {
+    if (table_is_last(space, start) && table_is_last(space, end - 1) && end - start < 1ULL << TABLE_SHIFT) {
         /* It stays, even if it is empty now: it is likely to be used next. */
         if (end - start > PAGE_SIZE)
-            table_clear(space, space->last_table, start, end, &flush);
+            table_change(space, space->last_table, start, end, everything, &flush);
         else
             entry_clear(space, &space->last_table[table_slot(start, PAGE_SHIFT)], start, &flush);
         start = end;
@@ -223,7 +247,7 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
         struct page *page = page_from_phys(*entry);
         bool whole = next - at == 1ULL << TABLE_SHIFT;
         if (!whole)
-            table_clear(space, table_virt(*entry), at, next, &flush);
+            table_change(space, table_virt(*entry), at, next, everything, &flush);
         if (!whole && (page->count || !free_tables))
             continue;
         space->resident -= page->count;
@@ -246,28 +270,6 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
     spin_unlock(&space->table_lock);
 }
 
-/* Bits that entries lose and get. */
-struct restriction {
-    uint64_t take, add;
-};
-
-/* The part of page_table_restrict in one table. */
-static void table_restrict(uint64_t *table, uint64_t start, uint64_t end, struct restriction restriction,
-                           struct flush *flush) {
-    const struct page *page = page_from_phys(virt_to_phys(table));
-    uint64_t base = start & -(1ULL << TABLE_SHIFT);
-    unsigned last = table_slot(end - 1, PAGE_SHIFT);
-
-    for (unsigned slot = slot_in_use(page, table_slot(start, PAGE_SHIFT)); slot <= last;
-         slot = slot_in_use(page, slot + 1)) {
-        uint64_t entry = table[slot], value = (entry & ~restriction.take) | restriction.add;
-        if (!entry || value == entry)
-            continue;
-        pte_store(&table[slot], value);
-        flush_add(flush, base + slot * PAGE_SIZE, base + (slot + 1) * PAGE_SIZE);
-    }
-}
-
 void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool write, bool exec) {
     const struct restriction restriction = {write ? 0 : PTE_WRITE, exec ? 0 : PTE_NO_EXEC};
     struct flush flush = {0};
@@ -279,7 +281,7 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
             next = end;
         if (!table)
             continue;
-        table_restrict(table_virt(*table), at, next, restriction, &flush);
+        table_change(space, table_virt(*table), at, next, restriction, &flush);
     }
     if (flush.end)
         tlb_shootdown(space, flush.start, flush.end);

@@ -63,6 +63,8 @@ static inline void page_table_set(struct space *space, uint64_t *entry, uint64_t
     pte_store(entry, value);
 }
 
+/* How far into [start, end) the first last-level table reaches. Takes table_lock. */
+uint64_t page_table_reach(struct space *space, uint64_t start, uint64_t end);
 /* Removes every entry in [start, end), flushes TLBs, frees tables left empty when asked to. Takes table_lock.
  */
 void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool free_tables);
