@@ -51,6 +51,9 @@ $(eval $(call compile,movable,musl-gcc $(NATIVE_CFLAGS) -fPIE -fvisibility=hidde
 KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+# The same kernel for another address, which a test runs (tests/harness/image.py).
+$(B)/kernel-moved.sym.elf: $(B)/kernel.sym.elf
+	$(KERNEL_LINK) -Wl,--defsym=kernel_link_address=0xffffffff9a345000 -o $@ $(call objects,kernel,$(KERNEL_SRC))
 $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
@@ -63,6 +66,8 @@ BOOT_OBJECTS = $(filter-out %/kernel_image.S.o,$(call objects,boot,$(BOOT_SRC)))
 $(B)/%.image.o: boot/kernel_image.S $(B)/%.elf
 	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -c $< -o $@
 $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
+	$(BOOT_LINK) -o $@ $(filter %.o,$^)
+$(B)/keel-moved.elf: $(BOOT_OBJECTS) $(B)/kernel-moved.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)

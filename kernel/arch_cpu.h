@@ -10,7 +10,7 @@ struct thread;
 /* Sets up this CPU: segments, exceptions, system call entry, local APIC, timer. */
 void cpu_setup(struct cpu *cpu);
 /* Features and sizes, once, before cpu_setup. */
-void cpu_detect(void);
+void cpu_detect(const struct boot_info *info);
 /* Bytes of a thread's vector state; fpu_init makes it the state of a new thread. */
 extern uint32_t fpu_size;
 void fpu_init(void *area);

@@ -160,7 +160,7 @@ _Noreturn void kernel_main(const struct boot_info *info) {
     cpu_count = 1;
     cpu_init(&boot_cpu, 0, (uint64_t)(uintptr_t)boot_stack_end);
     panic_configure(phys_to_virt(info->command_line), info->command_line_length);
-    cpu_detect();
+    cpu_detect(info);
     apic_init(info->lapic, info->lapic_hz);
     cpu_setup(&boot_cpu);
     if (info->magic != BOOT_MAGIC)

@@ -50,7 +50,7 @@ def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, **machine):
     return result
 
 
-def _run(case, name, cpus, kernel, arguments=(), **machine):
+def run_tests(case, name, cpus, kernel, arguments=(), **machine):
     longer = 1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1
     result = boot(name, cpus, kernel, arguments, TIMEOUT * longer, **machine)
     lines = result.log.decode(errors="replace").splitlines()
@@ -67,7 +67,7 @@ def _fuzz_cases():
         for cpus in (1, 4):
             case = Case(f"native/kfuzz{variant}@{cpus}", None)
             arguments = (f"--calls={FUZZ_CALLS}", f"--seed={FUZZ_SEED}", *more)
-            case.run = lambda case=case, cpus=cpus, kernel=kernel, arguments=arguments: _run(
+            case.run = lambda case=case, cpus=cpus, kernel=kernel, arguments=arguments: run_tests(
                 case, "kfuzz", cpus, kernel, arguments)
             yield case
 
@@ -75,7 +75,7 @@ def _fuzz_cases():
 def _bounds_case():
     """The longest time with interrupts off, in instructions, at the end of a job of 1,000 processes with 1 GB and more."""
     case = Case("native/kbound-debug@1", None)
-    case.run = lambda: _run(case, "kbound", 1, build.KERNEL_DEBUG, icount=True, mem="1500M")
+    case.run = lambda: run_tests(case, "kbound", 1, build.KERNEL_DEBUG, icount=True, mem="1500M")
     return case
 
 
@@ -88,5 +88,5 @@ def cases():
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
             for cpus in (1, 4):
                 case = Case(f"native/{name}{kind}@{cpus}", None)
-                case.run = lambda case=case, name=name, cpus=cpus, kernel=kernel: _run(case, name, cpus, kernel)
+                case.run = lambda case=case, name=name, cpus=cpus, kernel=kernel: run_tests(case, name, cpus, kernel)
                 yield case

@@ -28,7 +28,8 @@ struct gate {
     uint32_t offset_high, reserved;
 };
 
-static struct gate idt[256];
+/* Read-only where the processor reads it: gates are set through the direct map. */
+static const struct gate idt[256] __attribute__((section(".bss.late"), aligned(16)));
 uint32_t fpu_size;
 bool cpu_has_smap;
 bool cpu_has_xsaveopt;
@@ -45,9 +46,9 @@ static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4]) {
             : "a"(leaf), "c"(subleaf));
 }
 
-static void gate_set(unsigned vector, const char *entry, unsigned ist, unsigned ring) {
+static void gate_set(struct gate *gates, unsigned vector, const char *entry, unsigned ist, unsigned ring) {
     uint64_t address = (uint64_t)(uintptr_t)entry;
-    idt[vector] = (struct gate){
+    gates[vector] = (struct gate){
         .offset_low = (uint16_t)address,
         .selector = KERNEL_CS,
         .ist = (uint8_t)ist,
@@ -57,20 +58,23 @@ static void gate_set(unsigned vector, const char *entry, unsigned ist, unsigned 
     };
 }
 
-static void idt_build(void) {
+static void idt_build(const struct boot_info *info) {
+    extern char kernel_text[];
+    struct gate *gates = phys_to_virt(info->kernel_physical + (uint64_t)((const char *)idt - kernel_text));
+
     for (unsigned i = 0; i < 32; i++)
-        gate_set(i, trap_stubs + 16 * i, 0, i == 3 || i == 4 ? 3 : 0);
+        gate_set(gates, i, trap_stubs + 16 * i, 0, i == 3 || i == 4 ? 3 : 0);
     for (unsigned i = VECTOR_IRQ_FIRST; i < VECTOR_IRQ_END; i++)
-        gate_set(i, interrupt_stubs + 8 * (i - VECTOR_IRQ_FIRST), 0, 0);
+        gate_set(gates, i, interrupt_stubs + 8 * (i - VECTOR_IRQ_FIRST), 0, 0);
     for (unsigned i = VECTOR_LOCAL_FIRST; i < 256; i++)
-        gate_set(i, local_stubs + 8 * (i - VECTOR_LOCAL_FIRST), 0, 0);
-    gate_set(VECTOR_INT80, int80_stub, 0, 3);
-    gate_set(VECTOR_NMI, fatal_stubs, 1, 0);
-    gate_set(VECTOR_DOUBLE_FAULT, fatal_stubs + 16, 1, 0);
-    gate_set(VECTOR_MACHINE_CHECK, fatal_stubs + 32, 1, 0);
+        gate_set(gates, i, local_stubs + 8 * (i - VECTOR_LOCAL_FIRST), 0, 0);
+    gate_set(gates, VECTOR_INT80, int80_stub, 0, 3);
+    gate_set(gates, VECTOR_NMI, fatal_stubs, 1, 0);
+    gate_set(gates, VECTOR_DOUBLE_FAULT, fatal_stubs + 16, 1, 0);
+    gate_set(gates, VECTOR_MACHINE_CHECK, fatal_stubs + 32, 1, 0);
 }
 
-void cpu_detect(void) {
+void cpu_detect(const struct boot_info *info) {
     uint32_t r[4];
     cpuid(7, 0, r);
     cpu_has_smap = r[1] >> 20 & 1;
@@ -78,7 +82,7 @@ void cpu_detect(void) {
     cpu_has_xsaveopt = r[0] & 1;
     cpuid(0xd, 0, r);
     fpu_size = r[1]; /* for what XCR0 enables, as the boot path set it */
-    idt_build();
+    idt_build(info);
 }
 
 static void segments_load(struct cpu *cpu) {
