@@ -1,4 +1,4 @@
-"""Keel's command line: run, test, bench. Started by ./keel, which installs what is missing first."""
+"""Keel's command line: run, image, test, bench. Started by ./keel, which installs what is missing first."""
 import argparse
 import os
 import signal
@@ -14,6 +14,7 @@ Keel: a capability microkernel below 50 KB that runs unmodified Linux programs.
 
   ./keel run                              build, boot, and an interactive shell (Debian's busybox)
   ./keel run [options] -- PROGRAM ARGS…   run one Linux program; exits with its status, 128+n for signal n
+  ./keel image [options] FILE [-- PROGRAM ARGS…]      a bootable image, for a CD or a USB stick
   ./keel test [NAME…]                     everything CI runs, or parts: unit fuzz size lint system, or a case's name
   ./keel test --list                      the names of all cases
   ./keel bench [NAME…] [--json FILE]      Keel beside Debian's Linux 6.1, in instructions and time
@@ -47,7 +48,7 @@ def run_parser():
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
     add("--append", default="", metavar="STR", help="added to the kernel command line")
     add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub"], default="pvh", help="boot path: QEMU's own loader; GRUB on "
-        "BIOS; Keel's EFI program on UEFI; GRUB on UEFI (default pvh; the others on q35 and pc)")
+        "BIOS; Keel's EFI program on UEFI; GRUB on UEFI (default pvh; the others not on microvm)")
     add("--disk", metavar="FILE", help="not available yet")
     add("--net", action="store_true", help="not available yet")
     add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
@@ -70,11 +71,35 @@ def _arguments_check(options):
         raise UserError("--timeout: more than 0 seconds")
 
 
+def image_parser():
+    parser = Parser(prog="./keel image", usage="./keel image [options] FILE [-- PROGRAM ARGS…]", allow_abbrev=False,
+                    description="Writes a bootable image. It starts on BIOS by GRUB and on UEFI by Keel's own EFI program, as "
+                    "a CD or, copied to one byte for byte (dd), as a USB stick. The console is the first serial port, 115200 "
+                    "8N1. A FILE that ends in .efi gets the EFI program alone, for an EFI system partition's "
+                    "/EFI/BOOT/BOOTX64.EFI.")
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--root", metavar="DIR|CPIO", help="root file system, as for run")
+    parser.add_argument("--append", default="", metavar="STR", help="the kernel command line")
+    return parser
+
+
+def _split_program(arguments):
+    """What stands before and behind the first --."""
+    if "--" not in arguments:
+        return arguments, []
+    split = arguments.index("--")
+    return arguments[:split], arguments[split + 1:]
+
+
+def command_image(arguments):
+    arguments, program = _split_program(arguments)
+    options = image_parser().parse_args(arguments)
+    from launch import image_command
+    return image_command.run(options, program)
+
+
 def command_run(arguments):
-    program = []
-    if "--" in arguments:
-        split = arguments.index("--")
-        arguments, program = arguments[:split], arguments[split + 1:]
+    arguments, program = _split_program(arguments)
     options = run_parser().parse_args(arguments)
     _arguments_check(options)
     from launch import console
@@ -97,7 +122,7 @@ def command_bench(arguments):
     return bench.run(options)
 
 
-COMMANDS = {"run": command_run, "test": command_test, "bench": command_bench}
+COMMANDS = {"run": command_run, "image": command_image, "test": command_test, "bench": command_bench}
 
 
 def main(arguments):

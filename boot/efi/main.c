@@ -165,11 +165,11 @@ static void exit_boot_services(void *handle, struct boot_source *source) {
 
     for (int tries = 0;; tries++) {
         size = room;
-        if (!firmware->boot->get_memory_map(&size, map, &key, &entry_size, &version) &&
-            !firmware->boot->exit_boot_services(handle, key))
+        bool whole = !firmware->boot->get_memory_map(&size, map, &key, &entry_size, &version);
+        if (whole && map && !firmware->boot->exit_boot_services(handle, key))
             break;
         if (tries == 8)
-            efi_fail("the firmware does not let go");
+            boot_fail("the firmware does not let go");
         if (size > room) {
             room = size + 16 * entry_size; /* taking memory for the map makes it longer */
             map = take_below(EFI_LOADER_DATA, room);

@@ -1,4 +1,4 @@
-"""Bootable images: an ISO with GRUB for BIOS and UEFI, a FAT disk with Keel's own EFI program, and that program alone.
+"""Bootable images: an ISO with GRUB for BIOS and UEFI, a FAT disk with Keel's own EFI program, and a hybrid of both.
 
 The ISO holds /boot/keel.elf, which GRUB starts by Multiboot2, and one module, the initial archive. It is a hybrid: written
 to a USB stick byte for byte it boots as a disk, too.
@@ -13,9 +13,8 @@ from launch.errors import UserError
 
 GRUB_MODULES = ("multiboot2 normal iso9660 fat search search_fs_file all_video "
                 "part_acorn part_amiga part_apple part_bsd part_dfly part_dvh part_gpt part_msdos part_plan part_sun part_sunpc")
+GRUB_BIOS = "/usr/lib/grub/i386-pc"
 MEGABYTE = 1 << 20
-# A FAT16 file system keeps two tables and a root directory besides the files.
-FAT_OVERHEAD = 2 * MEGABYTE
 
 
 def _run(command, **more):
@@ -38,8 +37,9 @@ def grub_configuration(append, modules):
     return "\n".join(lines + ["boot"]) + "\n"
 
 
-def write_iso(path, kernel, archives, append=""):
-    """kernel: the path of keel.elf; archives: names and bytes of the modules, in their order."""
+def write_iso(path, kernel, archives, append="", partition=None):
+    """kernel: the path of keel.elf; archives: names and bytes of the modules, in their order. With partition, xorriso's
+    options for another way to boot by UEFI, GRUB is for BIOS alone."""
     with tempfile.TemporaryDirectory(prefix="keel-image-") as folder:
         boot = os.path.join(folder, "boot")
         os.makedirs(os.path.join(boot, "grub"))
@@ -49,12 +49,24 @@ def write_iso(path, kernel, archives, append=""):
                 file.write(data)
         with open(os.path.join(boot, "grub", "grub.cfg"), "w") as file:
             file.write(grub_configuration(append, archives))
-        _run(["grub-mkrescue", "-o", path, "--install-modules=" + GRUB_MODULES, "--locales=", "--fonts=", "--themes=", folder])
+        _run(["grub-mkrescue", "-o", path, "--install-modules=" + GRUB_MODULES, "--locales=", "--fonts=", "--themes=",
+              *(["-d", GRUB_BIOS] if partition else []), folder, *(["--", *partition] if partition else [])])
+
+
+def write_hybrid(path, kernel, archive, program, append=""):
+    """One image for BIOS and UEFI, for a CD or a USB stick: GRUB and its files for the first, an EFI system partition with
+    the EFI program (bytes) behind them for the second."""
+    with tempfile.TemporaryDirectory(prefix="keel-image-") as folder:
+        partition = os.path.join(folder, "esp")
+        write_disk(partition, program)
+        write_iso(path, kernel, {"keel.cpio": archive}, append, [
+            "-append_partition", "2", "0xef", partition,
+            "-boot_image", "any", "next", "-boot_image", "any", "efi_path=--interval:appended_partition_2:all::"])
 
 
 def write_disk(path, program):
     """A disk that is one FAT file system, with the EFI program (bytes) where firmware looks for it."""
-    size = -(-(len(program) + FAT_OVERHEAD) // MEGABYTE) * MEGABYTE + 8 * MEGABYTE
+    size = (len(program) // MEGABYTE + 2) * MEGABYTE  # with room for the file system's tables
     with open(path, "wb") as file:
         file.truncate(size)
     with tempfile.TemporaryDirectory(prefix="keel-image-") as folder:

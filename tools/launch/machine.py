@@ -47,7 +47,7 @@ def _boot_arguments(options, initrd):
     if options.boot == "pvh":
         line = ["-kernel", options.kernel, "-initrd", initrd]
         return line + ["-append", options.append] if options.append else line
-    line = ["-drive", f"if=none,id=boot,format=raw,readonly=on,file={initrd}", "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+    line = ["-drive", f"if=none,id=boot,format=raw,readonly=on,file={initrd}", "-device", f"{options.image_device},drive=boot,bootindex=0"]
     if options.boot != "bios":
         # Writes to the variables go to a file of QEMU's that nobody sees.
         line += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",

@@ -24,6 +24,7 @@ class Options:
     boot: str = "pvh"           # pvh, bios, uefi, uefi-grub
     devices: tuple = ()         # QEMU's -device arguments
     image: str = None           # a bootable image made before, in place of what boot would make
+    image_device: str = "virtio-blk-pci"
     cpu: str = "max"
     icount: bool = False
     isolation: str = None

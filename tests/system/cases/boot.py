@@ -1,8 +1,10 @@
 """Every way of booting leads to the same system: streams, status, command line, processors, memory; and says what is missing."""
 import os
 import re
+import subprocess
 import tempfile
 
+from harness.case import command
 from harness.guest import patience, test_root
 from harness.system import case, expect
 from launch import build, efi, image
@@ -94,3 +96,44 @@ def boot_damaged_module(context):
     """A module that is no archive is refused by name."""
     result = boots_iso(lambda archives: {**archives, "native.cpio": b"no archive " * 1000})
     expect(result.status == 125 and b"initial archive: " in result.log, "a damaged archive", result)
+
+
+def runs_image(path, boot, device):
+    """The written image on a machine; its one program ends it."""
+    result = run(Options(root=test_root(), boot=boot, image=path, image_device=device, terminal=True, mem="128M",
+                         timeout=60 * patience()))
+    expect((result.status, result.stdout) == (7, b"from=image\r\n"), f"{boot}, {device}", result)
+
+
+def image_boots(boot, name="keel.img"):
+    """`./keel image`, as a disk and as a CD."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name)
+        command([os.path.join(build.TOP, "keel"), "image", "--append", "from=image", path, "--", "/bin/sh", "-c",
+                 "cat /proc/cmdline; exit 7"])
+        expect(os.listdir(folder) == [name], "nothing else is left")
+        for device in ("virtio-blk-pci", "ide-cd"):
+            runs_image(path, boot, device)
+
+
+@case(cpus=(1,), peer=False)
+def image_bios(context):
+    image_boots("bios")
+
+
+@case(cpus=(1,), peer=False)
+def image_uefi(context):
+    image_boots("uefi")
+
+
+@case(cpus=(1,), peer=False)
+def image_command_line(context):
+    """The EFI program alone; mistakes in plain words."""
+    keel = os.path.join(build.TOP, "keel")
+    with tempfile.TemporaryDirectory() as folder:
+        command([keel, "image", folder + "/keel.EFI"])
+        with open(folder + "/keel.EFI", "rb") as file:
+            expect(file.read(2) == b"MZ", "an EFI program")
+    for wrong in ([], ["/nonexistent/file"], ["x", "y"], ["--root", "/nonexistent", "/tmp/x"]):
+        result = subprocess.run([keel, "image", *wrong], capture_output=True)
+        expect(result.returncode == 2 and result.stderr.startswith(b"keel: ") and result.stderr.count(b"\n") == 1, f"{wrong}: {result}")

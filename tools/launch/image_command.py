@@ -1,0 +1,32 @@
+"""`./keel image FILE`: a bootable image for a person's own machine."""
+import os
+
+from launch import build, efi, image
+from launch.errors import UserError
+from launch.run import Options, prepare
+
+
+def _write(path, kernel, archive, options):
+    program = efi.program(build.EFI_LOADER, kernel, archive, options.append)
+    if not options.file.lower().endswith(".efi"):
+        image.write_hybrid(path, kernel, archive, program, options.append)
+        return
+    with open(path, "wb") as file:
+        file.write(program)
+
+
+def run(options, program):
+    """Writes the whole image or nothing."""
+    settings = Options(program=program, root=options.root, terminal=True)
+    archive = prepare(settings)
+    draft = f"{options.file}.{os.getpid()}"
+    try:
+        open(draft, "wb").close()  # a place that cannot be written to is named before anything else
+        _write(draft, settings.kernel, archive, options)
+        os.replace(draft, options.file)
+    except OSError as error:
+        raise UserError(f"{options.file}: {error.strerror}") from None
+    finally:
+        if os.path.exists(draft):
+            os.unlink(draft)
+    return 0
