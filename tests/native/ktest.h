@@ -20,7 +20,9 @@ struct test {
     void (*run)(void);
 };
 
-#define TOPICS TOPIC(insight) TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch)
+#define TOPICS                                                                                               \
+    TOPIC(insight)                                                                                           \
+    TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS

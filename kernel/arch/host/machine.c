@@ -54,7 +54,8 @@ static size_t user_copy(void *to, const void *from, uint64_t user, size_t length
         fail("user memory is touched with a lock held");
     if (host_bad_user && user + length > host_bad_user && user < host_bad_user + PAGE_SIZE)
         count = user < host_bad_user ? host_bad_user - user : 0;
-    memcpy(to, from, count);
+    if (count)
+        memcpy(to, from, count);
     return length - count;
 }
 
