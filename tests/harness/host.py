@@ -13,6 +13,8 @@ FUZZ_SECONDS = 10
 
 UNIT = ["gcc", "-std=gnu17", "-I.", "-g", "-O1", "-Wall", "-Wextra", "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all"]
+# For tests whose threads play CPUs. It does not know fences by themselves; what relies on one has accesses that it knows.
+THREADS = ["gcc", "-std=gnu17", "-I.", "-g", "-O1", "-Wall", "-Wextra", "-Wno-tsan", "-fsanitize=thread"]
 FUZZ = ["clang-14", "-std=gnu17", "-I.", "-g", "-O1", "-fsanitize=fuzzer-no-link,address,undefined",
         "-fno-sanitize-recover=all"]
 SANITIZER_ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1",
@@ -63,11 +65,11 @@ def _object(compiler, source):
     return target
 
 
-def _program(base, path, link):
+def _program(base, path, link, suffix=""):
     """Builds a test program from its source and those its comment names."""
     compiler = base + _note(path, "flags")
     objects = [_object(compiler, source) for source in _sources(path)]
-    target = os.path.join(BUILD, "tests", "bin", os.path.basename(path)[:-2])
+    target = os.path.join(BUILD, "tests", "bin", os.path.basename(path)[:-2] + suffix)
     os.makedirs(os.path.dirname(target), exist_ok=True)
     newest = max(os.stat(name).st_mtime_ns for name in objects)
     if not os.path.exists(target) or os.stat(target).st_mtime_ns <= newest:
@@ -80,6 +82,12 @@ def _program(base, path, link):
 def _unit(case, path):
     program = _program(UNIT, path, ["-fsanitize=address,undefined"])
     output = command([program], timeout=120, cwd=TOP, env=SANITIZER_ENVIRONMENT)
+    case.detail = f"{sum(line.startswith('ok') for line in output.splitlines())} tests"
+
+
+def _threads(case, path):
+    program = _program(THREADS, path, ["-fsanitize=thread"], "-tsan")
+    output = command([program], timeout=120, cwd=TOP, env={**os.environ, "TSAN_OPTIONS": "halt_on_error=1"})
     case.detail = f"{sum(line.startswith('ok') for line in output.splitlines())} tests"
 
 
@@ -189,6 +197,8 @@ def cases():
     found = [_case("size/kernel", _size)]
     for path in sorted(glob.glob(os.path.join(TOP, "tests/unit/test_*.c"))):
         found.append(_case("unit/" + os.path.basename(path)[:-2], _unit, path))
+        if path.endswith("_threads.c"):
+            found.append(_case("unit/" + os.path.basename(path)[:-2] + "-tsan", _threads, path))
     found += [_case("lint/format", _format), _case("lint/cppcheck", _cppcheck, cost=60),
               _case("lint/tidy-kernel", _tidy, ["kernel", "lib", "boot"], cost=90),
               _case("lint/tidy-user", _tidy, ["linux", "servers", "drivers"], cost=90)]

@@ -339,14 +339,17 @@ static uint64_t root_groups(const uint64_t *root) {
 }
 
 bool page_table_create(struct space *space, uint64_t kernel_root) {
-    static uint64_t kernel_groups; /* found once: the kernel's half is final */
+    static _Atomic uint64_t kernel_groups; /* by whoever comes first: the kernel's half is final */
+    uint64_t groups = atomic_load_explicit(&kernel_groups, memory_order_relaxed);
 
     space->root = table_alloc(space);
     if (!space->root)
         return false;
-    if (!kernel_groups)
-        kernel_groups = root_groups(table_virt(kernel_root));
-    root_inherit(table_virt(space->root), table_virt(kernel_root), kernel_groups, TABLE_SLOTS / 2);
+    if (!groups) {
+        groups = root_groups(table_virt(kernel_root));
+        atomic_store_explicit(&kernel_groups, groups, memory_order_relaxed);
+    }
+    root_inherit(table_virt(space->root), table_virt(kernel_root), groups, TABLE_SLOTS / 2);
     if (!space->native)
         return true;
     space->unified_root = table_alloc(space);
