@@ -9,7 +9,7 @@
 #include "kernel/sched.h"
 #include "kernel/space.h"
 
-enum { BUCKET_BITS = 6, BUCKETS = 1 << BUCKET_BITS, WAKE_MOST = 64 };
+enum { BUCKET_BITS = 6, BUCKETS = 1 << BUCKET_BITS, WAKE_MOST = 32 };
 
 static struct bucket {
     struct spinlock lock; /* rank OBJECT: guards waiters */

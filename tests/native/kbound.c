@@ -38,7 +38,7 @@ static void check(const char *name, int line, bool good) {
 /* ---- threads in other processes: CREATURE_BYTES of code each ---- */
 
 extern const char bound_code[], bound_code_end[];
-enum creature { WAITER, SLEEPER, CALLER, BAD_CALLER };
+enum creature { WAITER, SLEEPER, CALLER, BAD_CALLER, FUTEX_WAITER };
 
 __asm__(".pushsection .rodata\n"
         ".balign 64\n"
@@ -58,6 +58,10 @@ __asm__(".pushsection .rodata\n"
         "mov %gs:184, %rcx; movl $0x12345, 280(%rcx)\n"
         "1: mov $1, %edi; mov $0x1000000000000, %rsi; xor %ebx, %ebx; mov $0x1022, %eax; syscall\n"
         "mov $-1, %rdi; mov $0x101d, %eax; syscall; ud2\n"
+        ".balign 64\n"
+        /* waits for the word at rdi, which is 0, to change, and ends */
+        "xor %esi, %esi; mov $-1, %rdx; mov $0x102f, %eax; syscall\n"
+        "xor %edi, %edi; mov $0x1019, %eax; syscall; ud2\n"
         ".balign 64\n"
         "bound_code_end:\n"
         ".popsection\n");
@@ -322,6 +326,36 @@ static void cloned(void) {
     report("space_destroyed");
 }
 
+static void futex_woken(void) {
+    static uint32_t word;
+    CHECK(keel_space_map(0, CODE, code, 0, PAGE, MAP_READ | MAP_EXEC) == 0);
+    for (uint64_t i = 0; i < MANY; i++)
+        creature_add(HANDLE_NONE, FUTEX_WAITER, keel_pointer(&word), i);
+    settle();
+    measure();
+    int64_t woken, all = 0;
+    while ((woken = keel_futex_wake(keel_pointer(&word), MANY)) > 0)
+        all += woken;
+    CHECK(all == MANY);
+    settle();
+    report(__func__);
+}
+
+static void many_calls(void) {
+    static struct batch_entry calls[64];
+    static char buffer[16 * PAGE];
+    int64_t vmo = keel_vmo_create(sizeof buffer, 0);
+    for (unsigned i = 0; i < 64; i++)
+        calls[i] = (struct batch_entry){.rax = KEEL_CALL_vmo_write,
+                                        .rdi = (uint64_t)vmo,
+                                        .rdx = keel_pointer(buffer),
+                                        .r10 = sizeof buffer};
+    measure();
+    CHECK(keel_batch(keel_pointer(calls), 64) > 0);
+    report(__func__);
+    (void)keel_handle_close((uint64_t)vmo);
+}
+
 static void log_lines(void) {
     static char text[1024];
     memset(text, '.', sizeof text);
@@ -351,6 +385,8 @@ int main(int argc, char **argv) {
     large_copies();
     pinned_memory();
     log_lines();
+    futex_woken();
+    many_calls();
     alarms_at_once();
     process_of_many_threads();
     many_handles();
