@@ -9,6 +9,8 @@ COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fstack-protector-explicit -mstack-protector-guard=global \
 	-fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
 	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta
+# A third, the debug kernel that ends at an invalid instruction where the language leaves the behaviour undefined.
+KERNEL_TRAPS = -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # Boot code: runs once, identity mapped below 4 GB.
 BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
 # The EFI program: the same at any address, without relocations.
@@ -40,6 +42,7 @@ $(B)/$(1)/%.S.o: %.S Makefile
 endef
 $(eval $(call compile,kernel,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/release))
 $(eval $(call compile,kernel-debug,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug -DLIST_CHECK=debug_list_check))
+$(eval $(call compile,kernel-traps,$(CC) $(KERNEL_CFLAGS) -Ikernel/variant/debug -DLIST_CHECK=debug_list_check $(KERNEL_TRAPS)))
 $(eval $(call compile,boot,$(CC) $(BOOT_CFLAGS)))
 $(eval $(call compile,efi,$(CC) $(EFI_CFLAGS)))
 $(eval $(call compile,linux,$(CC) $(LINUX_CFLAGS)))
@@ -56,6 +59,8 @@ $(B)/kernel-moved.sym.elf: $(B)/kernel.sym.elf
 	$(KERNEL_LINK) -Wl,--defsym=kernel_link_address=0xffffffff9a345000 -o $@ $(call objects,kernel,$(KERNEL_SRC))
 $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
+$(B)/kernel-traps.sym.elf: $(call objects,kernel-traps,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
+	$(KERNEL_LINK) $(KERNEL_TRAPS) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
 	strip -s -R .comment -o $@ $<
 	python3 tools/elf_trim.py $@
@@ -70,6 +75,8 @@ $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
 $(B)/keel-moved.elf: $(BOOT_OBJECTS) $(B)/kernel-moved.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
+	$(BOOT_LINK) -o $@ $(filter %.o,$^)
+$(B)/keel-traps.elf: $(BOOT_OBJECTS) $(B)/kernel-traps.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 
 # Carries the boot image when the firmware is UEFI; tools/launch/efi.py puts them together.

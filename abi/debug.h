@@ -21,6 +21,7 @@ enum debug_what {
     DEBUG_LIST = 27,          /* a list whose nodes do not agree */
     DEBUG_STACK = 28,         /* uses the kernel stack to its last word */
     DEBUG_CANARY = 29,        /* writes beyond an array on the stack */
+    DEBUG_UNDEFINED = 30,     /* shifts by more than there are bits; only the kernel with traps notices */
 };
 
 /* So that no random call does it. */

@@ -85,7 +85,7 @@ def cases():
     for name in PROGRAMS:
         if name in ("kfuzz", "kbound", "provoke"):
             continue
-        for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
+        for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG), ("-traps", build.KERNEL_TRAPS)):
             for cpus in (1, 4):
                 case = Case(f"native/{name}{kind}@{cpus}", None)
                 case.run = lambda case=case, name=name, cpus=cpus, kernel=kernel: run_tests(case, name, cpus, kernel)

@@ -21,6 +21,7 @@ PANICS = {  # name: number in enum debug_what, the message, functions that must 
     "list": (27, r"list: the neighbours of \w+, \w+ and \w+, do not point at it", ["provoke_list"]),
     "stack": (28, r"kernel stack of CPU \d overflowed: 1c at its end", ["debug_stretch_end"]),
     "canary": (29, r"stack overwritten", ["stack_smashed"]),
+    "undefined": (30, r"exception in the kernel", ["debug_provoke"]),
     "fault": (17, r"exception in the kernel", ["debug_provoke", "syscall_dispatch"]),
 }
 
@@ -51,8 +52,9 @@ def _check(told, cpus, message, functions):
 
 def _run(case, name, cpus):
     number, message, functions = PANICS[name]
-    result = native.boot("provoke", cpus, build.KERNEL_DEBUG, (number,), TIMEOUT)
-    told = panic.described(result.log.decode(errors="replace"), build.KERNEL_DEBUG.replace("keel-debug", "kernel-debug.sym"))
+    kernel = build.KERNEL_TRAPS if name == "undefined" else build.KERNEL_DEBUG
+    result = native.boot("provoke", cpus, kernel, (number,), TIMEOUT)
+    told = panic.described(result.log.decode(errors="replace"), panic.symbols_of(kernel))
     problem = _check(told, cpus, message, functions)
     if problem:
         raise Failure(f"{problem}\n{shown(result)}")

@@ -11,6 +11,7 @@ BUILD = os.path.join(TOP, "build")
 KERNEL = os.path.join(BUILD, "keel.elf")
 KERNEL_DEBUG = os.path.join(BUILD, "keel-debug.elf")
 EFI_LOADER = os.path.join(BUILD, "efi.elf")
+KERNEL_TRAPS = os.path.join(BUILD, "keel-traps.elf")
 NATIVE = ["init", "serial", "linux"]
 PAGE = 4096
 

@@ -98,7 +98,7 @@ def described(log, symbols):
     return "\n".join(_line(symbols, text, line) for line in log[found[-1].start():].rstrip().splitlines())
 
 
-def _symbols(kernel):
+def symbols_of(kernel):
     """build/kernel.sym.elf for build/keel.elf, and so on; None for a kernel that was not built here."""
     folder, name = os.path.split(kernel or "")
     path = os.path.join(folder, name.replace("keel", "kernel", 1).replace(".elf", ".sym.elf"))
@@ -107,5 +107,5 @@ def _symbols(kernel):
 
 def told(log, options):
     """As above, indented, for the log of a run of one of this tree's kernels."""
-    symbols = _symbols(options.kernel)
+    symbols = symbols_of(options.kernel)
     return described(log.decode(errors="replace"), symbols).replace("\n", "\n  ") if symbols else ""

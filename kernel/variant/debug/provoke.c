@@ -103,6 +103,11 @@ int64_t debug_provoke(uint64_t what) {
     case DEBUG_CANARY:
         provoke_canary(what);
         break;
+    case DEBUG_UNDEFINED: {
+        volatile uint64_t bits = 64;
+        bits = what << bits;
+        break;
+    }
     default:
         return -EINVAL;
     }
