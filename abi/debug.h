@@ -6,6 +6,7 @@
 enum debug_what {
     DEBUG_STRETCH = 0,       /* argument: a struct debug_stretch to fill in, the longest of all CPUs */
     DEBUG_STRETCH_RESET = 1, /* measures anew from here */
+    DEBUG_PROTECTION = 2,    /* argument: a struct debug_protection to fill in, of the calling CPU */
     /* What follows makes the kernel panic, each in its own way, if the argument is DEBUG_PROVOKE. */
     DEBUG_PANIC = 16,         /* as any part of the kernel does */
     DEBUG_FAULT = 17,         /* writes to address 8 */
@@ -22,6 +23,12 @@ enum debug_what {
     DEBUG_STACK = 28,         /* uses the kernel stack to its last word */
     DEBUG_CANARY = 29,        /* writes beyond an array on the stack */
     DEBUG_UNDEFINED = 30,     /* shifts by more than there are bits; only the kernel with traps notices */
+};
+
+/* What the CPU checks, and which of it the CPU offers. */
+struct debug_protection {
+    uint64_t cr0, cr4, efer;
+    uint64_t smep, smap, umip; /* 1: CPUID has it */
 };
 
 /* So that no random call does it. */

@@ -22,7 +22,7 @@ struct test {
 
 #define TOPICS                                                                                               \
     TOPIC(insight)                                                                                           \
-    TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights)
+    TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS
