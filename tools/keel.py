@@ -47,8 +47,9 @@ def run_parser():
     add("--icount", action="store_true", help="deterministic: the clock counts guest instructions; one CPU")
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
     add("--append", default="", metavar="STR", help="added to the kernel command line")
-    add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub"], default="pvh", help="boot path: QEMU's own loader; GRUB on "
-        "BIOS; Keel's EFI program on UEFI; GRUB on UEFI (default pvh; the others not on microvm)")
+    add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub", "uefi-secure"], default="pvh", help="boot path: QEMU's own "
+        "loader; GRUB on BIOS; Keel's EFI program on UEFI; GRUB on UEFI; the EFI program signed with Debian's test key on "
+        "firmware that trusts only that, q35 alone (default pvh; the others not on microvm)")
     add("--disk", metavar="FILE", help="not available yet")
     add("--net", action="store_true", help="not available yet")
     add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
@@ -63,6 +64,8 @@ def _arguments_check(options):
             raise UserError(f"{name}: {LATER}")
     if options.boot != "pvh" and (options.machine == "microvm" or options.peer):
         raise UserError(f"--boot {options.boot}: only for Keel on q35 and pc")
+    if options.boot == "uefi-secure" and options.machine != "q35":
+        raise UserError("--boot uefi-secure: only on q35")
     if not 1 <= options.smp <= 64:
         raise UserError("--smp: 1 to 64")
     if options.icount and options.smp != 1:
@@ -80,6 +83,8 @@ def image_parser():
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--root", metavar="DIR|CPIO", help="root file system, as for run")
     parser.add_argument("--append", default="", metavar="STR", help="the kernel command line")
+    parser.add_argument("--key", metavar="PEM", help="sign the EFI program for secure boot with this private key")
+    parser.add_argument("--certificate", metavar="PEM", help="the key's certificate, which the machine's firmware must trust")
     return parser
 
 

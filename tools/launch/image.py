@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 
-from launch import build, efi
+from launch import build, efi, sign
 from launch.errors import UserError
 
 GRUB_MODULES = ("multiboot2 normal iso9660 fat search search_fs_file all_video "
@@ -79,8 +79,9 @@ def write_disk(path, program):
 
 
 def write(path, boot, kernel, archive, append):
-    """What a run boots from: bios and uefi-grub an ISO, uefi a disk."""
-    if boot == "uefi":
-        write_disk(path, efi.program(build.EFI_LOADER, kernel, archive, append))
-    else:
+    """What a run boots from: bios and uefi-grub an ISO, uefi and uefi-secure a disk."""
+    if boot in ("bios", "uefi-grub"):
         write_iso(path, kernel, {"keel.cpio": archive}, append)
+        return
+    program = efi.program(build.EFI_LOADER, kernel, archive, append)
+    write_disk(path, sign.test_signed(program) if boot == "uefi-secure" else program)

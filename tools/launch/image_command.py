@@ -1,13 +1,15 @@
 """`./keel image FILE`: a bootable image for a person's own machine."""
 import os
 
-from launch import build, efi, image
+from launch import build, efi, image, sign
 from launch.errors import UserError
 from launch.run import Options, prepare
 
 
 def _write(path, kernel, archive, options):
     program = efi.program(build.EFI_LOADER, kernel, archive, options.append)
+    if options.key:
+        program = sign.signed(program, options.key, options.certificate)
     if not options.file.lower().endswith(".efi"):
         image.write_hybrid(path, kernel, archive, program, options.append)
         return
@@ -17,6 +19,8 @@ def _write(path, kernel, archive, options):
 
 def run(options, program):
     """Writes the whole image or nothing."""
+    if bool(options.key) != bool(options.certificate):
+        raise UserError("--key and --certificate belong together")
     settings = Options(program=program, root=options.root, terminal=True)
     archive = prepare(settings)
     draft = f"{options.file}.{os.getpid()}"

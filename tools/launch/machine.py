@@ -17,8 +17,11 @@ QEMU = "qemu-system-x86_64"
 MACHINES = ["q35", "pc", "microvm"]
 GDB_PORT = 1234
 BOOT_MARK = b"keel: start\r\n"  # boot/console.h: where the firmware's output ends
-OVMF_CODE = "/usr/share/OVMF/OVMF_CODE_4M.fd"
-OVMF_VARIABLES = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+OVMF = {  # code, variables
+    "uefi": ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    "uefi-secure": ("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.snakeoil.fd"),
+}
+OVMF["uefi-grub"] = OVMF["uefi"]
 
 
 def kvm_usable():
@@ -48,16 +51,21 @@ def _boot_arguments(options, initrd):
         line = ["-kernel", options.kernel, "-initrd", initrd]
         return line + ["-append", options.append] if options.append else line
     line = ["-drive", f"if=none,id=boot,format=raw,readonly=on,file={initrd}", "-device", f"{options.image_device},drive=boot,bootindex=0"]
-    if options.boot != "bios":
+    if options.boot in OVMF:
+        code, variables = OVMF[options.boot]
         # Writes to the variables go to a file of QEMU's that nobody sees.
-        line += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={OVMF_CODE}",
-                 "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={OVMF_VARIABLES}"]
+        line += ["-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={code}",
+                 "-drive", f"if=pflash,unit=1,format=raw,snapshot=on,file={variables}"]
+    if options.boot == "uefi-secure":  # only the firmware, in system management mode, may write to its variables
+        line += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
     return line
 
 
 def command(options, initrd, log, com1, com2, kernel_log=None):
     """The QEMU command line for a run's options; com1 and com2 are inherited descriptors."""
     machine = options.machine
+    if options.boot == "uefi-secure":
+        machine += ",smm=on"
     if machine == "microvm":
         machine = "microvm,isa-serial=on,pit=on,pic=on,rtc=on"
     line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine,
@@ -92,6 +100,7 @@ class Machine:
         if options.log and (not os.path.exists(options.log) or os.path.isfile(options.log)):
             self.log_path = os.path.abspath(options.log)
             open(self.log_path, "wb").close()
+        self.refusal = None  # what the firmware wrote when it found nothing that it may start
         self.errors_path = os.path.join(self.folder, "qemu-errors")
         try:
             self._start(options, initrd_bytes)
@@ -117,8 +126,9 @@ class Machine:
         """What the machine boots with: the initrd for QEMU's own loader, else a disk image."""
         path = os.path.join(self.folder, "initrd")
         if options.boot != "pvh":
-            if options.boot != "bios" and not os.path.exists(OVMF_CODE):
-                raise UserError(f"{OVMF_CODE} is missing: apt-get install ovmf")
+            for firmware in OVMF.get(options.boot, ()):
+                if not os.path.exists(firmware):
+                    raise UserError(f"{firmware} is missing: apt-get install ovmf")
             image.write(path, options.boot, options.kernel, initrd_bytes, options.append)
             return path
         with open(path, "wb") as file:

@@ -4,6 +4,7 @@ Streams (not a terminal): COM1 carries standard input and output, COM2 standard 
 0x10 is doubled, and the end of input is 0x10 0x04.
 """
 import os
+import re
 import selectors
 import time
 
@@ -14,6 +15,8 @@ DETACH = b"\x1d"  # Ctrl-]
 DETACH_COUNT = 3
 DETACH_SECONDS = 1.0
 TICK = 0.2
+FIRMWARE_GIVES_UP = b"No bootable option or device was found."
+ESCAPE_SEQUENCE = re.compile(rb"\x1b\[[0-9;=]*[A-Za-z]")
 
 
 class Detached(Exception):
@@ -55,6 +58,10 @@ class Input:
             raise Detached
 
 
+class Refused(Exception):
+    """The firmware will start nothing; the text is what it wrote."""
+
+
 def _behind(mark, write):
     """A writer that leaves out everything up to the mark and passes on the rest."""
     before = bytearray()
@@ -66,6 +73,8 @@ def _behind(mark, write):
             before.extend(data)
             place = before.find(mark)
             if place < 0:
+                if FIRMWARE_GIVES_UP in before:
+                    raise Refused(ESCAPE_SEQUENCE.sub(b"", before).decode(errors="replace").replace("\r", ""))
                 return
             found, data = True, bytes(before[place + len(mark):])
         if data:
@@ -103,6 +112,14 @@ class Pump:
 
     def run(self):
         """Until QEMU has closed both lines. False when the deadline passed first."""
+        try:
+            return self._run()
+        except Refused as refused:
+            self.machine.stop()
+            self.machine.refusal = str(refused)
+            return True
+
+    def _run(self):
         while self.open_lines:
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 return False

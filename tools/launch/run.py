@@ -21,7 +21,7 @@ class Options:
     smp: int = 1
     mem: str = "512M"
     machine: str = "q35"
-    boot: str = "pvh"           # pvh, bios, uefi, uefi-grub
+    boot: str = "pvh"           # pvh, bios, uefi, uefi-grub, uefi-secure
     devices: tuple = ()         # QEMU's -device arguments
     image: str = None           # a bootable image made before, in place of what boot would make
     image_device: str = "virtio-blk-pci"
@@ -103,6 +103,8 @@ def judge(options, machine, in_time, result):
         result.log = machine.log()
         if status is None:
             result.status, result.problem = STATUS_BROKEN, "the system stopped without an exit status"
+            if machine.refusal:
+                result.problem = "the firmware started nothing\n" + machine.refusal.strip()
         else:
             result.status = status
     told = panic.told(result.log, options)

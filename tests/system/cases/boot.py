@@ -7,8 +7,8 @@ import tempfile
 from harness.case import command
 from harness.guest import patience, test_root
 from harness.system import case, expect
-from launch import build, efi, image
-from launch.run import Options, run, run_arguments
+from launch import build, efi, image, sign
+from launch.run import Options, prepare, run, run_arguments
 
 SCRIPT = "cat; cat /proc/cmdline; nproc; echo error >&2; exit 5"
 
@@ -61,6 +61,24 @@ def boot_efi_program_incomplete(context):
             image.write_disk(path, efi.image(parts["loader"], extra))
             result = run(Options(program=["/bin/true"], root=test_root(), boot="uefi", image=path, timeout=60 * patience()))
         expect(result.status == 125 and message in result.log, f"{message}", result)
+
+
+@case(cpus=(1,), peer=False)
+def boot_uefi_secure(context):
+    """The signed EFI program starts where only its signature is trusted; with one bit changed, or unsigned, it does not."""
+    boots(context, "uefi-secure", "512M", "q35")
+    options = Options(program=["/bin/true"], root=test_root(), boot="uefi-secure", timeout=60 * patience())
+    archive = prepare(options)
+    plain = efi.program(build.EFI_LOADER, options.kernel, archive)
+    changed = bytearray(sign.test_signed(plain))
+    changed[len(plain) // 2] ^= 1
+    for name, program in (("changed", bytes(changed)), ("unsigned", plain)):
+        with tempfile.TemporaryDirectory() as folder:
+            options.image = os.path.join(folder, "disk")
+            image.write_disk(options.image, program)
+            result = run(options)
+        expect(result.status == 125 and "Access Denied" in result.problem, f"{name}: {result.problem}", result)
+        expect(b"keel:" not in result.log, f"{name}: nothing of it ran", result)
 
 
 def boots_iso(change):
@@ -128,12 +146,17 @@ def image_uefi(context):
 
 @case(cpus=(1,), peer=False)
 def image_command_line(context):
-    """The EFI program alone; mistakes in plain words."""
+    """The EFI program alone, plain and signed with a key of one's own; mistakes in plain words."""
     keel = os.path.join(build.TOP, "keel")
     with tempfile.TemporaryDirectory() as folder:
         command([keel, "image", folder + "/keel.EFI"])
         with open(folder + "/keel.EFI", "rb") as file:
             expect(file.read(2) == b"MZ", "an EFI program")
-    for wrong in ([], ["/nonexistent/file"], ["x", "y"], ["--root", "/nonexistent", "/tmp/x"]):
+        key, certificate, signed = folder + "/key", folder + "/certificate", folder + "/signed.efi"
+        command(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Keel's test/", "-keyout", key,
+                 "-out", certificate])
+        command([keel, "image", "--key", key, "--certificate", certificate, signed])
+        command(["sbverify", "--cert", certificate, signed])
+    for wrong in ([], ["/nonexistent/file"], ["x", "y"], ["--root", "/nonexistent", "/tmp/x"], ["--key", "k", "/tmp/x"]):
         result = subprocess.run([keel, "image", *wrong], capture_output=True)
         expect(result.returncode == 2 and result.stderr.startswith(b"keel: ") and result.stderr.count(b"\n") == 1, f"{wrong}: {result}")
