@@ -38,6 +38,13 @@ static int call_refused(const struct frame *frame) {
     return 0;
 }
 
+/* Calls that go on where they were when they are made again: struct thread remembers how far one came, so it
+ * must be the next that the thread makes. At the front of a batch it is. */
+static bool call_resumes(const struct frame *frame) {
+    uint64_t index = frame->rax - (CLASS_KERNEL << CLASS_SHIFT);
+    return index < 64 && (BIT(space_protect) | BIT(space_clone) | BIT(space_move)) >> index & 1;
+}
+
 int64_t call_batch(uint64_t array, uint64_t count) {
     struct frame frame;
     int64_t done = 0;
@@ -47,6 +54,8 @@ int64_t call_batch(uint64_t array, uint64_t count) {
     for (; count; count--, array += sizeof(struct batch_entry)) {
         if (user_copy_in(&frame.r10, array, sizeof(struct batch_entry)))
             return done ? done : -EFAULT;
+        if (done && call_resumes(&frame))
+            break;
         int error = call_refused(&frame);
         frame.rip = 0;
         if (error)

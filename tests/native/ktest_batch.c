@@ -115,6 +115,20 @@ static void test_pieces(void) {
     EQ(keel_vmo_read(vmo, LENGTH / 2, keel_pointer(&byte), 1), 1);
     EQ(byte, 0);
     EQ(keel_handle_close(vmo), 0);
+
+    /* A call that remembers how far it came is the first of a batch. */
+    vmo = keel_vmo_create(4096, 0);
+    void *page = memory_map((handle_t)vmo, 0, 4096, MAP_READ | MAP_WRITE);
+    for (unsigned i = 0; i < 3; i++)
+        entries[i] = entry(KEEL_CALL_null, 0, 0, 0);
+    entries[1] = entry(KEEL_CALL_space_protect, 0, keel_pointer(page), 4096);
+    entries[1].r10 = MAP_READ;
+    EQ(keel_batch(keel_pointer(entries), 3), 1);
+    entries[0].rax = KEEL_CALL_null;
+    EQ(batch_all(3), 3);
+    EQ(entries[1].rax, 0);
+    memory_unmap(page, 4096);
+    EQ(keel_handle_close(vmo), 0);
 }
 
 static _Atomic uint32_t left;
