@@ -151,13 +151,19 @@ static bool user_has_room(const struct task *self) {
     return count < limit;
 }
 
+/* Whether the limits allow the caller one task more. tasks_lock held. */
+static bool task_has_room(const struct task *self) {
+    return task_count < task_limit && session_of(self)->task_count < session_task_limit &&
+           user_has_room(self);
+}
+
 /* Puts the child into the tables. tasks_lock held; 0 or an error. */
 static int child_enter(struct task *child, struct process *process, const struct clone_request *request) {
     struct task *self = task_current();
     struct session *session = session_of(self);
     if (self->signal_pending) /* also: a stop or an end that the child would miss */
         return -ERESTARTNOINTR;
-    if (task_count >= task_limit || session->task_count >= session_task_limit || !user_has_room(self))
+    if (!task_has_room(self)) /* others were quicker */
         return -EAGAIN;
     int32_t tid = pid_take();
     if (tid < 0)
@@ -233,6 +239,12 @@ static int64_t clone_run(const struct clone_request *request) {
         error = crowd_wait(self);
     if (error)
         return error;
+    /* Before anything is copied, but after the turn: who is refused must not ask at once again. */
+    mutex_lock(&tasks_lock);
+    bool room = task_has_room(self);
+    mutex_unlock(&tasks_lock);
+    if (!room)
+        return -EAGAIN;
     struct task *child = task_alloc();
     if (!child)
         return -ENOMEM;

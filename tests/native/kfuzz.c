@@ -295,7 +295,7 @@ int main(int argc, char **argv) {
         random_state = seed;
         made += round_run(seed++, 2000 + random_below(20000));
         compare(&before);
-        if (made == at_start)
+        if (made == at_start && !failing)
             fail("calls in a round", 0, 1);
         if (rounds % REPORT_ROUNDS == REPORT_ROUNDS - 1)
             log_line("%u rounds, %lu calls", rounds + 1, (unsigned long)made);
