@@ -59,11 +59,18 @@ static uint32_t mapping_rights(uint64_t flags) {
     return rights;
 }
 
+/* Native programs do not write what they execute; guests may, because Linux programs compile at run time. */
+static bool protection_refused(const struct space *space, uint64_t flags) {
+    return !space->native && !(~flags & (MAP_WRITE | MAP_EXEC));
+}
+
 int64_t call_space_map(struct space *space, uint64_t address, uint64_t vmo_handle, uint64_t offset,
                        uint64_t length, uint64_t flags) {
     struct object *object;
     if (flags & ~(uint64_t)(MAP_PROT_MASK | MAP_COPY))
         return -EINVAL;
+    if (protection_refused(space, flags))
+        return -EACCES;
     if (!vmo_handle)
         return restart_if_again(space_map(space, address, NULL, 0, length, (unsigned)flags));
     uint32_t held;
@@ -106,6 +113,8 @@ static int64_t progress_keep(uint64_t done, int64_t result) {
 int64_t call_space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {
     if (protection & ~(uint64_t)MAP_PROT_MASK)
         return -EINVAL;
+    if (protection_refused(space, protection))
+        return -EACCES;
     uint64_t done = progress_take(length);
     return progress_keep(done, space_protect(space, address + done, length - done, (unsigned)protection));
 }

@@ -71,8 +71,24 @@ static void test_snapshot_of_many_mappings(void) {
     EQ(keel_handle_close((uint64_t)vmo), 0);
 }
 
+/* Nothing is writable and executable in a native space; a guest's may be. */
+static void test_write_or_execute(void) {
+    uint64_t both = MAP_WRITE | MAP_EXEC;
+    EQ(keel_space_map(0, WINDOW, 0, 0, PAGE, MAP_READ | both), -EACCES);
+    EQ(keel_space_map(0, WINDOW, 0, 0, PAGE, MAP_COPY | both), -EACCES);
+    EQ(keel_space_map(0, WINDOW, 0, 0, PAGE, WRITABLE), 0);
+    EQ(keel_space_protect(0, WINDOW, PAGE, both), -EACCES);
+    EQ(keel_space_protect(0, WINDOW, PAGE, MAP_READ | MAP_EXEC), 0);
+    EQ(keel_space_protect(0, WINDOW, PAGE, WRITABLE), 0);
+    EQ(keel_space_unmap(0, WINDOW, PAGE), 0);
+    int64_t space = keel_space_create(0);
+    EQ(keel_space_map((uint64_t)space, 0x10000000, 0, 0, PAGE, MAP_READ | both), 0);
+    EQ(keel_handle_close((uint64_t)space), 0);
+}
+
 const struct test memory_tests[] = {
     {"many_mappings", test_many_mappings},
     {"snapshot_of_many_mappings", test_snapshot_of_many_mappings},
+    {"write_or_execute", test_write_or_execute},
     {0},
 };
