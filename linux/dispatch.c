@@ -8,7 +8,7 @@
 enum { SHARDS = 16 };
 
 /* By thread, so that CPUs seldom count in the same place. */
-static struct { _Atomic uint64_t calls, ns; } counts[SHARDS][POSIX_CALLS_ALL + 1];
+static struct call_count { _Atomic uint64_t calls, ns; } counts[SHARDS][POSIX_CALLS_ALL + 1];
 _Atomic bool posix_calls_timed;
 
 static _Atomic uint64_t missing[POSIX_CALLS_ALL + 1];
@@ -66,23 +66,20 @@ static __attribute__((noinline)) int64_t call_serve(const struct guest_registers
 
 /* ---- counting ---- */
 
-static unsigned shard_own(void) {
-    const struct task *task = task_current();
-    return task ? (unsigned)task->tid % SHARDS : 0;
-}
-
-static int64_t call_timed(const struct guest_registers *guest, uint64_t number, uint64_t counted) {
-    unsigned shard = shard_own();
+/* Apart, so that a call that is not timed saves no registers for it. */
+static __attribute__((noinline, cold)) int64_t call_timed(const struct guest_registers *guest,
+                                                          uint64_t number, struct call_count *count) {
     uint64_t since = clock_monotonic();
     int64_t result = call_serve(guest, number);
-    atomic_fetch_add_explicit(&counts[shard][counted].ns, clock_monotonic() - since, memory_order_relaxed);
+    atomic_fetch_add_explicit(&count->ns, clock_monotonic() - since, memory_order_relaxed);
     return result;
 }
 
-int64_t posix_call(const struct guest_registers *guest) {
+int64_t posix_call(const struct guest_registers *guest, unsigned tid) {
     uint64_t number = (uint32_t)guest->rax, counted = number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL;
-    atomic_fetch_add_explicit(&counts[shard_own()][counted].calls, 1, memory_order_relaxed);
-    return posix_calls_timed ? call_timed(guest, number, counted) : call_serve(guest, number);
+    struct call_count *count = &counts[tid % SHARDS][counted];
+    atomic_fetch_add_explicit(&count->calls, 1, memory_order_relaxed);
+    return posix_calls_timed ? call_timed(guest, number, count) : call_serve(guest, number);
 }
 
 struct posix_count posix_call_count(uint64_t number) {

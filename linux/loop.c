@@ -40,12 +40,12 @@ static int64_t call_again(struct task *task) {
         !process_kill_largest(task))
         return -EFAULT;
     task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
-    return posix_call(&task->utcb->guest);
+    return posix_call(&task->utcb->guest, (unsigned)task->tid);
 }
 
 static void serve_call(struct task *task) {
     struct guest_registers *guest = &task->utcb->guest;
-    int64_t result = posix_call(guest);
+    int64_t result = posix_call(guest, (unsigned)task->tid);
 
     if (result == -EFAULT)
         result = call_again(task);

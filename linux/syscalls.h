@@ -34,8 +34,8 @@ enum posix_call_number {
 #undef POSIX_CALL
 
 /* Makes the call that the registers ask for: what the handler returned; -ENOSYS for numbers outside the table
- * and calls without support, which are counted and logged once each. */
-int64_t posix_call(const struct guest_registers *guest);
+ * and calls without support, which are counted and logged once each. tid is the caller's. */
+int64_t posix_call(const struct guest_registers *guest, unsigned tid);
 
 /* How often a call was served, and while posix_calls_timed is set how long it took, waiting included. Calls
  * with a ready answer (abi/utcb.h) never get here. */
