@@ -23,7 +23,7 @@ void futex_init(void) {
     }
 }
 
-static struct bucket *bucket_find(const struct thread *thread, uint64_t address) {
+__attribute__((noinline)) static struct bucket *bucket_find(const struct thread *thread, uint64_t address) {
     uint64_t key = (uint64_t)(uintptr_t)thread->process->space ^ address;
     return &buckets[key * 0x9e3779b97f4a7c15ULL >> (64 - BUCKET_BITS)];
 }

@@ -105,7 +105,7 @@ int64_t port_send(struct port *port, const struct port_packet *packet) {
     return result;
 }
 
-void source_init(struct object *object) {
+__attribute__((noinline)) void source_init(struct object *object) {
     struct source *source = container_of(object, struct source, object);
     source->lock.rank = LOCK_RANK_OBJECT;
     list_init(&source->binding.link);
