@@ -83,6 +83,10 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
     line += ["-debugcon", "file:" + log, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
     for device in options.devices:
         line += ["-device", device]
+    for node in range(options.numa):
+        size, cpus = memory_megabytes(options.mem) // options.numa, options.smp // options.numa
+        line += ["-object", f"memory-backend-ram,id=node{node},size={size}M",
+                 "-numa", f"node,nodeid={node},memdev=node{node},cpus={node * cpus}-{node * cpus + cpus - 1}"]
     if options.icount:
         line += ["-icount", "shift=0,sleep=off"]
     if options.debug:

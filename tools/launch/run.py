@@ -27,6 +27,7 @@ class Options:
     image_device: str = "virtio-blk-pci"
     cpu: str = "max"
     icount: bool = False
+    numa: int = 0               # NUMA nodes, which share memory and CPUs evenly; 0: no SRAT
     isolation: str = None
     timeout: float = None       # seconds
     append: str = ""

@@ -216,6 +216,16 @@ def machines(context):
                    f"{machine} with {cpus} CPUs", result)
 
 
+@case(cpus=(4,), peer=False)
+def numa(context):
+    """Nodes by SRAT: all memory is there, and a program gets more than its CPU's node holds."""
+    script = "sed -n 's/^pages_total:* *//p' /proc/keel; head -c 220M /dev/zero >/tmp/a; head -c 220M /dev/zero | cmp - /tmp/a && echo equal"
+    for nodes in (2, 4):
+        result = context.run(["/bin/sh", "-c", script], numa=nodes, mem="512M")
+        pages, _, rest = result.stdout.partition(b"\n")
+        expect(result.status == 0 and int(pages) > 500 * 256 and rest == b"equal\n", f"{nodes} nodes", result)
+
+
 @case(cpus=(8,), peer=False)
 def more_processors(context):
     result = context.run(["/bin/sh", "-c", "for i in 1 2 3 4 5 6 7 8; do (seq 1 20000 | md5sum) & done; wait; nproc"])
