@@ -95,15 +95,21 @@ void cpu_control_load(const struct cpu_control *control) {
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)control->xcr0), "d"((uint32_t)(control->xcr0 >> 32)));
 }
 
+/* False when the generator has nothing at the moment. */
+static bool read_rdrand(uint64_t *word) {
+    bool ready;
+    __asm__ volatile("rdrand %0" : "=r"(*word), "=@ccc"(ready));
+    return ready;
+}
+
 uint64_t cpu_random(void) {
-    uint64_t word = read_tsc();
-    bool ready = false;
-    if (cpuid(1, 0).ecx >> 30 & 1)
-        for (int tries = 0; tries < 100 && !ready; tries++) {
-            uint64_t more;
-            __asm__ volatile("rdrand %0" : "=r"(more), "=@ccc"(ready));
-            if (ready)
-                word ^= more;
+    uint64_t word = read_tsc(), more;
+    int tries = cpuid(1, 0).ecx >> 30 & 1 ? 100 : 0;
+
+    for (; tries > 0; tries--)
+        if (read_rdrand(&more)) {
+            word ^= more;
+            break;
         }
     word = (word ^ word >> 29) * 0xbf58476d1ce4e5b9ULL;
     return (word ^ word >> 32) * 0x94d049bb133111ebULL;
