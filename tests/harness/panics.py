@@ -68,7 +68,7 @@ HALT_TIMEOUT = 5
 
 def _run_ending(case, ending):
     result = native.boot("provoke", 1, build.KERNEL_DEBUG, (PANICS["panic"][0],),
-                         HALT_TIMEOUT if ending == "halt" else TIMEOUT, "panic=" + ending)
+                         HALT_TIMEOUT if ending == "halt" else TIMEOUT, append="panic=" + ending)
     if b"panic: asked for" not in result.log or result.exit_code != ENDINGS[ending]:
         raise Failure(f"QEMU's status is {result.exit_code}\n{shown(result)}")
     case.detail = f"QEMU's status is {result.exit_code}"
