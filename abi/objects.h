@@ -13,13 +13,14 @@ enum object_type {
 
 /* What a Resource capability gives access to; base and length bound it. */
 enum resource_kind {
-    RESOURCE_ROOT = 0,   /* everything below; only init starts with it */
-    RESOURCE_IOPORT = 1, /* x86 I/O ports [base, base + length) */
-    RESOURCE_MMIO = 2,   /* physical addresses, in bytes */
-    RESOURCE_IRQ = 3,    /* interrupt lines (ISA numbers below 16, else global system interrupts) */
-    RESOURCE_LOG = 4,    /* the kernel log */
-    RESOURCE_INFO = 5,   /* counters and system information */
-    RESOURCE_DEBUG = 6,  /* fault injection (debug kernel) */
+    RESOURCE_ROOT = 0,     /* everything below; only init starts with it */
+    RESOURCE_IOPORT = 1,   /* x86 I/O ports [base, base + length) */
+    RESOURCE_MMIO = 2,     /* physical addresses, in bytes */
+    RESOURCE_IRQ = 3,      /* interrupt lines (ISA numbers below 16, else global system interrupts) */
+    RESOURCE_LOG = 4,      /* the kernel log */
+    RESOURCE_INFO = 5,     /* counters and system information */
+    RESOURCE_DEBUG = 6,    /* fault injection (debug kernel) */
+    RESOURCE_REALTIME = 7, /* processor time promised to real-time tasks */
 };
 
 /* thread state and others wait in absolute nanoseconds of clock_now(); this one never comes. */

@@ -1,5 +1,6 @@
 /* Calls on jobs, processes and threads, and guest mode. */
 #include "kernel/guest.h"
+#include "kernel/realtime.h"
 #include "kernel/sched.h"
 #include "kernel/syscall.h"
 
@@ -110,4 +111,17 @@ int64_t call_guest_attach(uint64_t handle) {
 /* The SYSCALL instruction's way to it is in entry.S; through int 0x80 there is none. */
 int64_t call_guest_enter(uint64_t flags) {
     return (void)flags, -ENOSYS;
+}
+
+int64_t call_thread_realtime(struct resource *resource, uint64_t handle, uint64_t budget, uint64_t period) {
+    struct object *object = &thread_current()->object;
+    if (!resource_covers(resource, RESOURCE_REALTIME, 0, 0))
+        return -EACCES;
+    int error = handle ? object_find(handle, OBJECT_THREAD, RIGHT_PRIORITY, &object) : 0;
+    if (error)
+        return error;
+    int64_t result = realtime_set(container_of(object, struct thread, object), budget, period);
+    if (handle)
+        object_put(object);
+    return result;
 }

@@ -69,17 +69,18 @@ struct cpu {
     uint64_t root;         /* page-table root in CR3 */
     _Atomic uint32_t work; /* WORK_ flags; any CPU may set WORK_RESCHEDULE together with an interrupt */
     uint32_t index;
+    uint64_t bit;                             /* 1 << index */
+    uint64_t hand_over;                       /* bit, or while calls or switches are traced 0: ipc.S */
+    uint64_t switched_at;                     /* TSC; accounting */
+    struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
     struct cpu_counters counters;
     uint32_t trace; /* bit per trace_kind; any CPU may store it */
     uint32_t apic_id;
     struct tss tss __attribute__((aligned(4)));
 
-    uint64_t bit;                             /* 1 << index */
-    uint64_t switched_at;                     /* TSC; accounting */
-    struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
-
     uint64_t gdt[7];
     struct run_queue queue;
+    uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
     uint64_t slice_end;      /* ns; when the current thread's quantum is used up */
     uint64_t timer_deadline; /* what the timer is programmed to, ns */
     struct thread *dead;     /* thread that ended here and waits to be released */

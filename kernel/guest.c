@@ -14,7 +14,6 @@ void guest_attach(struct thread *thread, struct space *space) {
     thread->guest_space = space;
     thread->guest_utcb = NULL;
     thread_hand_over_set(thread);
-    thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
     thread->guest_root = space ? space->root : 0;
     thread->unified_root = space ? space->unified_root : thread->process->space->root;
     space_activate(cpu_self(), thread);

@@ -3,10 +3,8 @@
 
 #include "kernel/arch_cpu.h"
 
-static struct {
-    struct spinlock lock; /* guards owners */
-    struct interrupt *owners[IRQ_LINES];
-} lines = {.lock = SPINLOCK(LOCK_RANK_JOB)};
+static struct spinlock lines_lock = SPINLOCK(LOCK_RANK_JOB); /* guards owners */
+static struct interrupt *owners[IRQ_LINES];
 
 int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
     if (irq >= IRQ_LINES)
@@ -18,14 +16,14 @@ int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
     interrupt->irq = (uint32_t)irq;
 
     int error = 0;
-    spin_lock(&lines.lock);
-    if (lines.owners[irq])
+    spin_lock(&lines_lock);
+    if (owners[irq])
         error = -EBUSY;
     else if (!irq_route((uint32_t)irq, &interrupt->level))
         error = -ENXIO;
     else
-        lines.owners[irq] = interrupt;
-    spin_unlock(&lines.lock);
+        owners[irq] = interrupt;
+    spin_unlock(&lines_lock);
     if (error) {
         object_free(&interrupt->object, sizeof(*interrupt));
         return error;
@@ -36,10 +34,10 @@ int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
 }
 
 void interrupt_destroy(struct interrupt *interrupt) {
-    spin_lock(&lines.lock);
+    spin_lock(&lines_lock);
     irq_mask(interrupt->irq, true);
-    lines.owners[interrupt->irq] = NULL;
-    spin_unlock(&lines.lock);
+    owners[interrupt->irq] = NULL;
+    spin_unlock(&lines_lock);
     binding_clear(&interrupt->binding);
     object_free(&interrupt->object, sizeof(*interrupt));
 }
@@ -50,8 +48,8 @@ void interrupt_ack(struct interrupt *interrupt) {
 }
 
 void interrupt_fired(uint32_t irq) {
-    spin_lock(&lines.lock);
-    struct interrupt *interrupt = lines.owners[irq];
+    spin_lock(&lines_lock);
+    struct interrupt *interrupt = owners[irq];
     if (interrupt) {
         spin_lock(&interrupt->lock);
         if (interrupt->level)
@@ -61,5 +59,5 @@ void interrupt_fired(uint32_t irq) {
     } else {
         irq_mask(irq, true);
     }
-    spin_unlock(&lines.lock);
+    spin_unlock(&lines_lock);
 }

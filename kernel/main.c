@@ -46,7 +46,7 @@ _Noreturn void leave_slowly(void);
 static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
     cpu->self = cpu;
     cpu->index = index;
-    cpu->bit = 1ULL << index;
+    cpu->bit = cpu->hand_over = 1ULL << index;
     cpu->stack = stack;
     cpu->apic_id = boot_info->cpus[index].apic_id;
     cpu->memory.node = boot_info->cpus[index].node;

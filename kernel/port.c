@@ -9,6 +9,8 @@
 
 enum { BAD_CALLS_MOST = 16 };
 
+enum { CALLERS_SEEN = 32 }; /* how many queued callers are compared */
+
 struct port *port_create(struct job *job, uint64_t queue_length) {
     if (queue_length > PORT_QUEUE_MAX)
         return NULL;
@@ -169,8 +171,14 @@ static bool packet_receive(struct port *port, struct thread *thread) {
 /* ---- calls ---- */
 
 void port_use_end(struct port_use *use) {
-    if (use->port)
-        object_put(&use->port->object);
+    struct port *port = use->port;
+    if (port) {
+        spin_lock(&port->lock);
+        if (port->server && &port->server->serves == use)
+            port->server = NULL;
+        spin_unlock(&port->lock);
+        object_put(&port->object);
+    }
     *use = (struct port_use){.changes = HANDLE_CHANGED};
 }
 
@@ -186,7 +194,7 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
     port_use_end(use);
     *use = (struct port_use){.port = port, .handle = handle, .changes = HANDLE_CHANGED};
     /* The handle was looked up before: whether it meant this port at these counts is not known. */
-    if (!cpu_has_xsaveopt || thread->guest_space ||
+    if (!cpu_has_xsaveopt || !thread->hand_over ||
         handle_lookup(table, (handle_t)handle, OBJECT_PORT, right, &found))
         return;
     if (found == &port->object)
@@ -198,6 +206,37 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
 static void call_assign(struct thread *caller, struct thread *server) {
     server->caller = caller;
     caller->server = server;
+    if (caller->period && !server->period) { /* its budget goes along, and comes back with the reply */
+        server->deadline = caller->deadline;
+        server->quantum_left = caller->quantum_left;
+    }
+    sched_lend(server, caller->level);
+}
+
+/* The caller that is received next: the best level's, first come first served within it. Those far behind the
+ * first are not looked at. The lock is held. */
+static struct thread *caller_next(struct port *port) {
+    struct thread *best = NULL, *thread;
+    unsigned seen = 0;
+    list_for_each(thread, &port->callers, wait_link) {
+        if (!best || thread->level < best->level)
+            best = thread;
+        if (++seen == CALLERS_SEEN)
+            break;
+    }
+    return best;
+}
+
+/* A thread that serves the port, or did at last, runs at the level of the best caller that waits for it. The
+ * lock is held. */
+static void port_lend(struct port *port, struct thread *server) {
+    struct thread *queued = caller_next(port);
+    unsigned level = queued ? queued->level : LEVELS;
+    if (!server)
+        return;
+    if (server->caller && server->caller->level < level)
+        level = server->caller->level;
+    sched_lend(server, level);
 }
 
 int64_t port_call(struct port *port, const struct frame *frame) {
@@ -206,6 +245,8 @@ int64_t port_call(struct port *port, const struct frame *frame) {
     int64_t result = 0;
 
     port_use_note(&caller->calls, port, frame->rdi, RIGHT_SEND);
+    if (caller->period)
+        caller->quantum_left = sched_slice_left();
     spin_lock(&port->lock);
     struct thread *receiver = waiter_first(&port->receivers);
     if (receiver) {
@@ -219,6 +260,7 @@ int64_t port_call(struct port *port, const struct frame *frame) {
     } else {
         result = wait_begin(&port->object, &port->callers, deadline);
         port->pending = true;
+        port_lend(port, port->server);
     }
     spin_unlock(&port->lock);
     return result;
@@ -235,6 +277,8 @@ static void port_reply(struct thread *server, int64_t result) {
     if (caller) {
         if (!result)
             result = message_transfer(server, server->native.rbx, caller);
+        if (caller->period)
+            caller->quantum_left = server->level == LEVEL_REALTIME ? sched_slice_left() : 0;
         port_wait_cancelled(caller);
         wait_end(caller, result);
     }
@@ -275,6 +319,7 @@ int64_t port_receive(struct port *port, const struct frame *frame) {
         return -EBUSY;
     port_use_note(&server->serves, port, frame->rdi, RIGHT_RECV);
     spin_lock(&port->lock);
+    port->server = server;
     if (packet_receive(port, server) || call_receive(port, server))
         result = 0;
     else if (!list_empty(&port->callers))
@@ -283,14 +328,20 @@ int64_t port_receive(struct port *port, const struct frame *frame) {
         result = deadline ? -ETIMEDOUT : -EAGAIN;
     else
         result = port_await(port, deadline);
+    port_lend(port, server);
     spin_unlock(&port->lock);
     return result;
 }
 
 void port_wait_cancelled(struct thread *thread) {
+    struct port *port = container_of(thread->wait_object, struct port, object);
+    struct thread *server = thread->server ? thread->server : port->server;
+
     if (thread->server)
-        thread->server->caller = NULL;
+        server->caller = NULL;
     thread->server = NULL;
+    list_remove(&thread->wait_link);
+    port_lend(port, server);
 }
 
 void port_server_ended(struct thread *thread) {

@@ -41,6 +41,7 @@ struct port {
     struct spinlock lock;        /* rank PORT: guards all below */
     struct list receivers;       /* threads blocked in port_receive */
     struct list callers;         /* threads blocked in port_call, not yet received */
+    struct thread *server;       /* that received here last and has not received elsewhere since; or NULL */
     struct list signalled;       /* bindings with something to deliver */
     struct port_packet *packets; /* ring of sent packets */
     uint32_t capacity, first, count;

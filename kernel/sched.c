@@ -6,6 +6,7 @@
 #include "kernel/sched.h"
 
 #include "kernel/arch_cpu.h"
+#include "kernel/realtime.h"
 #include "kernel/space.h"
 #include "kernel/trace.h"
 
@@ -48,20 +49,29 @@ void run_queue_init(struct run_queue *queue) {
         list_init(&queue->levels[i]);
 }
 
+static uint8_t level_of(const struct thread *thread) {
+    return thread->lent_level < thread->own_level ? thread->lent_level : thread->own_level;
+}
+
 static __attribute__((noinline)) void level_move(struct thread *thread, int by) {
-    unsigned before = thread->level;
-    thread->level = (uint8_t)(before + (unsigned)by);
-    TRACE(TRACE_LEVEL, thread->level, thread, before, 0);
+    unsigned before = thread->own_level;
+    thread->own_level = (uint8_t)(before + (unsigned)by);
+    thread->level = level_of(thread);
+    TRACE(TRACE_LEVEL, thread->own_level, thread, before, 0);
 }
 
 /* ---- queues; the queue's lock is held ---- */
 
 static void queue_push(struct run_queue *queue, struct thread *thread) {
-    struct list *level = &queue->levels[thread->level];
-    if (thread->preempted)
-        list_push_front(level, &thread->queue_link);
-    else
-        list_push_back(level, &thread->queue_link);
+    struct list *level = &queue->levels[thread->level], *before = level;
+    struct thread *other;
+    if (thread->level == LEVEL_REALTIME) { /* by deadline */
+        list_for_each(other, level, queue_link) if (other->deadline > thread->deadline) break;
+        before = &other->queue_link; /* at the end of the list: its head */
+    } else if (thread->preempted) {
+        before = level->next;
+    }
+    list_insert_before(before, &thread->queue_link);
     queue->bitmap |= 1u << thread->level;
     queue->count++;
 }
@@ -145,34 +155,79 @@ static struct cpu *sched_place(struct thread *thread) {
     return last;
 }
 
+void cpu_wake(struct cpu *cpu, uint32_t work) {
+    cpu_work_add(cpu, work);
+    if (cpu != cpu_self())
+        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+}
+
 /* Tells a CPU that its queue has a thread it may prefer to its current one. */
 static void sched_notify(struct cpu *cpu, struct thread *thread) {
     struct thread *running = cpu->thread;
-    bool better = !running || thread->level < running->level || running->state != THREAD_RUNNING;
+    bool better = !running || thread->level < running->level || running->state != THREAD_RUNNING ||
+                  (thread->level + running->level == LEVEL_REALTIME && thread->deadline < running->deadline);
     bool own = cpu == cpu_self();
 
     /* A timer that is due before the slice ends will see the competitor, unless an idle CPU could take it
      * sooner. */
     if (own && !better && !cpus_idle && cpu->timer_deadline <= cpu->slice_end)
         return;
-    cpu_work_add(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
-    if (!own)
-        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+    cpu_wake(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
 }
 
 void sched_ready(struct thread *thread) {
-    if (thread->state == THREAD_BLOCKED && thread->level > thread->base_level && thread->level > LEVEL_TOP) {
+    if (thread->state == THREAD_BLOCKED && thread->own_level > thread->base_level &&
+        thread->own_level > LEVEL_TOP) {
         level_move(thread, -1);
         thread->quantum_left = 0;
     }
+    if (thread->period)
+        realtime_wake(thread, clock_now());
     thread->state = THREAD_READY;
     thread->preempted = false;
     struct cpu *cpu = sched_place(thread);
     TRACE(TRACE_WAKE, thread->level, thread, cpu->index, 0);
+    atomic_store_explicit(&thread->cpu, cpu->index, memory_order_relaxed);
     spin_lock_inline(&cpu->queue.lock);
     queue_push(&cpu->queue, thread);
     spin_unlock(&cpu->queue.lock);
     sched_notify(cpu, thread);
+}
+
+/* After a change of own_level or lent_level: the thread, which is locked, changes queues, or its CPU looks
+ * whether it still runs the right one. */
+static void level_update(struct thread *thread) {
+    struct cpu *cpu = cpus[thread->cpu];
+    uint8_t level = level_of(thread);
+
+    if (level == thread->level)
+        return;
+    spin_lock(&cpu->queue.lock);
+    bool queued = !list_empty(&thread->queue_link);
+    if (queued)
+        queue_remove(&cpu->queue, thread);
+    thread->level = level;
+    if (queued)
+        queue_push(&cpu->queue, thread);
+    spin_unlock(&cpu->queue.lock);
+    if (queued)
+        sched_notify(cpu, thread);
+    else if (cpu->thread == thread && queue_best(&cpu->queue) < level)
+        cpu_wake(cpu, WORK_RESCHEDULE);
+}
+
+void sched_lend(struct thread *thread, unsigned level) {
+    spin_lock(&thread->lock);
+    thread->lent_level = (uint8_t)level;
+    level_update(thread);
+    spin_unlock(&thread->lock);
+}
+
+void sched_own_level(struct thread *thread, unsigned level) {
+    spin_lock(&thread->lock);
+    thread->base_level = thread->own_level = (uint8_t)level;
+    level_update(thread);
+    spin_unlock(&thread->lock);
 }
 
 void thread_yield(void) {
@@ -185,9 +240,18 @@ void thread_yield(void) {
 
 /* ---- switching ---- */
 
+static uint64_t slice_left(const struct cpu *cpu, uint64_t now) {
+    return cpu->slice_end > now ? cpu->slice_end - now : 0;
+}
+
+uint64_t sched_slice_left(void) {
+    return slice_left(cpu_self(), clock_now());
+}
+
 /* Puts the current thread, still running, back into this CPU's queue. */
 static void sched_requeue(struct cpu *cpu, struct thread *thread, uint64_t now) {
-    thread->quantum_left = cpu->slice_end > now && thread->quantum_left ? cpu->slice_end - now : 0;
+    if (thread->quantum_left)
+        thread->quantum_left = slice_left(cpu, now);
     thread->preempted = thread->quantum_left != 0;
     spin_lock(&thread->lock);
     thread->state = THREAD_READY;
@@ -227,6 +291,11 @@ void sched_switch(struct cpu *cpu) {
     uint64_t now = clock_now();
 
     sched_account(cpu);
+    if (before && before->period) {
+        before->quantum_left = slice_left(cpu, now);
+        if (before->state == THREAD_RUNNING && !before->quantum_left)
+            thread_postpone(before);
+    }
     bool running = before && before->state == THREAD_RUNNING;
     bool moving = running && !(before->affinity >> cpu->index & 1);
     if (running && !moving)
@@ -261,10 +330,12 @@ void sched_switch(struct cpu *cpu) {
 
 /* The current thread has used its whole quantum: one level down. */
 static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t now) {
-    if (thread->level >= LEVEL_TOP && thread->level < LEVEL_BOTTOM)
+    if (thread->own_level >= LEVEL_TOP && thread->own_level < LEVEL_BOTTOM)
         level_move(thread, 1);
+    if (thread->level == LEVEL_REALTIME && !thread->period)
+        sched_lend(thread, LEVELS); /* a server has used its caller's budget */
     thread->quantum_left = 0;
-    if (!queue_empty(&cpu->queue))
+    if (!queue_empty(&cpu->queue) || thread->period)
         cpu_work_add(cpu, WORK_RESCHEDULE);
     else
         sched_start_slice(cpu, thread, now);
@@ -275,9 +346,7 @@ static void sched_spread(struct cpu *cpu) {
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~(1ULL << cpu->index);
     if (queue_empty(&cpu->queue) || !idle)
         return;
-    struct cpu *taker = cpus[__builtin_ctzll(idle)];
-    cpu_work_add(taker, WORK_RESCHEDULE);
-    cpu_interrupt(taker, VECTOR_RESCHEDULE);
+    cpu_wake(cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
 }
 
 void sched_timer(struct cpu *cpu) {
@@ -296,7 +365,7 @@ void sched_program_timer(struct cpu *cpu) {
     uint64_t now = clock_now();
     /* Without a competitor the current thread needs no tick; with one and an idle CPU somewhere, a soon one.
      */
-    if (cpu->thread && !queue_empty(&cpu->queue)) {
+    if (cpu->thread && (!queue_empty(&cpu->queue) || cpu->thread->period)) {
         uint64_t tick = cpus_idle && now + SPREAD_NS < cpu->slice_end ? now + SPREAD_NS : cpu->slice_end;
         deadline = tick < deadline ? tick : deadline;
     }
@@ -310,20 +379,16 @@ void sched_program_timer(struct cpu *cpu) {
 int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
     uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
 
+    if (thread->period)
+        return -EBUSY;
     if (what == 0 && value >= LEVEL_SYSTEM && value < LEVELS) {
-        spin_lock(&thread->lock);
-        thread->base_level = (uint8_t)value;
-        /* A queued thread keeps its place; the new level counts from its next turn. */
-        if (thread->state != THREAD_READY)
-            thread->level = (uint8_t)value;
-        spin_unlock(&thread->lock);
+        sched_own_level(thread, (unsigned)value);
         return 0;
     }
     if (what == 1 && (value & all)) {
         thread->affinity = value & all;
         thread_hand_over_set(thread);
-        if (thread == thread_current() && !(thread->affinity >> cpu_self()->index & 1))
-            cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+        cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
         return 0;
     }
     return -EINVAL;

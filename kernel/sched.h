@@ -22,6 +22,14 @@ void run_queue_init(struct run_queue *queue);
 
 /* Makes a BLOCKED or CREATED thread ready and queues it where it should run. The thread's lock is held. */
 void sched_ready(struct thread *thread);
+/* The best level of those that wait for the thread, or LEVELS: it runs at that one if it is better than its
+ * own.
+ */
+void sched_lend(struct thread *thread, unsigned level);
+/* What is left of the current thread's slice, ns. */
+uint64_t sched_slice_left(void);
+/* Gives a thread its own level. */
+void sched_own_level(struct thread *thread, unsigned level);
 /* The current thread goes to the end of its level. */
 void thread_yield(void);
 /* Switches to the thread that should run now (possibly none); called only on the way out of the kernel. */
@@ -30,5 +38,7 @@ void sched_switch(struct cpu *cpu);
 void sched_timer(struct cpu *cpu);
 /* Programs the timer for the next alarm or end of quantum, if it is not already. */
 void sched_program_timer(struct cpu *cpu);
+/* Makes a CPU look at its work, which may be another's. */
+void cpu_wake(struct cpu *cpu, uint32_t work);
 /* Changes level (0-6) or affinity mask of a thread. */
 int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value);

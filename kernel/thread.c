@@ -6,6 +6,7 @@
 #include "kernel/job.h"
 #include "kernel/kmem.h"
 #include "kernel/process.h"
+#include "kernel/realtime.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/vmo.h"
@@ -49,7 +50,8 @@ static void thread_init(struct thread *thread, struct process *process, const st
     object_get(&process->object);
     thread->process = process;
     thread->state = THREAD_CREATED;
-    thread->level = thread->base_level = LEVEL_NEW;
+    thread->level = thread->own_level = thread->base_level = LEVEL_NEW;
+    thread->lent_level = LEVELS;
     thread->lock = (struct spinlock)SPINLOCK(LOCK_RANK_THREAD);
     thread->affinity = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
     thread_hand_over_set(thread);
@@ -57,7 +59,6 @@ static void thread_init(struct thread *thread, struct process *process, const st
     thread->alarm.kind = ALARM_THREAD;
     thread->gs_base = thread->utcb_address = utcb_address;
     thread->unified_root = space->root;
-    thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
     list_init(&thread->queue_link);
     list_init(&thread->wait_link);
     list_init(&thread->process_link);
@@ -134,10 +135,7 @@ void thread_kill(struct thread *thread) {
     /* One that is switched to later looks at dying then. */
     if (!thread->on_cpu)
         return;
-    struct cpu *cpu = cpus[thread->cpu];
-    cpu_work_add(cpu, WORK_RESCHEDULE);
-    if (cpu != cpu_self())
-        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+    cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
 }
 
 /* Unmaps the UTCB, so that a new thread may take its place, and tells user space that the stack is free;
@@ -157,6 +155,7 @@ void thread_end_current(void) {
     struct thread *thread = cpu->thread;
 
     port_server_ended(thread);
+    realtime_set(thread, 0, 0);
     cpu->guest = NULL;
     cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
     cpu->tss.rsp[0] = cpu->frame_top;

@@ -29,14 +29,18 @@ struct port_use {
 };
 #define HANDLE_CHANGED UINT64_MAX
 
+/* What a thread without wait_object waits for. */
+enum park { PARK_NONE, PARK_KICK, PARK_BUDGET };
+
 struct thread {
     struct object object;
-    struct process *process;    /* referenced */
-    _Atomic uint32_t state;     /* enum thread_state; lock, and with a port as wait_object the port's lock */
-    _Atomic bool on_cpu;        /* its registers live in a CPU */
-    bool parked;                /* BLOCKED in thread_wait */
-    uint8_t level, base_level;  /* scheduler level now, and the highest it may climb to; lock of its queue */
-    struct spinlock lock;       /* rank THREAD: state, parked, wait_* */
+    struct process *process; /* referenced */
+    _Atomic uint32_t state;  /* enum thread_state; lock, and with a port as wait_object the port's lock */
+    _Atomic bool on_cpu;     /* its registers live in a CPU */
+    uint8_t parked;          /* BLOCKED without an object: enum park */
+    uint8_t level;           /* that it runs at: the better of own_level and lent_level; lock of its queue */
+    uint8_t own_level;       /* scheduler level now, … */
+    struct spinlock lock;    /* rank THREAD: state, parked, wait_* */
     struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again, but for ports) */
     uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
     struct list wait_link;      /* the object's waiters; the object's lock */
@@ -46,6 +50,8 @@ struct thread {
     uint64_t affinity;          /* bit per CPU */
     _Atomic uint32_t cpu;       /* where it runs, or ran last */
     uint8_t preempted;          /* goes to the front of its level with what is left of its quantum */
+    uint8_t lent_level;         /* … of the best caller that waits for it, or LEVELS; lock … */
+    uint8_t base_level;         /* … and the best it may climb to; … */
     uint64_t run_time;          /* TSC ticks */
     void *fpu;                  /* XSAVE area */
     uint64_t fs_base, gs_base;
@@ -66,10 +72,13 @@ struct thread {
     uint64_t resume_root;      /* … and the root it ran on */
 
     struct port_use calls, serves;
-    struct list queue_link; /* run queue; its lock */
-    struct alarm alarm;     /* time-out */
-    uint64_t quantum_left;  /* ns */
-    uint64_t burst;         /* TSC ticks it usually runs before it leaves the CPU, averaged */
+    struct list queue_link;  /* run queue; its lock */
+    struct alarm alarm;      /* time-out */
+    uint64_t quantum_left;   /* ns */
+    uint64_t deadline;       /* of level 0: ns, by which its budget is used; see realtime.c */
+    uint64_t budget, period; /* real-time task: ns; else 0 */
+    uint32_t share;          /* of its CPU, that is, in 1/REALTIME_SHARE_ONE */
+    uint64_t burst;          /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
@@ -94,11 +103,9 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
 void thread_start(struct thread *thread);
 void thread_destroy(struct thread *thread);
 
-/* Keeps hand_over right after a change of affinity or guest space: a thread with a guest is switched to and
+/* Keeps hand_over right after a change: a thread with a guest or a budget is switched to and
  * from with more care. */
-static inline void thread_hand_over_set(struct thread *thread) {
-    thread->hand_over = thread->guest_space ? 0 : thread->affinity;
-}
+void thread_hand_over_set(struct thread *thread);
 
 /* Latches a kick: ends thread_wait or guest mode. */
 void thread_kick(struct thread *thread);
@@ -122,5 +129,8 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
 void wait_end(struct thread *thread, int64_t result);
 /* Takes a thread out of whatever it waits for, if it still waits in that sequence (0: any). No lock held. */
 void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result);
+/* The current thread, a real-time task, has used its budget: it waits for its deadline, where the next period
+ * begins. */
+void thread_postpone(struct thread *thread);
 /* thread_wait: 0 or -ETIMEDOUT at once, or blocks the current thread. */
 int64_t thread_park(uint64_t deadline);

@@ -68,8 +68,10 @@ int64_t call_trace_open(struct resource *resource, uint64_t index, uint64_t mask
         vmo_create_physical(process_current()->job, virt_to_phys(block), TRACE_BLOCK_BYTES, true, &vmo))
         return -ENOMEM;
     block->counters = cpu->counters;
-    if (!(mask & TRACE_KEEP))
+    if (!(mask & TRACE_KEEP)) {
+        cpu->hand_over = mask & TRACE_ALL ? 0 : cpu->bit;
         __atomic_store_n(&cpu->trace, mask & TRACE_ALL, __ATOMIC_RELEASE);
+    }
     handle_t handle = handle_add(handles_current(), &vmo->object, RIGHT_READ | RIGHT_GRANT);
     object_put(&vmo->object);
     return handle ? (int64_t)handle : -ENOMEM;

@@ -19,6 +19,11 @@ static struct spinlock *wait_lock(struct object *object, const struct thread *th
     return &container_of(object, struct source, object)->lock; /* events, and ports are alike */
 }
 
+void thread_hand_over_set(struct thread *thread) {
+    thread->hand_over = thread->guest_space || thread->period ? 0 : thread->affinity;
+    thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
+}
+
 int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
     struct thread *thread = thread_current();
 
@@ -48,8 +53,9 @@ void wait_end(struct thread *thread, int64_t result) {
 
 /* A parked thread waits for no object: its own lock is enough. */
 static void park_end(struct thread *thread, int64_t result) {
-    thread->parked = false;
-    thread->native.rax = (uint64_t)result;
+    if (thread->parked == PARK_KICK)
+        thread->native.rax = (uint64_t)result;
+    thread->parked = PARK_NONE;
     alarm_cancel(&thread->alarm);
     sched_ready(thread);
 }
@@ -79,6 +85,21 @@ void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
     object_put(object);
 }
 
+/* The thread is current and locked. */
+static void park_begin(struct thread *thread, enum park what, uint64_t deadline) {
+    thread->state = THREAD_BLOCKED;
+    thread->parked = what;
+    thread->wait_sequence++;
+    alarm_set(&thread->alarm, deadline, thread->wait_sequence);
+    cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+}
+
+void thread_postpone(struct thread *thread) {
+    spin_lock(&thread->lock);
+    park_begin(thread, PARK_BUDGET, thread->deadline);
+    spin_unlock(&thread->lock);
+}
+
 int64_t thread_park(uint64_t deadline) {
     struct thread *thread = thread_current();
     int64_t result = 0;
@@ -89,11 +110,7 @@ int64_t thread_park(uint64_t deadline) {
     } else if (deadline != DEADLINE_NEVER && deadline <= clock_now()) {
         result = -ETIMEDOUT;
     } else {
-        thread->state = THREAD_BLOCKED;
-        thread->parked = true;
-        thread->wait_sequence++;
-        alarm_set(&thread->alarm, deadline, thread->wait_sequence);
-        cpu_work_add(cpu_self(), WORK_RESCHEDULE);
+        park_begin(thread, PARK_KICK, deadline);
         result = WAITING;
     }
     spin_unlock(&thread->lock);
@@ -103,7 +120,7 @@ int64_t thread_park(uint64_t deadline) {
 void thread_kick(struct thread *thread) {
     atomic_exchange(&thread->kick, 1);
     spin_lock(&thread->lock);
-    if (thread->state == THREAD_BLOCKED && thread->parked) {
+    if (thread->state == THREAD_BLOCKED && thread->parked == PARK_KICK) {
         thread->kick = 0;
         park_end(thread, 0);
     }

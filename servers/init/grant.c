@@ -73,6 +73,8 @@ void grants_collect(struct grants *grants, const struct service *service, const 
         grant_resource(grants, "info", RESOURCE_INFO, 0, 1, RIGHT_READ);
     if (spec->debug)
         grant_resource(grants, "debug", RESOURCE_DEBUG, 0, 1, RIGHT_DEBUG);
+    if (spec->realtime)
+        grant_resource(grants, "realtime", RESOURCE_REALTIME, 0, 1, RIGHT_PRIORITY);
     /* Without ADMIN: a service does not lift its own limits. */
     if (spec->job)
         grant_copy(grants, "job", service->job, RIGHT_READ | RIGHT_WRITE | RIGHT_KILL);

@@ -152,6 +152,9 @@ static bool take_info(struct parser *parser) {
 static bool take_debug(struct parser *parser) {
     return flag_take(&parser->service->debug);
 }
+static bool take_realtime(struct parser *parser) {
+    return flag_take(&parser->service->realtime);
+}
 static bool take_job(struct parser *parser) {
     return flag_take(&parser->service->job);
 }
@@ -249,6 +252,7 @@ static const struct statement statements[] = {
     {"objects", 1, take_objects},   {"threads", 1, take_threads},
     {"offers", 1, take_offers},     {"uses", 1, take_uses},
     {"restart", 1, take_restart},   {"when", 1, take_when},
+    {"realtime", 0, take_realtime},
 };
 
 static bool statement_take(struct parser *parser) {

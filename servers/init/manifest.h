@@ -9,6 +9,7 @@
  *   ioport BASE LENGTH      I/O ports, handle "ioport.BASE" (hexadecimal)
  *   irq LINE                interrupt line, handle "irq.LINE"
  *   log | info | debug      the kernel log, system information, fault injection; handles of these names
+ *   realtime                processor time for real-time tasks (thread_realtime); a handle of this name
  *   job                     the service's own job, handle "job"
  *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when it
  * is missing memory N[K|M|G] | N%    limit of the job, in bytes or of all memory objects N, threads N further
@@ -61,7 +62,7 @@ struct manifest_service {
     unsigned irq_count;
     struct manifest_link links[MANIFEST_LINKS];
     unsigned link_count;
-    bool log, info, debug, job, root;
+    bool log, info, debug, realtime, job, root;
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;

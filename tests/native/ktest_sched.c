@@ -58,7 +58,218 @@ static void test_call_handle_changes(void) {
     EQ(keel_handle_close(port), 0);
 }
 
+/* ---- priority travels with a call ---- */
+
+enum { LOW = 6, MIDDLE = 4, HIGH = 1, ROUNDS = 3000 };
+
+static _Atomic bool stop, serving;
+static _Atomic uint64_t low_calls;
+
+static void pin(unsigned level) {
+    keel_thread_set(0, 1, 1);
+    keel_thread_set(0, 0, level);
+}
+
+/* Works for each call, in so many steps that a thread of a better level would not let it finish. */
+static void slow_server(uint64_t i) {
+    struct ipc_message message;
+    uint64_t flags = 0;
+    pin(LOW);
+    do {
+        ipc_receive((handle_t)port, DEADLINE_NEVER, flags, &message);
+        serving = true;
+        for (unsigned round = 0; round < message.label * ROUNDS && message.label != 99; round++)
+            keel_null();
+        serving = false;
+        flags = IPC_REPLY;
+    } while (message.label != 99);
+    ipc_receive((handle_t)port, 0, flags, &message);
+    thread_end(i);
+}
+
+static void low_client(uint64_t i) {
+    pin(LOW);
+    while (!stop) {
+        struct ipc_message message = {.label = 1};
+        if (!ipc_call((handle_t)port, DEADLINE_NEVER, &message))
+            low_calls++;
+    }
+    thread_end(i);
+}
+
+static void middle_spinner(uint64_t i) {
+    pin(MIDDLE);
+    while (!stop)
+        continue;
+    thread_end(i);
+}
+
+static uint64_t level_now(handle_t thread) {
+    struct thread_info info = {0};
+    keel_object_info(thread, keel_pointer(&info), sizeof(info));
+    return info.level;
+}
+
+/* Two low-priority clients keep a low-priority server busy, and a thread in the middle wants the whole CPU.
+ * Calls of high priority come through all the same: within far less than the 100 ms after which the scheduler
+ * serves the lowest level out of turn. */
+static void test_priority_travels(void) {
+    uint64_t worst = 0;
+    stop = false;
+    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    pin(HIGH);
+    handle_t server = thread_start(0, slow_server), low = thread_start(1, low_client);
+    keel_thread_wait(clock_now() + 20 * MS);
+    handle_t middle = thread_start(2, middle_spinner);
+    for (unsigned round = 0; round < 10; round++) {
+        struct ipc_message message = {.label = 2};
+        keel_thread_wait(clock_now() + 3 * MS);
+        uint64_t start = clock_now();
+        EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+        uint64_t took = clock_now() - start;
+        worst = took > worst ? took : worst;
+    }
+    log_line("a call past a thread of a better level than the server's: at most %llu us",
+             (unsigned long long)worst / 1000);
+    EQ(worst < 60 * MS, 1);
+    stop = true;
+    keel_thread_wait(clock_now() + 5 * MS);
+    thread_join(2, middle);
+    thread_join(1, low);
+    EQ(level_now(server), LOW);
+    struct ipc_message message = {.label = 99};
+    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+    thread_join(0, server);
+    EQ(keel_handle_close(port), 0);
+    EQ(keel_thread_set(0, 0, 3), 0);
+    EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+}
+
+/* A loan ends when its caller gives up. */
+static void test_loan_ends(void) {
+    struct ipc_message message = {.label = 2};
+    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    handle_t server = thread_start(0, slow_server);
+    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+    pin(HIGH);
+    handle_t middle = thread_start(2, middle_spinner);
+    stop = false;
+    for (unsigned round = 0; round < 5; round++) {
+        message.label = 20;
+        EQ(ipc_call((handle_t)port, clock_now() + 200000, &message), -ETIMEDOUT);
+        EQ(level_now(server), LOW);
+    }
+    stop = true;
+    keel_thread_wait(clock_now() + 5 * MS);
+    thread_join(2, middle);
+    message.label = 99;
+    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+    thread_join(0, server);
+    EQ(keel_handle_close(port), 0);
+    EQ(keel_thread_set(0, 0, 3), 0);
+    EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+}
+
+/* ---- real-time tasks ---- */
+
+static _Atomic uint64_t task_turns, task_missed;
+
+/* Each period wants half of its budget, and misses its deadline if it has not had that by the period's end.
+ */
+static void periodic_task(uint64_t i) {
+    uint64_t period = 40 * MS, next = clock_now() + period;
+    keel_thread_wait(next);
+    while (!stop) {
+        for (unsigned round = 0; round < ROUNDS; round++)
+            keel_null();
+        next += period;
+        task_turns++;
+        task_missed += clock_now() > next;
+        keel_thread_wait(next);
+    }
+    thread_end(i);
+}
+
+static void greedy(uint64_t i) {
+    keel_thread_set(0, 0, 1);
+    while (!stop)
+        continue;
+    thread_end(i);
+}
+
+/* The admission, to the last share; and a task among threads of the best other level. */
+static void test_realtime(void) {
+    uint64_t realtime = handle_find("realtime");
+    struct system_info info;
+    handle_t spinners[2];
+    uint64_t period = 40 * MS;
+
+    stop = false;
+    task_turns = task_missed = 0;
+    EQ(keel_object_info(handle_find("info"), keel_pointer(&info), sizeof(info)), sizeof(info));
+    EQ(keel_thread_realtime(handle_find("info"), 0, period / 2, period), -EACCES);
+    EQ(keel_thread_realtime(realtime, 0, 2 * period, period), -EINVAL);
+    EQ(keel_thread_realtime(realtime, 0, 1, period), -EINVAL);
+    EQ(keel_thread_realtime(realtime, 0, period, period), -EBUSY);
+    handle_t task = thread_start(0, periodic_task);
+    EQ(keel_thread_realtime(realtime, task, period / 2, period), 0);
+    EQ(keel_thread_set(task, 0, 3), -EBUSY);
+    EQ(keel_thread_realtime(realtime, 0, period / 2, period), info.cpus > 1 ? 0 : -EBUSY);
+    EQ(keel_thread_realtime(realtime, 0, period * 2 / 5, period), 0);
+    EQ(keel_thread_realtime(realtime, 0, 0, 0), 0);
+    EQ(level_now(task), 0);
+    EQ(keel_thread_set(0, 0, 1), 0);
+    for (unsigned i = 0; i < 2; i++)
+        spinners[i] = thread_start(1 + i, greedy);
+    keel_thread_wait(clock_now() + 10 * period);
+    stop = true;
+    for (unsigned i = 0; i < 2; i++)
+        thread_join(1 + i, spinners[i]);
+    thread_join(0, task);
+    EQ(keel_thread_set(0, 0, 3), 0);
+    log_line("a real-time task: %llu periods, %llu missed", (unsigned long long)task_turns,
+             (unsigned long long)task_missed);
+    EQ(task_turns >= 5, 1);
+    EQ(keel_thread_realtime(realtime, 0, period * 9 / 10, period), 0); /* what ended holds nothing any more */
+    EQ(keel_thread_realtime(realtime, 0, 0, 0), 0);
+}
+
+/* A task that wants more than its budget gets just that, and others the rest. */
+static void overrun(uint64_t i) {
+    while (!stop)
+        task_turns++;
+    thread_end(i);
+}
+
+/* The least of several rounds: on a machine that is not alone, the timer that ends the budget may be late. */
+static void test_realtime_budget(void) {
+    struct thread_info before = {0}, after = {0};
+    uint64_t period = 10 * MS, least = 100, realtime = handle_find("realtime");
+
+    stop = false;
+    handle_t task = thread_start(0, overrun);
+    EQ(keel_thread_realtime(realtime, task, period / 4, period), 0);
+    keel_thread_wait(clock_now() + 2 * period);
+    for (unsigned round = 0; round < 20 && least > 30; round++) {
+        keel_object_info(task, keel_pointer(&before), sizeof(before));
+        uint64_t start = clock_now();
+        keel_thread_wait(start + 8 * period);
+        keel_object_info(task, keel_pointer(&after), sizeof(after));
+        uint64_t share = 100 * (after.cpu_time - before.cpu_time) / (clock_now() - start);
+        least = share < least ? share : least;
+    }
+    log_line("a task with 25 %% of a CPU got %llu %%", (unsigned long long)least);
+    EQ(least < 90, 1);
+    EQ(least >= 10, 1);
+    stop = true;
+    thread_join(0, task);
+}
+
 const struct test sched_tests[] = {
     {"call_handle_changes", test_call_handle_changes},
+    {"priority_travels", test_priority_travels},
+    {"loan_ends", test_loan_ends},
+    {"realtime", test_realtime},
+    {"realtime_budget", test_realtime_budget},
     {NULL, NULL},
 };

@@ -4,6 +4,7 @@
  * The scheduler's queues and level moves, on the real code, included here to reach its inner functions. The
  * processor is played by the test: time is a variable, switching saves nothing.
  */
+#include "kernel/realtime.c"
 #include "kernel/sched.c"
 
 #include <string.h>
@@ -54,6 +55,18 @@ uint64_t alarm_first(struct cpu *cpu) {
     return (void)cpu, DEADLINE_NEVER;
 }
 
+void thread_hand_over_set(struct thread *thread) {
+    (void)thread;
+}
+void thread_postpone(struct thread *thread) {
+    thread->state = THREAD_BLOCKED;
+    thread->parked = PARK_BUDGET;
+}
+
+static void level_give(unsigned i, unsigned level) {
+    threads[i].level = threads[i].own_level = threads[i].base_level = (uint8_t)level;
+}
+
 static void setup(unsigned count) {
     struct boot_info info = {.tsc_hz = 1000000000};
     clock_init(&info);
@@ -66,12 +79,14 @@ static void setup(unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         cpus[i] = &cpu_states[i];
         cpus[i]->index = i;
+        cpus[i]->bit = 1u << i;
         run_queue_init(&cpus[i]->queue);
     }
     host_cpu = cpus[0];
     for (unsigned i = 0; i < 8; i++) {
         list_init(&threads[i].queue_link);
-        threads[i].level = threads[i].base_level = LEVEL_NEW;
+        threads[i].lent_level = LEVELS;
+        level_give(i, LEVEL_NEW);
         threads[i].affinity = (1u << count) - 1;
     }
 }
@@ -94,10 +109,10 @@ static void tick(uint64_t ns) {
 
 TEST(levels_in_order_and_fifo_within) {
     setup(1);
-    threads[0].level = 4;
-    threads[1].level = 2;
-    threads[2].level = 2;
-    threads[3].level = 1;
+    threads[0].level = threads[0].own_level = 4;
+    threads[1].level = threads[1].own_level = 2;
+    threads[2].level = threads[2].own_level = 2;
+    threads[3].level = threads[3].own_level = 1;
     for (unsigned i = 0; i < 4; i++)
         ready(i);
     unsigned order[] = {3, 1, 2, 0};
@@ -113,8 +128,7 @@ TEST(levels_in_order_and_fifo_within) {
 
 TEST(whole_quantum_drops_a_level) {
     setup(1);
-    threads[0].level = LEVEL_TOP;
-    threads[0].base_level = LEVEL_TOP;
+    level_give(0, LEVEL_TOP);
     ready(0);
     sched_switch(host_cpu);
     for (unsigned level = LEVEL_TOP; level < LEVEL_BOTTOM; level++) {
@@ -132,7 +146,7 @@ TEST(whole_quantum_drops_a_level) {
 
 TEST(waiting_climbs_a_level) {
     setup(1);
-    threads[0].level = LEVEL_BOTTOM;
+    threads[0].level = threads[0].own_level = LEVEL_BOTTOM;
     for (unsigned level = LEVEL_BOTTOM; level > LEVEL_NEW; level--) {
         CHECK_EQ(threads[0].level, level);
         threads[0].state = THREAD_BLOCKED;
@@ -151,7 +165,7 @@ TEST(preempted_keeps_its_place_and_rest) {
     sched_switch(host_cpu);
     CHECK_EQ(running(), 0);
     now_ns += 3000000;
-    threads[2].level = LEVEL_SYSTEM;
+    threads[2].level = threads[2].own_level = LEVEL_SYSTEM;
     ready(2);
     CHECK(host_cpu->work & WORK_RESCHEDULE);
     sched_switch(host_cpu);
@@ -165,7 +179,7 @@ TEST(preempted_keeps_its_place_and_rest) {
 TEST(round_robin_within_a_level) {
     setup(1);
     for (unsigned i = 0; i < 3; i++) {
-        threads[i].level = LEVEL_BOTTOM;
+        threads[i].level = threads[i].own_level = LEVEL_BOTTOM;
         ready(i);
     }
     sched_switch(host_cpu);
@@ -178,8 +192,8 @@ TEST(round_robin_within_a_level) {
 TEST(low_levels_are_served_under_load) {
     setup(1);
     now_ns = 1000000000;
-    threads[0].level = LEVEL_TOP;
-    threads[1].level = LEVEL_BOTTOM;
+    threads[0].level = threads[0].own_level = LEVEL_TOP;
+    threads[1].level = threads[1].own_level = LEVEL_BOTTOM;
     ready(1);
     bool served = false;
     for (unsigned i = 0; i < 300 && !served; i++) {
@@ -228,6 +242,77 @@ TEST(affinity_moves_the_running_thread) {
     sched_switch(host_cpu);
     CHECK(host_cpu->thread == NULL);
     CHECK_EQ(cpus[1]->queue.count, 1);
+}
+
+TEST(loan_moves_a_queued_thread) {
+    setup(1);
+    level_give(0, LEVEL_BOTTOM);
+    level_give(1, 4);
+    ready(0);
+    ready(1);
+    sched_lend(&threads[0], 3);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    CHECK_EQ(threads[0].own_level, LEVEL_BOTTOM);
+    host_cpu->work = 0;
+    sched_lend(&threads[0], LEVELS);
+    CHECK(host_cpu->work & WORK_RESCHEDULE);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 1);
+}
+
+TEST(earliest_deadline_first) {
+    setup(1);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_EQ(realtime_set(&threads[i], 1000000, 10000000 - i * 1000000), 0);
+    ready(0);
+    ready(1);
+    ready(2);
+    ready(3);
+    for (unsigned i = 3; i-- > 0;) {
+        sched_switch(host_cpu);
+        CHECK_EQ(running(), i);
+        CHECK_EQ(host_cpu->slice_end - now_ns, 1000000);
+        threads[i].state = THREAD_BLOCKED;
+    }
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 3);
+    CHECK_EQ(realtime_set(&threads[3], 7000000, 10000000), -EBUSY);
+    CHECK_EQ(realtime_set(&threads[0], 0, 0), 0);
+    CHECK_EQ(realtime_set(&threads[3], 6000000, 10000000), 0);
+}
+
+TEST(budget_is_a_budget) {
+    setup(1);
+    CHECK_EQ(realtime_set(&threads[0], 2000000, 10000000), 0);
+    ready(0);
+    ready(1);
+    sched_switch(host_cpu);
+    uint64_t deadline = threads[0].deadline;
+    tick(2000000);
+    CHECK_EQ(running(), 1);
+    CHECK_EQ(threads[0].parked, PARK_BUDGET);
+    now_ns = deadline;
+    ready(0);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    CHECK_EQ(threads[0].deadline, deadline + 10000000);
+    CHECK_EQ(host_cpu->slice_end - now_ns, 2000000);
+    /* A short wait in between: what is left is kept while it fits, else a new period begins. */
+    now_ns += 500000;
+    threads[0].state = THREAD_BLOCKED;
+    sched_switch(host_cpu);
+    now_ns += 1000000;
+    ready(0);
+    CHECK_EQ(threads[0].quantum_left, 1500000);
+    CHECK_EQ(threads[0].deadline, deadline + 10000000);
+    sched_switch(host_cpu);
+    threads[0].state = THREAD_BLOCKED;
+    sched_switch(host_cpu);
+    now_ns += 8000000;
+    ready(0);
+    CHECK_EQ(threads[0].quantum_left, 2000000);
+    CHECK_EQ(threads[0].deadline, now_ns + 10000000);
 }
 
 TEST_MAIN();

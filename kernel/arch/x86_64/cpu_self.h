@@ -3,7 +3,7 @@
 
 static inline struct cpu *cpu_self(void) {
     struct cpu *cpu;
-    __asm__("mov %%gs:0, %0" : "=r"(cpu));
+    __asm__("rdgsbase %0" : "=r"(cpu)); /* shorter than a load of gs:0 */
     return cpu;
 }
 

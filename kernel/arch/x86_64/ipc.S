@@ -15,51 +15,9 @@
 #define REPLY          0x40000000 /* IPC_REPLY >> 32 */
 #define RUNNING        2
 #define BLOCKED        3
+#define NOBODY         7 /* LEVELS */
 
     .text
-
-/* rdi: the port that the handle still means, locked. Uses ecx, r11. */
-.macro port_lock use
-    cmp \use + USE_HANDLE(%rsp), %rdi
-    jne slowly
-    mov THREAD_PROCESS(%rsp), %rcx
-    mov \use(%rsp), %rdi
-    mov PROCESS_CHANGES(%rcx), %rcx
-    mov OBJECT_EPOCH(%rdi), %r11d
-    add %r11, %rcx
-    cmp %rcx, \use + USE_CHANGES(%rsp)
-    jne slowly
-    mov $1, %ecx
-    xchg %ecx, PORT_LOCK(%rdi)
-    test %ecx, %ecx
-    jnz slowly
-.endm
-
-/* The other thread may run here, without a time-out that would have to be cancelled; its lock is taken. Uses ecx. */
-.macro thread_take
-    cmpb $0, THREAD_ON_CPU(%rbx)
-    jne unlock
-    cmpb $0, THREAD_ARMED(%rbx)
-    jne unlock
-    mov %gs:CPU_BIT, %rcx
-    test %rcx, THREAD_HAND_OVER(%rbx)
-    jz unlock
-    mov $1, %ecx
-    xchg %ecx, THREAD_LOCK(%rbx)
-    test %ecx, %ecx
-    jnz unlock
-.endm
-
-/* The current thread waits at the port, unless it is being killed: whoever does that sets dying before looking at the
- * state. Uses ecx. */
-.macro thread_block
-    mov %rdi, THREAD_WAIT_OBJECT(%rsp)
-    incq THREAD_WAIT_SEQUENCE(%rsp)
-    mov $BLOCKED, %ecx
-    xchg %ecx, THREAD_STATE(%rsp)
-    cmpl $0, THREAD_DYING(%rsp)
-    jne unlock_both
-.endm
 
     .globl ipc_entry
 ipc_entry:
@@ -70,46 +28,47 @@ ipc_entry:
     mov %rbp, THREAD_NATIVE_END + FRAME_RBP(%rsp)
     mov %rbx, THREAD_NATIVE_END + FRAME_RBX(%rsp)
     movq $VECTOR_SYSCALL, THREAD_NATIVE_END + FRAME_VECTOR(%rsp)
-    cmpl $0, %gs:CPU_TRACE
-    jne slowly
     mov %gs:CPU_SCRATCH, %rcx
     mov %rcx, THREAD_NATIVE_END + FRAME_RSP(%rsp)
-    cmp $CALL_PORT_CALL, %eax
+
+    lea THREAD_CALLS(%rsp), %rbp
+    cmp $CALL_PORT_CALL & 0xff, %al
+    je 1f
+    lea THREAD_SERVES(%rsp), %rbp
+1:  cmp USE_HANDLE(%rbp), %rdi          /* the port that the handle still means */
+    jne slowly
+    mov THREAD_PROCESS(%rsp), %rcx
+    mov (%rbp), %rdi
+    mov PROCESS_CHANGES(%rcx), %rcx
+    mov OBJECT_EPOCH(%rdi), %r11d
+    add %r11, %rcx
+    cmp %rcx, USE_CHANGES(%rbp)
+    jne slowly
+    lock btsl $0, PORT_LOCK(%rdi)
+    jc slowly
+    cmp $CALL_PORT_CALL & 0xff, %al
     jne reply
 
     inc %rbx                    /* deadline: 0 or DEADLINE_NEVER */
     cmp $1, %rbx
-    ja slowly
+    ja unlock
     mov %rsi, %rcx              /* label: neither bytes nor handles */
     shr $32, %rcx
-    jnz slowly
-    port_lock THREAD_CALLS
+    jnz unlock
     mov PORT_RECEIVERS(%rdi), %rbx
     lea PORT_RECEIVERS(%rdi), %rbp
     cmp %rbp, %rbx
     je unlock
     sub $THREAD_WAIT_LINK, %rbx
-    thread_take
-    thread_block
-    mov THREAD_WAIT_LINK(%rbx), %rcx    /* out of the list, to point at itself */
-    lea THREAD_WAIT_LINK(%rbx), %r11
-    mov %rcx, PORT_RECEIVERS(%rdi)
-    mov %rbp, 8(%rcx)
-    mov %r11, THREAD_WAIT_LINK(%rbx)
-    mov %r11, THREAD_WAIT_LINK + 8(%rbx)
-    mov %rsp, THREAD_CALLER(%rbx)
-    mov %rbx, THREAD_SERVER(%rsp)
-    incq %gs:CPU_CALLS + 8 * 34
-    jmp go_on
+    jmp 2f
 
 reply:
     cmp $-1, %rsi               /* deadline */
-    jne slowly
+    jne unlock
     mov %rbx, %rcx              /* label: a reply with neither bytes nor handles */
     shr $32, %rcx
     cmp $REPLY, %ecx
-    jne slowly
-    port_lock THREAD_SERVES
+    jne unlock
     mov %ebx, %ebp              /* rsi must stay until all is checked */
     mov THREAD_CALLER(%rsp), %rbx
     test %rbx, %rbx
@@ -119,9 +78,46 @@ reply:
     bsf %gs:CPU_BITMAP, %ecx
     cmp %cl, THREAD_LEVEL(%rbx)
     ja unlock
-    thread_take
-    thread_block
-    mov %ebp, %esi
+
+    /* The other thread may run here, without a time-out that would have to be cancelled; its lock is taken. */
+2:  cmpb $0, THREAD_ON_CPU(%rbx)
+    jne unlock
+    cmpb $0, THREAD_ARMED(%rbx)
+    jne unlock
+    mov %gs:CPU_HAND_OVER, %rcx
+    test %rcx, THREAD_HAND_OVER(%rbx)
+    jz unlock
+    lock btsl $0, THREAD_LOCK(%rbx)
+    jc unlock
+    /* The current thread waits at the port, unless it is being killed: whoever does that sets dying before looking at
+     * the state. */
+    mov %rdi, THREAD_WAIT_OBJECT(%rsp)
+    incq THREAD_WAIT_SEQUENCE(%rsp)
+    mov $BLOCKED, %ecx
+    xchg %ecx, THREAD_STATE(%rsp)
+    cmpl $0, THREAD_DYING(%rsp)
+    jne unlock_both
+    cmp $CALL_PORT_CALL & 0xff, %al
+    jne 3f
+
+    mov THREAD_WAIT_LINK(%rbx), %rcx    /* out of the list, to point at itself */
+    lea THREAD_WAIT_LINK(%rbx), %r11
+    mov %rcx, PORT_RECEIVERS(%rdi)
+    mov %rbp, 8(%rcx)
+    mov %r11, THREAD_WAIT_LINK(%rbx)
+    mov %r11, THREAD_WAIT_LINK + 8(%rbx)
+    mov %rsp, THREAD_CALLER(%rbx)
+    mov %rbx, THREAD_SERVER(%rsp)
+    mov THREAD_LEVEL(%rsp), %cl         /* the server runs at the better level */
+    mov %cl, THREAD_LENT_LEVEL(%rbx)
+    cmp %cl, THREAD_LEVEL(%rbx)
+    jbe 1f
+    mov %cl, THREAD_LEVEL(%rbx)
+1:
+    incq %gs:CPU_CALLS + 8 * 34
+    jmp go_on
+
+3:  mov %ebp, %esi
     lea PORT_RECEIVERS(%rdi), %rcx      /* to the end of the list */
     lea THREAD_WAIT_LINK(%rsp), %rbp
     mov 8(%rcx), %r11
@@ -131,9 +127,14 @@ reply:
     mov %rbp, 8(%rcx)
     movq $0, THREAD_CALLER(%rsp)
     movq $0, THREAD_SERVER(%rbx)
+    movb $NOBODY, THREAD_LENT_LEVEL(%rsp)
+    mov THREAD_OWN_LEVEL(%rsp), %cl
+    mov %cl, THREAD_LEVEL(%rsp)
     incq %gs:CPU_CALLS + 8 * 35
 
 go_on:
+    movl $0, PORT_LOCK(%rdi)
+    rdgsbase %rdi               /* the CPU */
     movl $RUNNING, THREAD_STATE(%rbx)
     movq $0, THREAD_WAIT_OBJECT(%rbx)
     movl $0, THREAD_LOCK(%rbx)
@@ -142,10 +143,10 @@ go_on:
     shl $32, %rdx
     or %rdx, %rax
     mov %rax, %rcx
-    sub %gs:CPU_SWITCHED_AT, %rax
-    mov %rcx, %gs:CPU_SWITCHED_AT
+    sub CPU_SWITCHED_AT(%rdi), %rax
+    mov %rcx, CPU_SWITCHED_AT(%rdi)
     add %rax, THREAD_RUN_TIME(%rsp)
-    incq %gs:CPU_CONTEXT_SWITCHES
+    incq CPU_CONTEXT_SWITCHES(%rdi)
 
     or $-1, %eax                /* every component that XCR0 enables */
     mov %eax, %edx
@@ -160,32 +161,31 @@ go_on:
 
     mov THREAD_PROCESS(%rbx), %rcx
     mov PROCESS_SPACE(%rcx), %rcx
-    mov %gs:CPU_NATIVE_SPACE, %rdx
+    mov CPU_NATIVE_SPACE(%rdi), %rdx
     cmp %rcx, %rdx
     je 1f
-    mov %gs:CPU_BIT, %rax
+    mov CPU_BIT(%rdi), %rax
     lock or %rax, SPACE_ACTIVE_CPUS(%rcx)
     mov SPACE_ROOT(%rcx), %r11
     mov %r11, %cr3
-    mov %r11, %gs:CPU_ROOT
-    incq %gs:CPU_SWITCHES
-    mov %rcx, %gs:CPU_NATIVE_SPACE
+    mov %r11, CPU_ROOT(%rdi)
+    incq CPU_SWITCHES(%rdi)
+    mov %rcx, CPU_NATIVE_SPACE(%rdi)
     not %rax
     lock and %rax, SPACE_ACTIVE_CPUS(%rdx)
 1:
     lea THREAD_NATIVE_END(%rbx), %rcx
-    mov %rcx, %gs:CPU_FRAME_TOP
-    mov %rcx, %gs:CPU_RSP0
-    mov %rbx, %gs:CPU_THREAD
-    mov %gs:CPU_INDEX, %ecx
+    mov %rcx, CPU_FRAME_TOP(%rdi)
+    mov %rcx, CPU_RSP0(%rdi)
+    mov %rbx, CPU_THREAD(%rdi)
+    mov CPU_INDEX(%rdi), %ecx
     mov %ecx, THREAD_CPU(%rbx)
     movb $1, THREAD_ON_CPU(%rbx)
     movb $0, THREAD_ON_CPU(%rsp)
-    movl $0, PORT_LOCK(%rdi)
 
     mov %rbp, %rdx
     mov %esi, %esi
-    cmpl $0, %gs:CPU_WORK
+    cmpl $0, CPU_WORK(%rdi)
     jne go_on_slowly
     mov THREAD_GS_BASE(%rbx), %rax
     mov THREAD_NATIVE_END + FRAME_RIP(%rbx), %rcx

@@ -7,6 +7,7 @@
 #define OFFSET(name, type, member) _Static_assert(offsetof(struct type, member) == name, #name)
 
 OFFSET(CPU_BIT, cpu, bit);
+OFFSET(CPU_HAND_OVER, cpu, hand_over);
 OFFSET(CPU_SWITCHED_AT, cpu, switched_at);
 OFFSET(CPU_INDEX, cpu, index);
 OFFSET(CPU_NATIVE_SPACE, cpu, native_space);
@@ -16,6 +17,8 @@ OFFSET(THREAD_PROCESS, thread, process);
 OFFSET(THREAD_STATE, thread, state);
 OFFSET(THREAD_ON_CPU, thread, on_cpu);
 OFFSET(THREAD_LEVEL, thread, level);
+OFFSET(THREAD_OWN_LEVEL, thread, own_level);
+OFFSET(THREAD_LENT_LEVEL, thread, lent_level);
 OFFSET(THREAD_LOCK, thread, lock);
 OFFSET(THREAD_WAIT_OBJECT, thread, wait_object);
 OFFSET(THREAD_WAIT_SEQUENCE, thread, wait_sequence);
@@ -41,4 +44,4 @@ OFFSET(PORT_PENDING, port, pending);
 OFFSET(OBJECT_EPOCH, object, epoch);
 OFFSET(USE_HANDLE, port_use, handle);
 OFFSET(USE_CHANGES, port_use, changes);
-_Static_assert(THREAD_RUNNING == 2 && THREAD_BLOCKED == 3, "ipc.S");
+_Static_assert(THREAD_RUNNING == 2 && THREAD_BLOCKED == 3 && LEVELS == 7, "ipc.S");

@@ -63,13 +63,13 @@
 #define CPU_THREAD      40
 #define CPU_ROOT        48
 #define CPU_WORK        56
-#define CPU_REFLECTIONS 64
-#define CPU_SWITCHES    72
-#define CPU_ENTRIES     80
-#define CPU_CALLS       112 /* counted calls, by index */
-#define CPU_TRACE       1136
+#define CPU_REFLECTIONS 104
+#define CPU_SWITCHES    112
+#define CPU_ENTRIES     120
+#define CPU_CALLS       152 /* counted calls, by index */
+#define CPU_TRACE       1176
 #define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
-#define CPU_RSP0        1148
+#define CPU_RSP0        1188
 
 #define THREAD_GS_BASE      152
 #define THREAD_NATIVE       160
@@ -81,16 +81,19 @@
 #define THREAD_KICK         536
 
 /* What ipc.S knows beyond that, checked in ipc_offsets.c. */
-#define CPU_BIT              1248
-#define CPU_SWITCHED_AT      1256
+#define CPU_HAND_OVER        72
+#define CPU_BIT              64
+#define CPU_SWITCHED_AT      80
 #define CPU_INDEX            60
-#define CPU_NATIVE_SPACE     1264
-#define CPU_BITMAP           1344
-#define CPU_CONTEXT_SWITCHES 88
+#define CPU_NATIVE_SPACE     88
+#define CPU_BITMAP           1352
+#define CPU_CONTEXT_SWITCHES 128
 #define THREAD_PROCESS       32
 #define THREAD_STATE         40
 #define THREAD_ON_CPU        44
 #define THREAD_LEVEL         46
+#define THREAD_OWN_LEVEL     47
+#define THREAD_LENT_LEVEL    125
 #define THREAD_LOCK          48
 #define THREAD_WAIT_OBJECT   56
 #define THREAD_WAIT_SEQUENCE 64
@@ -112,7 +115,7 @@
 #define SPACE_ROOT           48
 #define PORT_LOCK            32
 #define PORT_RECEIVERS       40
-#define PORT_PENDING         108
+#define PORT_PENDING         116
 #define OBJECT_EPOCH         8
 #define USE_HANDLE           8
 #define USE_CHANGES          16
