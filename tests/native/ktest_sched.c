@@ -265,7 +265,21 @@ static void test_realtime_budget(void) {
     thread_join(0, task);
 }
 
+/* Before a thread has used any port, handle 0 is not that port. */
+static void no_port(uint64_t i) {
+    struct ipc_message message = {0};
+    EQ(ipc_call(HANDLE_NONE, 0, &message), -EBADF);
+    EQ(ipc_receive(HANDLE_NONE, DEADLINE_NEVER, IPC_REPLY, &message), -EBADF);
+    EQ(ipc_call((handle_t)-1, 0, &message), -EBADF);
+    thread_end(i);
+}
+
+static void test_no_port(void) {
+    thread_join(0, thread_start(0, no_port));
+}
+
 const struct test sched_tests[] = {
+    {"no_port", test_no_port},
     {"call_handle_changes", test_call_handle_changes},
     {"priority_travels", test_priority_travels},
     {"loan_ends", test_loan_ends},

@@ -39,6 +39,8 @@ ipc_entry:
     jne slowly
     mov THREAD_PROCESS(%rsp), %rcx
     mov (%rbp), %rdi
+    test %rdi, %rdi             /* none yet, and handle 0 looks like it */
+    jz slowly
     mov PROCESS_CHANGES(%rcx), %rcx
     mov OBJECT_EPOCH(%rdi), %r11d
     add %r11, %rcx
