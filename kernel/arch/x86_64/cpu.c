@@ -63,11 +63,14 @@ static void idt_build(const struct boot_info *info) {
     struct gate *gates = phys_to_virt(info->kernel_physical + (uint64_t)((const char *)idt - kernel_text));
 
     for (unsigned i = 0; i < 32; i++)
-        gate_set(gates, i, trap_stubs + 16 * i, 0, i == 3 || i == 4 ? 3 : 0);
-    for (unsigned i = VECTOR_IRQ_FIRST; i < VECTOR_IRQ_END; i++)
-        gate_set(gates, i, interrupt_stubs + 8 * (i - VECTOR_IRQ_FIRST), 0, 0);
+        gate_set(gates, i, trap_stubs + TRAP_STUB * i + (i < TRAP_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY), 0,
+                 i == 3 || i == 4 ? 3 : 0);
+    for (unsigned i = 0; i < VECTOR_IRQ_END - VECTOR_IRQ_FIRST; i++)
+        gate_set(gates, VECTOR_IRQ_FIRST + i,
+                 interrupt_stubs + INTERRUPT_STUB * i + (i < INTERRUPT_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY),
+                 0, 0);
     for (unsigned i = VECTOR_LOCAL_FIRST; i < 256; i++)
-        gate_set(gates, i, local_stubs + 8 * (i - VECTOR_LOCAL_FIRST), 0, 0);
+        gate_set(gates, i, local_stubs + INTERRUPT_STUB * (i - VECTOR_LOCAL_FIRST), 0, 0);
     gate_set(gates, VECTOR_INT80, int80_stub, 0, 3);
     gate_set(gates, VECTOR_NMI, fatal_stubs, 1, 0);
     gate_set(gates, VECTOR_DOUBLE_FAULT, fatal_stubs + 16, 1, 0);

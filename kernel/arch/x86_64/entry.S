@@ -453,51 +453,71 @@ guest_enter_slowly:             /* with a frame that a system call would have le
 
 /* ---- interrupts and exceptions ---- */
 
-    .balign 16
+/*
+ * The stubs are as short as they can be: a short jump reaches a relay in their middle, which takes the place of
+ * STUB_RELAY bytes. idt_build in cpu.c knows where each stub is; .org is an error when one is longer.
+ */
+    .balign 8
     .globl trap_stubs
-trap_stubs:                     /* exceptions 0-31, 16 bytes each */
+trap_stubs:                     /* exceptions 0-31 */
     .set vector, 0
     .rept 32
-    .balign 16
+    .if vector == TRAP_STUBS_BEFORE_RELAY
+    .org trap_stubs + TRAP_STUB * vector
+trap_relay:
+    jmp trap_entry
+    .set relay, STUB_RELAY
+    .elseif vector < TRAP_STUBS_BEFORE_RELAY
+    .set relay, 0
+    .endif
+    .org trap_stubs + TRAP_STUB * vector + relay
     .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
     .else
     push $0
     .endif
     push $vector
-    jmp trap_entry
+    jmp trap_relay
     .set vector, vector + 1
     .endr
-    .org trap_stubs + 32 * 16   /* an error when they take more: idt_build in cpu.c counts on it */
 
-    .balign 16
+    .balign 8
     .globl interrupt_stubs
-interrupt_stubs:                /* 8 bytes each; vector - 128 fits a sign-extended byte */
+interrupt_stubs:                /* vector - 128 fits a sign-extended byte */
     .set vector, VECTOR_IRQ_FIRST
     .rept VECTOR_IRQ_END - VECTOR_IRQ_FIRST
-    .balign 8
-    push $(vector - 128)
+    .set number, vector - VECTOR_IRQ_FIRST
+    .if number == INTERRUPT_STUBS_BEFORE_RELAY
+interrupt_relay:
     jmp interrupt_entry
+    .set relay, STUB_RELAY
+    .elseif number < INTERRUPT_STUBS_BEFORE_RELAY
+    .set relay, 0
+    .endif
+    .org interrupt_stubs + INTERRUPT_STUB * number + relay
+    push $(vector - 128)
+    jmp interrupt_relay
     .set vector, vector + 1
     .endr
     .globl local_stubs
-    .balign 8
-local_stubs:
+    .balign 4
+local_stubs:                    /* close to where they jump: no relay */
     .set vector, VECTOR_LOCAL_FIRST
-    .rept 16
-    .balign 8
+    .rept 256 - VECTOR_LOCAL_FIRST
+    .org local_stubs + INTERRUPT_STUB * (vector - VECTOR_LOCAL_FIRST)
     push $(vector - 256)
     jmp local_entry
     .set vector, vector + 1
     .endr
+    .org local_stubs + INTERRUPT_STUB * (256 - VECTOR_LOCAL_FIRST)
+local_entry:
+    addq $128, (%rsp)
+    jmp interrupt_entry
     .globl int80_stub
-    .balign 8
 int80_stub:
     push $0
     push $VECTOR_INT80
     jmp trap_entry
 
-local_entry:
-    addq $128, (%rsp)
 interrupt_entry:
     addq $128, (%rsp)
     push (%rsp)                 /* vector; the place below becomes the error code */

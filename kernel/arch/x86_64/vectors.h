@@ -17,6 +17,13 @@
 #define VECTOR_SPURIOUS      0xff
 #define INTERRUPT_NMI        0x400 /* not a vector: cpu_interrupt sends a non-maskable one */
 
+/* The stubs of entry.S: bytes each, how many stand before the relay, and what the relay takes. */
+#define TRAP_STUB                    8
+#define TRAP_STUBS_BEFORE_RELAY      16
+#define INTERRUPT_STUB               4
+#define INTERRUPT_STUBS_BEFORE_RELAY 24
+#define STUB_RELAY                   8
+
 #define KERNEL_CS    0x08
 #define KERNEL_SS    0x10
 #define USER_SS      0x1b /* SYSRET takes it from STAR + 8 */
