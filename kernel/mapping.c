@@ -110,7 +110,9 @@ void mapping_set_end(struct mapping *mapping, uint64_t end) {
  * through a mapping at any time, so the two overlap for a moment. */
 static void mapping_cut(struct mapping *mapping, uint64_t address, struct mapping *rest) {
     mapping_describe(rest, mapping);
-    rest->dirty = mapping->dirty;
+    /* Without the Vmo's lock: it may just be cleared, and then the rest is protected once more than needed.
+     */
+    rest->dirty = __atomic_load_n(&mapping->dirty, __ATOMIC_RELAXED);
     rest->offset += address - mapping->node.key;
     object_get(&rest->vmo->object);
     mapping_insert(rest, address);

@@ -42,7 +42,7 @@ static int vmo_write_protect(struct vmo *vmo) {
         if (i == PROTECT_STEP)
             return -EAGAIN;
         page_table_protect(mapping->space, mapping->node.key, mapping->end);
-        mapping->dirty = false;
+        __atomic_store_n(&mapping->dirty, false, __ATOMIC_RELAXED); /* mapping_cut may look */
         list_remove(&mapping->vmo_link);
         list_push_back(&vmo->mappings, &mapping->vmo_link);
     }
@@ -186,20 +186,17 @@ int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cach
 static int vmo_copy(struct vmo *vmo, struct job *job, bool protected, struct vmo **made) {
     if (vmo->kind & (VMO_KIND_PINNED | VMO_KIND_PHYSICAL))
         return -EINVAL;
-    struct vmo *copy = vmo_make(job, 0, vmo->kind);
-    if (!copy)
-        return -ENOMEM;
     spin_lock(&vmo->lock);
     int result = protected ? vmo_write_protect(vmo) : 0;
-    if (!result) {
+    struct vmo *copy = result ? NULL : vmo_make(job, 0, vmo->kind);
+    if (copy) {
         vmo_tree_share(&copy->tree, &vmo->tree);
         copy->size = vmo->size;
+    } else if (!result) {
+        result = -ENOMEM;
     }
     spin_unlock(&vmo->lock);
-    if (result)
-        object_put(&copy->object);
-    else
-        *made = copy;
+    *made = copy;
     return result;
 }
 
