@@ -34,10 +34,10 @@ struct spinlock *futex_lock(const struct thread *thread) {
 
 /* 0 when the word at the address is as expected, else why not. */
 static int word_check(uint64_t address, uint64_t expected) {
-    uint32_t word;
-    if (user_copy_in(&word, address, sizeof(word)))
+    uint32_t words[2]; /* the aligned eight bytes around it: shorter pieces are copied byte by byte */
+    if (user_copy_in(words, address & ~7ULL, sizeof(words)))
         return -EFAULT;
-    return word == (uint32_t)expected ? 0 : -EAGAIN;
+    return words[address >> 2 & 1] == (uint32_t)expected ? 0 : -EAGAIN;
 }
 
 int64_t futex_wait(uint64_t address, uint64_t expected, uint64_t deadline) {

@@ -12,8 +12,12 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
     if (period > REALTIME_PERIOD_MAX || budget > period || (period && budget < REALTIME_BUDGET_MIN))
         return -EINVAL;
     spin_lock(&lock);
+    if (period && thread->dying) { /* its end would not, or no longer, give the share back */
+        spin_unlock(&lock);
+        return -ESRCH;
+    }
     if (thread->period) {
-        cpus[__builtin_ctzll(thread->affinity)]->realtime_share -= thread->share;
+        cpus[thread->share_cpu]->realtime_share -= thread->share;
         thread->period = 0;
         thread->affinity = UINT64_MAX >> (64 - cpu_count);
         sched_own_level(thread, LEVEL_NEW);
@@ -28,6 +32,7 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
             result = -EBUSY;
         } else {
             cpu->realtime_share += thread->share = share;
+            thread->share_cpu = cpu->index;
             thread->affinity = cpu->bit;
             thread->budget = thread->quantum_left = budget;
             thread->deadline = clock_now() + period;

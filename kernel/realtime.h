@@ -12,7 +12,8 @@ enum { REALTIME_SHARE_ONE = 1000, REALTIME_SHARE_MAX = 900, REALTIME_BUDGET_MIN 
 #define REALTIME_PERIOD_MAX 4000000000ULL
 
 /* Makes the thread a real-time task, or with period 0 an ordinary one again. ns. 0; -EINVAL: budget below the
- * least or above the period, period too long; -EBUSY: no CPU of its affinity has that much left. */
+ * least or above the period, period too long; -EBUSY: no CPU of its affinity has that much left; -ESRCH: it
+ * ends or has ended. */
 int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period);
 /* A task becomes ready: its deadline and budget from now on. The thread's lock is held. */
 void realtime_wake(struct thread *thread, uint64_t now);

@@ -84,6 +84,9 @@ static int clone_step(struct space *space, struct space *copy) {
 
     spin_lock(&space->lock);
     struct mapping *mapping = mapping_from(space, copy->clone_end);
+    if (mapping &&
+        mapping->node.key < copy->clone_end) /* new since the last step: it may overlap what is copied */
+        mapping = mapping_next(mapping);
     for (unsigned i = 0; mapping && !result; i++) {
         result = i < CLONE_STEP ? mapping_clone(mapping, copy) : -EAGAIN;
         if (!result) {

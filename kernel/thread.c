@@ -132,8 +132,9 @@ void thread_destroy(struct thread *thread) {
 void thread_kill(struct thread *thread) {
     thread->dying = 1;
     wait_cancel(thread, 0, -ECANCELED);
-    /* One that is switched to later looks at dying then. */
-    if (!thread->on_cpu)
+    /* One that is switched to later looks at dying then; one that a call is handed to runs before it is
+     * on_cpu. */
+    if (!thread->on_cpu && thread->state != THREAD_RUNNING)
         return;
     cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
 }

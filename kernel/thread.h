@@ -77,7 +77,8 @@ struct thread {
     uint64_t quantum_left;   /* ns */
     uint64_t deadline;       /* of level 0: ns, by which its budget is used; see realtime.c */
     uint64_t budget, period; /* real-time task: ns; else 0 */
-    uint32_t share;          /* of its CPU, that is, in 1/REALTIME_SHARE_ONE */
+    uint32_t share;          /* of a CPU, that is, in 1/REALTIME_SHARE_ONE, … */
+    uint32_t share_cpu;      /* … and of which */
     uint64_t burst;          /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
     uint64_t progress;        /* of a call that is restarted: bytes done */

@@ -30,9 +30,9 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
     if (object->type != OBJECT_PORT)
         object_get(object); /* a port is held by the thread's struct port_use */
     spin_lock(&thread->lock);
-    thread->state = THREAD_BLOCKED;
+    thread->wait_sequence++; /* before the state: wait_cancel looks at both with the object's lock alone */
     thread->wait_object = object;
-    thread->wait_sequence++;
+    thread->state = THREAD_BLOCKED;
     list_push_back(waiters, &thread->wait_link);
     spin_unlock(&thread->lock);
     alarm_set(&thread->alarm, deadline, thread->wait_sequence);
@@ -87,9 +87,9 @@ void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
 
 /* The thread is current and locked. */
 static void park_begin(struct thread *thread, enum park what, uint64_t deadline) {
-    thread->state = THREAD_BLOCKED;
+    thread->wait_sequence++; /* as in wait_begin */
     thread->parked = what;
-    thread->wait_sequence++;
+    thread->state = THREAD_BLOCKED;
     alarm_set(&thread->alarm, deadline, thread->wait_sequence);
     cpu_work_add(cpu_self(), WORK_RESCHEDULE);
 }

@@ -225,7 +225,10 @@ static void test_realtime(void) {
     stop = true;
     for (unsigned i = 0; i < 2; i++)
         thread_join(1 + i, spinners[i]);
+    int64_t ended = keel_handle_duplicate(task, RIGHT_ALL);
     thread_join(0, task);
+    EQ(keel_thread_realtime(realtime, (uint64_t)ended, period / 2, period), -ESRCH);
+    EQ(keel_handle_close((uint64_t)ended), 0);
     EQ(keel_thread_set(0, 0, 3), 0);
     log_line("a real-time task: %llu periods, %llu missed", (unsigned long long)task_turns,
              (unsigned long long)task_missed);

@@ -134,12 +134,14 @@ reply:
     mov %cl, THREAD_LEVEL(%rsp)
     incq %gs:CPU_CALLS + 8 * 35
 
-go_on:
-    movl $0, PORT_LOCK(%rdi)
-    rdgsbase %rdi               /* the CPU */
+go_on:                          /* who ends its wait or kills it, with either lock, must find it running here */
+    mov %gs:CPU_INDEX, %ecx
+    mov %ecx, THREAD_CPU(%rbx)
     movl $RUNNING, THREAD_STATE(%rbx)
     movq $0, THREAD_WAIT_OBJECT(%rbx)
+    movl $0, PORT_LOCK(%rdi)
     movl $0, THREAD_LOCK(%rbx)
+    rdgsbase %rdi               /* the CPU */
     mov %rdx, %rbp
     rdtsc
     shl $32, %rdx
@@ -180,8 +182,6 @@ go_on:
     mov %rcx, CPU_FRAME_TOP(%rdi)
     mov %rcx, CPU_RSP0(%rdi)
     mov %rbx, CPU_THREAD(%rdi)
-    mov CPU_INDEX(%rdi), %ecx
-    mov %ecx, THREAD_CPU(%rbx)
     movb $1, THREAD_ON_CPU(%rbx)
     movb $0, THREAD_ON_CPU(%rsp)
 
