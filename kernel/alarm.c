@@ -34,7 +34,8 @@ bool alarm_cancel(struct alarm *alarm) {
 
 uint64_t alarm_first(struct cpu *cpu) {
     struct tree_node *node = tree_first(&cpu->queue.alarms);
-    return node ? node->key : DEADLINE_NEVER;
+    uint64_t deadline = node ? node->key : DEADLINE_NEVER;
+    return deadline > cpu->alarms_from ? deadline : cpu->alarms_from;
 }
 
 static struct object *alarm_owner(struct alarm *alarm) {
@@ -63,11 +64,15 @@ static struct alarm *alarm_take(struct cpu *cpu, uint64_t now, uint64_t *cookie)
 void alarms_run(struct cpu *cpu, uint64_t now) {
     struct alarm *alarm;
     uint64_t cookie;
-    for (unsigned i = 0; i < ALARMS_STEP && (alarm = alarm_take(cpu, now, &cookie)); i++) {
+    for (unsigned i = 0; (alarm = alarm_take(cpu, now, &cookie)); i++) {
         if (alarm->kind == ALARM_THREAD)
             wait_cancel(container_of(alarm, struct thread, alarm), cookie, -ETIMEDOUT);
         else
             timer_expired(container_of(alarm, struct timer, alarm), now);
         object_put(alarm_owner(alarm));
+        if (i == ALARMS_STEP) { /* more than it can keep up with: as long for threads as for alarms */
+            cpu->alarms_from = 2 * clock_now() - now;
+            break;
+        }
     }
 }

@@ -41,8 +41,9 @@ struct run_queue {
     uint32_t bitmap;      /* levels with ready threads, and always bit LEVELS */
     uint32_t count;
     struct list levels[LEVELS];
-    struct tree alarms; /* struct alarm by deadline */
-    uint64_t aged;      /* when a low level was last served out of turn, ns */
+    struct tree alarms;  /* struct alarm by deadline */
+    uint64_t aged;       /* when a level was last served out of turn, ns */
+    uint32_t aged_level; /* which it was */
 };
 
 /* The best level with a ready thread, or LEVELS. */
@@ -83,6 +84,7 @@ struct cpu {
     uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
     uint64_t slice_end;      /* ns; when the current thread's quantum is used up */
     uint64_t timer_deadline; /* what the timer is programmed to, ns */
+    uint64_t alarms_from;    /* ns; no alarm fires before */
     struct thread *dead;     /* thread that ended here and waits to be released */
     struct object *reap_first, *reap_last;
     struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */

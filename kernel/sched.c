@@ -1,7 +1,7 @@
 /*
  * See sched.h. A thread whose registers still live in a CPU (on_cpu) is only ever queued there, so that no
- * other CPU can pick it up before they are saved. Ready threads of low levels are aged: every AGING_NS the
- * lowest level with a waiting thread is served once out of turn, so that nothing starves.
+ * other CPU can pick it up before they are saved. Every AGING_NS another level with a waiting thread is
+ * served once out of turn, each in its turn, so that nothing starves.
  */
 #include "kernel/sched.h"
 
@@ -83,17 +83,15 @@ static void queue_remove(struct run_queue *queue, struct thread *thread) {
     queue->count--;
 }
 
-static struct thread *queue_pick(struct run_queue *queue) {
+static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
     unsigned level = queue_best(queue);
     if (level == LEVELS)
         return NULL;
-    unsigned lowest = 31 - (unsigned)__builtin_clz(queue->bitmap ^ 1u << LEVELS);
-    if (lowest != level && level >= LEVEL_TOP) {
-        uint64_t now = clock_now();
-        if (now - queue->aged > AGING_NS) {
-            queue->aged = now;
-            level = lowest;
-        }
+    if (level >= LEVEL_TOP && now - queue->aged > AGING_NS) {
+        queue->aged = now;
+        unsigned next = (unsigned)__builtin_ctz(queue->bitmap & ~1u << queue->aged_level);
+        queue->aged_level = next == LEVELS ? level : next;
+        level = queue->aged_level;
     }
     struct thread *thread = list_entry(queue->levels[level].next, struct thread, queue_link);
     queue_remove(queue, thread);
@@ -118,9 +116,9 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
     return stolen;
 }
 
-static struct thread *sched_pick(struct cpu *cpu) {
+static struct thread *sched_pick(struct cpu *cpu, uint64_t now) {
     spin_lock_inline(&cpu->queue.lock);
-    struct thread *thread = queue_pick(&cpu->queue);
+    struct thread *thread = queue_pick(&cpu->queue, now);
     spin_unlock(&cpu->queue.lock);
     for (unsigned i = 1; i < cpu_count && !thread; i++)
         thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
@@ -300,7 +298,7 @@ void sched_switch(struct cpu *cpu) {
     bool moving = running && !(before->affinity >> cpu->index & 1);
     if (running && !moving)
         sched_requeue(cpu, before, now);
-    struct thread *next = sched_pick(cpu);
+    struct thread *next = sched_pick(cpu, now);
     if (next) {
         next->state = THREAD_RUNNING;
         atomic_store_explicit(&next->cpu, cpu->index, memory_order_relaxed);

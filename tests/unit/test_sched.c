@@ -189,22 +189,29 @@ TEST(round_robin_within_a_level) {
     }
 }
 
-TEST(low_levels_are_served_under_load) {
+/* Two threads of a good level share the CPU for ever, and others are ready in several lower ones: all are
+ * served, and not often. */
+TEST(every_level_is_served_under_load) {
+    unsigned turns[5] = {0};
     setup(1);
-    now_ns = 1000000000;
-    threads[0].level = threads[0].own_level = LEVEL_TOP;
-    threads[1].level = threads[1].own_level = LEVEL_BOTTOM;
-    ready(1);
-    bool served = false;
-    for (unsigned i = 0; i < 300 && !served; i++) {
-        threads[0].state = THREAD_BLOCKED;
-        ready(0);
-        sched_switch(host_cpu);
-        served = running() == 1;
-        now_ns += 1000000;
-        host_cpu->thread->state = THREAD_BLOCKED;
+    unsigned levels[5] = {LEVEL_SYSTEM + 1, LEVEL_SYSTEM + 1, 4, 5, LEVEL_BOTTOM};
+    for (unsigned i = 0; i < 5; i++) {
+        level_give(i, levels[i]);
+        ready(i);
     }
-    CHECK(served);
+    sched_switch(host_cpu);
+    for (unsigned i = 0; i < 2000; i++) {
+        turns[running()]++;
+        level_give(running(), levels[running()]); /* as if it had waited */
+        now_ns += 1000000;
+        thread_yield();
+        host_cpu->work = 0;
+        sched_switch(host_cpu);
+    }
+    for (unsigned i = 2; i < 5; i++) {
+        CHECK(turns[i] >= 4);
+        CHECK(turns[i] < 100);
+    }
 }
 
 TEST(idle_cpu_steals_but_not_live_registers) {
