@@ -22,7 +22,9 @@ struct test {
 
 #define TOPICS                                                                                               \
     TOPIC(insight)                                                                                           \
-    TOPIC(memory) TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry)
+    TOPIC(memory)                                                                                            \
+    TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry)             \
+        TOPIC(handover)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS

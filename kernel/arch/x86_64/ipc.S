@@ -187,21 +187,22 @@ go_on:                          /* who ends its wait or kills it, with either lo
 
     mov %rbp, %rdx
     mov %esi, %esi
+    mov THREAD_GS_BASE(%rbx), %rax
+    swapgs
+    wrgsbase %rax
     cmpl $0, CPU_WORK(%rdi)
     jne go_on_slowly
-    mov THREAD_GS_BASE(%rbx), %rax
     mov THREAD_NATIVE_END + FRAME_RIP(%rbx), %rcx
     mov THREAD_NATIVE_END + FRAME_RFLAGS(%rbx), %r11
     mov THREAD_NATIVE_END + FRAME_RDI(%rbx), %rdi
     mov THREAD_NATIVE_END + FRAME_RBP(%rbx), %rbp
     mov THREAD_NATIVE_END + FRAME_RSP(%rbx), %rsp
-    swapgs
-    wrgsbase %rax
     mov THREAD_NATIVE_END + FRAME_RBX(%rbx), %rbx
     xor %eax, %eax
     sysretq
 
 go_on_slowly:                   /* the frame becomes complete, but for what the caller stored */
+    swapgs
     lea THREAD_NATIVE_END + FRAME_RDI(%rbx), %rsp
     push %rsi
     push %rdx

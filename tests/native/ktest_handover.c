@@ -1,0 +1,120 @@
+/*
+ * Calls that hand the CPU from thread to thread (kernel/arch/x86_64/ipc.S) while the threads on both sides
+ * are killed: no survivor's call is lost or answered twice, and nothing of the killed stays.
+ */
+#include "tests/native/ktest.h"
+
+enum { PAGE = 4096, CODE = 0x10000000, UTCBS = 0x20000000, VICTIMS = 2, ROUNDS = 150, CALLERS = 2 };
+
+/* The victims, position-independent: handle 1 is the port. */
+__asm__(".pushsection .rodata\n"
+        ".balign 4096\n"
+        "handover_code:\n"
+        /* 0: answers each call with its first word, one more */
+        "xor %ebx, %ebx\n"
+        "1: mov $1, %edi; mov $-1, %rsi; mov $0x1023, %eax; syscall\n"
+        "inc %rdx; mov %esi, %ebx; bts $62, %rbx; jmp 1b\n"
+        ".balign 256\n"
+        /* 256: calls, without end */
+        "1: mov $1, %edi; mov $7, %esi; mov $-1, %rbx; mov $0x1022, %eax; syscall; jmp 1b\n"
+        ".popsection\n");
+extern const char handover_code[];
+
+static int64_t port;
+static _Atomic bool stop;
+static _Atomic uint64_t answered, cancelled;
+
+static void caller(uint64_t i) {
+    for (uint64_t n = 0; !stop; n++) {
+        struct ipc_message message = {.label = i, .words = {n}};
+        int64_t result = ipc_call((handle_t)port, n % 64 ? DEADLINE_NEVER : clock_now() + 100000, &message);
+        if (!result)
+            EQ(message.words[0], n + 1);
+        else if (n % 64)
+            EQ(result, -ECANCELED);
+        else
+            EQ(result == -ECANCELED || result == -ETIMEDOUT, 1);
+        (result ? &cancelled : &answered)[0]++;
+    }
+    thread_end(i);
+}
+
+/* A server that nobody kills; ends at the label 99. */
+static void survivor(uint64_t i) {
+    struct ipc_message message;
+    uint64_t flags = 0;
+    do {
+        EQ(ipc_receive((handle_t)port, DEADLINE_NEVER, flags, &message), 0);
+        message.words[0]++;
+        flags = IPC_REPLY;
+    } while (message.label != 99);
+    ipc_receive((handle_t)port, 0, flags, &message);
+    thread_end(i);
+}
+
+/* A process in a job of its own with threads that serve (offset 0) or call (256). */
+static handle_t victims_start(handle_t code, uint64_t offset) {
+    handle_t victims = (handle_t)keel_handle_create(OBJECT_JOB, job, 0, 0);
+    handle_t list[1] = {(handle_t)keel_handle_duplicate(port, RIGHT_ALL)};
+    int64_t process = keel_process_create(victims, keel_pointer(list), 1);
+    EQ(process > 0, 1);
+    EQ(keel_space_map((uint64_t)process, CODE, code, 0, PAGE, MAP_READ | MAP_EXEC), 0);
+    for (uint64_t i = 0; i < VICTIMS; i++) {
+        int64_t thread = keel_thread_create((uint64_t)process, CODE + offset, 0, 0, UTCBS + i * 0x10000);
+        EQ(thread > 0, 1);
+        EQ(keel_handle_close((uint64_t)thread), 0);
+    }
+    EQ(keel_handle_close((uint64_t)process), 0);
+    return victims;
+}
+
+static void victims_end(handle_t victims) {
+    struct job_info info = {.objects = 1};
+    EQ(keel_task_kill(victims, 9), 0);
+    for (unsigned tries = 0; tries < 20000 && info.objects + info.pages + info.threads; tries++) {
+        keel_thread_wait(clock_now() + MS / 10);
+        keel_object_info(victims, keel_pointer(&info), sizeof(info));
+    }
+    EQ(info.objects + info.pages + info.threads, 0);
+    EQ(keel_handle_close(victims), 0);
+}
+
+static void test_killed_in_hand_over(void) {
+    handle_t code = (handle_t)keel_vmo_create(PAGE, 0), threads[CALLERS + 1], victims[2];
+    uint64_t random = 1;
+
+    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    EQ(keel_vmo_write(code, 0, keel_pointer(handover_code), PAGE / 8), PAGE / 8);
+    stop = false;
+    answered = cancelled = 0;
+    for (unsigned i = 0; i < CALLERS; i++)
+        threads[i] = thread_start(i, caller);
+    threads[CALLERS] = thread_start(CALLERS, survivor);
+    for (unsigned i = 0; i < 2; i++)
+        victims[i] = victims_start(code, i * 256);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        keel_thread_wait(clock_now() + (random >> 33) % MS);
+        unsigned i = random >> 62 != 0 ? 0 : 1;
+        victims_end(victims[i]);
+        victims[i] = victims_start(code, i * 256);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        victims_end(victims[i]);
+    stop = true;
+    for (unsigned i = 0; i < CALLERS; i++)
+        thread_join(i, threads[i]);
+    struct ipc_message message = {.label = 99};
+    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+    thread_join(CALLERS, threads[CALLERS]);
+    EQ(answered > ROUNDS, 1);
+    log_line("calls while threads were killed: %llu answered, %llu not", (unsigned long long)answered,
+             (unsigned long long)cancelled);
+    EQ(keel_handle_close(code), 0);
+    EQ(keel_handle_close((uint64_t)port), 0);
+}
+
+const struct test handover_tests[] = {
+    {"killed_in_hand_over", test_killed_in_hand_over},
+    {NULL, NULL},
+};
