@@ -23,8 +23,8 @@ struct test {
 #define TOPICS                                                                                               \
     TOPIC(insight)                                                                                           \
     TOPIC(memory)                                                                                            \
-    TOPIC(channel) TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry)             \
-        TOPIC(handover)
+    TOPIC(channel)                                                                                           \
+    TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(handover)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS
