@@ -27,8 +27,11 @@ BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
 EFI_SRC = $(wildcard boot/efi/*.c boot/efi/*.S) boot/console.c boot/source.c $(addprefix lib/base/,elf.c format.c string.c)
 LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c)
 NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib/base/elf.c lib/base/cpio.c
+# Drivers that `devices` starts: every folder with a manifest.
+DRIVERS = $(patsubst drivers/%/manifest,%,$(wildcard drivers/*/manifest))
+DRIVER_LIB_SRC = $(wildcard lib/driver/*.c lib/virtio/*.c lib/pci/*.c)
 
-all: $(B)/keel.elf $(B)/efi.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux
+all: $(B)/keel.elf $(B)/efi.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux $(DRIVERS:%=$(B)/bin/%)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -97,6 +100,12 @@ $(B)/sym/provoke: $(call native,tests/native/provoke.c)
 $(B)/sym/init $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
+define driver
+$(B)/sym/$(1): $(call native,$(wildcard drivers/$(1)/*.c) $(DRIVER_LIB_SRC))
+	@mkdir -p $$(dir $$@)
+	$(NATIVE_LINK) -o $$@ $$^
+endef
+$(foreach name,$(DRIVERS),$(eval $(call driver,$(name))))
 # The kernel's benchmark: in the upper half, so that the lower one is free for guests.
 $(B)/sym/kbench: $(call objects,native-upper,bench/kbench.c bench/kbench_loops.S $(NATIVE_LIB_SRC))
 	@mkdir -p $(dir $@)

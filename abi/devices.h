@@ -1,0 +1,92 @@
+/*
+ * The protocol between `devices` and its clients (the personality), and between `devices` and the drivers it
+ * starts.
+ *
+ * A client holds a port with SEND under the name "devices" and calls it (abi/ipc.h; the label's low 32 bits
+ * are an enum devices_call, word 0 of the reply is 0 or a negated error). It lists devices, takes the link of
+ * each that it wants to use, and is told by an event when the list changes.
+ *
+ * A link is a shared area and two events. The area is DMA memory, physically contiguous, made by `devices`
+ * and kept over restarts of the driver. Virtqueue descriptors in it hold byte offsets into the area; the
+ * driver adds the area's physical address, so that data moves between the device and the client's buffers
+ * without being copied. What follows the header is laid out by class: DEVICES_BLOCK
+ * lib/virtqueue/block_ring.h, DEVICES_CHAR lib/virtqueue/char_ring.h.
+ *
+ * Sessions: the client writes session 0, lays empty rings, copies the generation it sees to
+ * session_generation, then writes a session number other than 0 and other than the last, and signals kick. A
+ * driver serves only a session of its own generation. Each start of the driver makes a new generation: it
+ * writes it to the header and signals call; the device has been reset before. The client then starts a new
+ * session and offers again what was not completed. A generation of 0 says that there is no driver now.
+ */
+#pragma once
+
+#include <stdint.h>
+
+enum devices_call {
+    DEVICES_NEXT = 1,   /* word 0: id, 0 for the first. The device with the next larger id as bytes of the
+                           reply, struct devices_device; -ENOENT after the last */
+    DEVICES_LINK = 2,   /* word 0: id. Handles of the reply: area (READ WRITE), kick (SEND), call (RECV);
+                           word 1: bytes of the area. -ENOENT: no such device any more; -ENODEV: it has none */
+    DEVICES_WATCH = 3,  /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when
+                           DEVICES_WATCHERS others have one */
+    DEVICES_PCI = 4,    /* word 0: 0, or one more than an address. The PCI function with the next address as
+                           bytes of the reply, struct devices_pci; -ENOENT after the last */
+    DEVICES_CONFIG = 5, /* words 0-2: address, offset, length. Bytes of the function's configuration space as
+                           they are now; fewer than length at its end */
+};
+
+enum { DEVICES_WATCHERS = 8, DEVICES_NAME = 16, DEVICES_CONFIG_MOST = 256 };
+
+enum devices_class {
+    DEVICES_NONE = 0,
+    DEVICES_BLOCK = 1,
+    DEVICES_NET = 2,
+    DEVICES_CHAR = 3, /* read, write and control; the name tells the node in /dev */
+    DEVICES_FRAMEBUFFER = 4,
+    DEVICES_INPUT = 5,
+    DEVICES_CONSOLE = 6,
+};
+
+/* A device that a driver serves. */
+struct devices_device {
+    uint32_t id;               /* never used again for another device */
+    uint32_t device_class;     /* enum devices_class */
+    uint32_t generation;       /* of the driver, counted from 1; 0: it does not run now */
+    uint32_t address;          /* DEVICES_ADDRESS of the PCI function; DEVICES_NO_ADDRESS: another bus */
+    char name[DEVICES_NAME];   /* "vda", "hwrng"; 0-terminated */
+    char driver[DEVICES_NAME]; /* the driver's folder */
+    uint64_t area_length;      /* bytes of the link's area; 0: no link */
+};
+
+/* segment (16 bits), bus (8), device (5), function (3) */
+#define DEVICES_ADDRESS(segment, bus, device, function)                                                      \
+    ((uint32_t)(segment) << 16 | (uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))
+#define DEVICES_NO_ADDRESS UINT32_MAX
+
+enum { DEVICES_BAR_IO = 1, DEVICES_BAR_MEMORY = 2, DEVICES_BAR_64 = 4, DEVICES_BAR_PREFETCH = 8 };
+
+struct devices_bar {
+    uint64_t base, length; /* length 0: not there */
+    uint32_t flags;        /* DEVICES_BAR_ */
+    uint32_t reserved;
+};
+
+/* A PCI function. */
+struct devices_pci {
+    uint32_t address;
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint32_t class_code; /* class, subclass, interface: 24 bits */
+    uint8_t revision, header_type, irq_line, irq_pin;
+    uint8_t bus_first, bus_last; /* behind a bridge */
+    uint16_t config_length;      /* 256 or 4096 bytes */
+    struct devices_bar bars[7];  /* the seventh is the expansion ROM */
+    char driver[DEVICES_NAME];   /* "" none runs */
+};
+
+/* At offset 0 of every link's area. */
+struct link_header {
+    uint32_t session;            /* client */
+    uint32_t session_generation; /* client: which generation this session is for */
+    uint32_t generation;         /* driver */
+    uint32_t reserved;
+};

@@ -1,0 +1,49 @@
+/*
+ * The link of a character device (abi/devices.h, class DEVICES_CHAR): one virtqueue of requests, driver side
+ * in the client, in the link's area. A request is a chain: struct char_request (read by the driver), the
+ * bytes to write, if any (read by it), the room to read into, if any (written by it), and an int64_t result
+ * at the end of a descriptor of its own: bytes moved, or a negated error.
+ *
+ *   0              struct link_header
+ *   CHAR_RING      descriptors, available ring, used ring
+ *   CHAR_REQUESTS  per queue slot a struct char_slot, for the client to use
+ *   CHAR_DATA      per request CHAR_DATA_SIZE bytes
+ */
+#pragma once
+
+#include "lib/virtqueue/ring.h"
+
+enum {
+    CHAR_QUEUE_SIZE = 32,
+    CHAR_REQUESTS_MOST = 8, /* of up to four descriptors each */
+    CHAR_RING = 0x1000,
+    CHAR_RING_AVAIL = 0x400,
+    CHAR_RING_USED = 0x800,
+    CHAR_REQUESTS = 0x2000,
+    CHAR_DATA = 0x4000,
+    CHAR_DATA_SIZE = 0x1000,
+    CHAR_AREA_SIZE = CHAR_DATA + CHAR_REQUESTS_MOST * CHAR_DATA_SIZE,
+};
+
+enum char_kind { CHAR_READ = 1, CHAR_WRITE = 2, CHAR_IOCTL = 3 };
+
+struct char_request {
+    uint32_t kind;
+    uint32_t control; /* of CHAR_IOCTL */
+    uint64_t offset;
+};
+
+struct char_slot {
+    struct char_request request;
+    int64_t result;
+};
+
+/* Finds the ring in a mapped area, for both sides. */
+static inline struct virtqueue_memory char_ring(uint8_t *area) {
+    return (struct virtqueue_memory){
+        .desc = (struct virtq_desc *)(area + CHAR_RING),
+        .avail = (struct virtq_avail *)(area + CHAR_RING + CHAR_RING_AVAIL),
+        .used = (struct virtq_used *)(area + CHAR_RING + CHAR_RING_USED),
+        .size = CHAR_QUEUE_SIZE,
+    };
+}
