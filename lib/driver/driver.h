@@ -15,6 +15,7 @@
  *   - "bar0" … "bar5": memory of the device; --bar0=INSET,LENGTH says that it begins INSET bytes into the Vmo
  *   - "ioport.BASE": its I/O ports (all numbers hexadecimal); then --bar0=io:BASE,LENGTH
  *   - "irq0" … "irq7": interrupts; MSI-X or MSI vectors, or irq0 the line (INTx, or the manifest's irq)
+ *     --irq=line|msi|msix says which of them
  *   - "dma": memory for the device; --dma=PHYSICAL is its address for it
  *   - "link", "link1" …: the areas of the links offered; --link=PHYSICAL, --link1=…
  *   - "link.kick" (RECV), "link.call" (SEND), "link1.kick" …: their events
@@ -58,6 +59,9 @@ struct driver_link {
     void *state; /* the driver's */
 };
 
+/* How the device interrupts. */
+enum driver_irq_mode { DRIVER_IRQ_NONE, DRIVER_IRQ_LINE, DRIVER_IRQ_MSI, DRIVER_IRQ_MSIX };
+
 struct driver_device {
     const struct driver *driver;
     uint32_t address; /* DEVICES_ADDRESS */
@@ -65,6 +69,7 @@ struct driver_device {
     struct driver_bar bars[DRIVER_BARS];
     handle_t irqs[DRIVER_IRQS];
     unsigned irq_count;
+    enum driver_irq_mode irq_mode;
     struct driver_memory dma;
     struct driver_link links[DRIVER_LINKS];
     unsigned link_count;

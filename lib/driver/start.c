@@ -60,6 +60,16 @@ static void bar_open(struct driver_bar *bar, unsigned index, char **arguments) {
     bar->at = (volatile uint8_t *)vmo_map(vmo, length, MAP_READ | MAP_WRITE) + first;
 }
 
+static enum driver_irq_mode irq_mode(char **arguments) {
+    static const char *const modes[] = {
+        [DRIVER_IRQ_LINE] = "line", [DRIVER_IRQ_MSI] = "msi", [DRIVER_IRQ_MSIX] = "msix"};
+    const char *text = option_find(arguments, "irq");
+    for (unsigned i = DRIVER_IRQ_LINE; text && i <= DRIVER_IRQ_MSIX; i++)
+        if (!strcmp(text, modes[i]))
+            return (enum driver_irq_mode)i;
+    return DRIVER_IRQ_NONE;
+}
+
 static void memory_open(struct driver_memory *memory, const char *name, char **arguments) {
     handle_t vmo = handle_find(name);
     if (vmo == HANDLE_NONE)
@@ -95,6 +105,7 @@ void device_open(struct driver_device *device, int argc, char **argv) {
         if ((device->irqs[device->irq_count] = handle_find(name)) == HANDLE_NONE)
             break;
     }
+    device->irq_mode = irq_mode(argv);
     memory_open(&device->dma, "dma", argv);
     for (; device->link_count < DRIVER_LINKS; device->link_count++) {
         link_open(&device->links[device->link_count], device->link_count, argv);
