@@ -97,7 +97,8 @@ $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
 $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
-$(B)/sym/init $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound:
+$(B)/sym/ksched: $(call native,tests/native/ksched.c)
+$(B)/sym/init $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
 define driver

@@ -34,10 +34,11 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
             cpu->realtime_share += thread->share = share;
             thread->share_cpu = cpu->index;
             thread->affinity = cpu->bit;
-            thread->budget = thread->quantum_left = budget;
+            thread->budget = budget;
             thread->deadline = clock_now() + period;
             thread->period = period;
             sched_own_level(thread, LEVEL_REALTIME);
+            thread->quantum_left = budget;
         }
     }
     thread_hand_over_set(thread);

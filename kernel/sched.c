@@ -224,6 +224,7 @@ void sched_lend(struct thread *thread, unsigned level) {
 void sched_own_level(struct thread *thread, unsigned level) {
     spin_lock(&thread->lock);
     thread->base_level = thread->own_level = (uint8_t)level;
+    thread->quantum_left = 0; /* of its new level it gets a whole one */
     level_update(thread);
     spin_unlock(&thread->lock);
 }

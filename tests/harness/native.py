@@ -17,6 +17,7 @@ PROGRAMS = {  # program: manifest
     "kfuzz": "tests/native/kfuzz.manifest",
     "provoke": "tests/native/provoke.manifest",
     "kbound": "tests/native/kbound.manifest",
+    "ksched": "tests/native/ksched.manifest",
 }
 # Random class 1 calls: what one case makes, and with which arguments. KEEL_FUZZ_CALLS and KEEL_FUZZ_SEED ask for others.
 FUZZ_CALLS = os.environ.get("KEEL_FUZZ_CALLS", "200000")
@@ -79,11 +80,22 @@ def _bounds_case():
     return case
 
 
+def _exact_cases():
+    """The scheduler where time is instructions: what it promises is kept to the microsecond, on every host."""
+    for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
+        for cpus in (1, 4):
+            case = Case(f"native/ksched{kind}@{cpus}", None)
+            case.run = lambda case=case, cpus=cpus, kernel=kernel: run_tests(
+                case, "ksched", cpus, kernel, ("--exact",), icount=True)
+            yield case
+
+
 def cases():
     yield from _fuzz_cases()
     yield _bounds_case()
+    yield from _exact_cases()
     for name in PROGRAMS:
-        if name in ("kfuzz", "kbound", "provoke"):
+        if name in ("kfuzz", "kbound", "ksched", "provoke"):
             continue
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG), ("-traps", build.KERNEL_TRAPS)):
             for cpus in (1, 4):
