@@ -49,7 +49,8 @@ static bool is_char(const struct driver *driver) {
 static void session_follow(struct driver_device *device, struct driver_link *link) {
     struct link_header *header = (struct link_header *)link->area.bytes;
     uint32_t session = ring_load(header->session);
-    if (ring_load(header->session_generation) != device->generation)
+    /* The second look: a session that ended in between was of another generation. */
+    if (ring_load(header->session_generation) != device->generation || ring_load(header->session) != session)
         session = 0;
     if (session == link->session)
         return;
