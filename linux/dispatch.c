@@ -7,8 +7,9 @@
 
 enum { SHARDS = 16 };
 
-/* By thread, so that CPUs seldom count in the same place. */
-static struct call_count { _Atomic uint64_t calls, ns; } counts[SHARDS][POSIX_CALLS_ALL + 1];
+/* By thread, so that CPUs seldom count in the same place. Calls of numbers outside the table are not here,
+ * but the last of `missing`. */
+static _Atomic uint64_t all_counts[SHARDS][POSIX_CALLS_ALL], spent_ns[POSIX_CALLS_ALL];
 _Atomic bool posix_calls_timed;
 
 static _Atomic uint64_t missing[POSIX_CALLS_ALL + 1];
@@ -29,14 +30,18 @@ uint64_t posix_call_missing(uint64_t number) {
     return missing[number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL];
 }
 
+/* Apart, because it comes once for each number. */
+static __attribute__((noinline, cold)) void missing_log(uint64_t number) {
+    const char *name = posix_call_name(number);
+    const struct task *task = task_current();
+    log_line("%s[%d]: call %llu (%s) is not supported", task ? task->comm : "?", task ? task->tid : 0,
+             (unsigned long long)number, name ? name : "unknown");
+}
+
 /* Counts a call that nobody serves; the first of its number is logged. */
-static int64_t call_missing(uint64_t number) {
-    if (!missing[number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL]++) {
-        const char *name = posix_call_name(number);
-        const struct task *task = task_current();
-        log_line("%s[%d]: call %llu (%s) is not supported", task ? task->comm : "?", task ? task->tid : 0,
-                 (unsigned long long)number, name ? name : "unknown");
-    }
+static inline int64_t call_missing(uint64_t number, uint64_t counted) {
+    if (!missing[counted]++)
+        missing_log(number);
     return -ENOSYS;
 }
 
@@ -50,7 +55,7 @@ static int64_t call_missing(uint64_t number) {
 
 #define SERVE_full(number, name, arguments)    return sys_##name(ARGUMENTS_##arguments)
 #define SERVE_partial(number, name, arguments) return sys_##name(ARGUMENTS_##arguments)
-#define SERVE_none(number, name, arguments)    return call_missing(number)
+#define SERVE_none(number, name, arguments)    return call_missing(number, number)
 
 static __attribute__((noinline)) int64_t call_serve(const struct guest_registers *guest, uint64_t number) {
     switch (number) {
@@ -60,7 +65,7 @@ static __attribute__((noinline)) int64_t call_serve(const struct guest_registers
 #include "linux/syscalls.def"
 #undef POSIX_CALL
     default:
-        return call_missing(number);
+        return call_missing(number, number);
     }
 }
 
@@ -68,25 +73,33 @@ static __attribute__((noinline)) int64_t call_serve(const struct guest_registers
 
 /* Apart, so that a call that is not timed saves no registers for it. */
 static __attribute__((noinline, cold)) int64_t call_timed(const struct guest_registers *guest,
-                                                          uint64_t number, struct call_count *count) {
+                                                          uint64_t number) {
     uint64_t since = clock_monotonic();
     int64_t result = call_serve(guest, number);
-    atomic_fetch_add_explicit(&count->ns, clock_monotonic() - since, memory_order_relaxed);
+    atomic_fetch_add_explicit(&spent_ns[number], clock_monotonic() - since, memory_order_relaxed);
     return result;
 }
 
-int64_t posix_call(const struct guest_registers *guest, unsigned tid) {
-    uint64_t number = (uint32_t)guest->rax, counted = number < POSIX_CALLS_ALL ? number : POSIX_CALLS_ALL;
-    struct call_count *count = &counts[tid % SHARDS][counted];
-    atomic_fetch_add_explicit(&count->calls, 1, memory_order_relaxed);
-    return posix_calls_timed ? call_timed(guest, number, count) : call_serve(guest, number);
+int64_t posix_call(const struct guest_registers *guest, uint64_t number, _Atomic uint64_t *counts) {
+    if (number >= POSIX_CALLS_ALL)
+        return call_missing(number, POSIX_CALLS_ALL);
+    atomic_fetch_add_explicit(&counts[number], 1, memory_order_relaxed);
+    return posix_calls_timed ? call_timed(guest, number) : call_serve(guest, number);
+}
+
+_Atomic uint64_t *posix_counts_next(void) {
+    static _Atomic uint32_t next;
+    return all_counts[next++ % SHARDS];
 }
 
 struct posix_count posix_call_count(uint64_t number) {
     struct posix_count sum = {0};
-    for (unsigned shard = 0; shard < SHARDS && number <= POSIX_CALLS_ALL; shard++) {
-        sum.calls += counts[shard][number].calls;
-        sum.ns += counts[shard][number].ns;
-    }
+    if (number == POSIX_CALLS_ALL)
+        sum.calls = missing[POSIX_CALLS_ALL];
+    if (number >= POSIX_CALLS_ALL)
+        return sum;
+    for (unsigned shard = 0; shard < SHARDS; shard++)
+        sum.calls += all_counts[shard][number];
+    sum.ns = spent_ns[number];
     return sum;
 }

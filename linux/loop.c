@@ -1,8 +1,9 @@
 /*
  * The guest loop (linux/loop.h). Each turn: what signals, stops and the end want (linux/task/deliver.c), then
- * the program until it leaves guest mode, then what it left for.
+ * the program until it leaves guest mode, then what it left for. Calls after which nothing of that is wanted
+ * turn in the inner loop.
  *
- * Between the look at task->signal_pending and guest_run nothing is lost: who sets it kicks the thread
+ * Between the look at task->attention and guest_run nothing is lost: who sets signal_pending kicks the thread
  * afterwards, and a kick that comes too early ends guest_run at once.
  */
 #include "linux/loop.h"
@@ -40,21 +41,25 @@ static int64_t call_again(struct task *task) {
         !process_kill_largest(task))
         return -EFAULT;
     task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for its memory */
-    return posix_call(&task->utcb->guest, (unsigned)task->tid);
+    const struct guest_registers *guest = &task->utcb->guest;
+    return posix_call(guest, (uint32_t)guest->rax, task->call_counts);
 }
 
-static void serve_call(struct task *task) {
-    struct guest_registers *guest = &task->utcb->guest;
-    int64_t result = posix_call(guest, (unsigned)task->tid);
+static bool restarts(int64_t result) {
+    return result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK;
+}
 
+/* What a call gave that may be more than a value for the program. Apart, so that the usual case stays short.
+ */
+static __attribute__((noinline)) void call_finish(struct task *task, int64_t result) {
     if (result == -EFAULT)
         result = call_again(task);
     if (task->full_restore)
         return;
-    if (result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK)
+    if (restarts(result))
         task->restart = result;
     else
-        guest->rax = (uint64_t)result;
+        task->utcb->guest.rax = (uint64_t)result;
 }
 
 static bool memory_is_scarce(struct task *task) {
@@ -108,16 +113,32 @@ static void serve_exit(struct task *task, int64_t exit) {
     task->full_restore = true; /* the program was stopped between any two instructions */
 }
 
+enum { TASK_ENDED = -1 };
+
+/* What has to be done before the program goes on: guest_run's flags, or TASK_ENDED. */
+static __attribute__((noinline)) int64_t attend(struct task *task) {
+    if ((task->signal_pending || task->restart) && !task_ready(task))
+        return TASK_ENDED;
+    uint64_t flags = guest_isolation_flags | (task->full_restore ? GUEST_FULL : 0);
+    task->full_restore = false;
+    return (int64_t)flags;
+}
+
 void guest_loop(struct task *task) {
-    for (;;) {
-        if ((task->signal_pending || task->restart) && !task_ready(task))
-            return;
-        uint64_t flags = guest_isolation_flags | (task->full_restore ? GUEST_FULL : 0);
-        task->full_restore = false;
-        int64_t exit = guest_run(flags);
-        if (exit == GUEST_SYSCALL)
-            serve_call(task);
-        else
+    struct guest_registers *guest = &task->utcb->guest;
+    int64_t flags, exit;
+
+    while ((flags = attend(task)) != TASK_ENDED) {
+        while ((exit = guest_run((uint64_t)flags)) == GUEST_SYSCALL) {
+            int64_t result = posix_call(guest, (uint32_t)guest->rax, task->call_counts);
+            if (task->attention || result == -EFAULT || restarts(result)) {
+                call_finish(task, result);
+                break;
+            }
+            guest->rax = (uint64_t)result;
+            flags = (int64_t)guest_isolation_flags;
+        }
+        if (exit != GUEST_SYSCALL)
             serve_exit(task, exit);
     }
 }

@@ -33,9 +33,12 @@ enum posix_call_number {
 #include "linux/syscalls.def"
 #undef POSIX_CALL
 
-/* Makes the call that the registers ask for: what the handler returned; -ENOSYS for numbers outside the table
- * and calls without support, which are counted and logged once each. tid is the caller's. */
-int64_t posix_call(const struct guest_registers *guest, unsigned tid);
+/* Makes the call of this number that the registers of the calling task hold the arguments of: what the
+ * handler returned; -ENOSYS for numbers outside the table and calls without support, which are counted and
+ * logged once each. counts is the task's place for counting (task->call_counts). */
+int64_t posix_call(const struct guest_registers *guest, uint64_t number, _Atomic uint64_t *counts);
+/* Where a new task counts its calls (task->call_counts): in turn one of a few places. */
+_Atomic uint64_t *posix_counts_next(void);
 
 /* How often a call was served, and while posix_calls_timed is set how long it took, waiting included. Calls
  * with a ready answer (abi/utcb.h) never get here. */

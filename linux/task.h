@@ -119,6 +119,7 @@ struct task {
     struct list thread_link;
     handle_t thread; /* native thread */
     struct utcb *utcb;
+    _Atomic uint64_t *call_counts; /* where its calls are counted (linux/dispatch.c) */
     struct mm *mm;
     struct fd_table *files;
     struct fs_state *fs;
@@ -126,17 +127,24 @@ struct task {
     char comm[16];
 
     sigset_t64 blocked, saved_blocked;
-    bool restore_blocked;        /* sigsuspend, ppoll: put saved_blocked back after delivery */
-    struct list pending;         /* tasks_lock */
-    sigset_t64 pending_set;      /* tasks_lock */
-    _Atomic bool signal_pending; /* something to look at before returning to the guest (any thread may set) */
+    bool restore_blocked;   /* sigsuspend, ppoll: put saved_blocked back after delivery */
+    struct list pending;    /* tasks_lock */
+    sigset_t64 pending_set; /* tasks_lock */
+    union {
+        struct {
+            _Atomic bool
+                signal_pending; /* something to look at before returning to the guest (any thread may set) */
+            bool full_restore;  /* next guest_enter restores rcx and r11 too */
+        };
+        uint16_t attention; /* either of them, for one look at both; plain, so that the look is one
+                               instruction: a change that it misses is followed by a kick */
+    };
     uint64_t altstack_base, altstack_size;
     uint32_t altstack_flags;
 
     uint64_t clear_child_tid, robust_list;
     struct task *vfork_parent;
     _Atomic bool dying;              /* exit_group or a fatal signal: leave guest mode and end */
-    bool full_restore;               /* next guest_enter restores rcx and r11 too */
     int64_t restart;                 /* -ERESTART… of the call just made, 0 otherwise */
     uint64_t user_time, system_time; /* ns */
     char state;                      /* R S D T Z for /proc */

@@ -11,6 +11,7 @@
 #include "linux/abi/signal.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
+#include "linux/syscalls.h"
 #include "linux/system.h"
 #include "linux/task/futex.h"
 #include "linux/task/session.h"
@@ -81,6 +82,7 @@ struct task *task_alloc(void) {
     list_init(&task->pending);
     list_init(&task->hash_link);
     task->state = 'R';
+    task->call_counts = posix_counts_next();
     task->affinity = UINT64_MAX;
     task->timer_slack = 50000;
     task->start_time = clock_monotonic();
