@@ -33,7 +33,7 @@ int64_t call_timer_set(struct timer *timer, uint64_t deadline, uint64_t period) 
 }
 
 int64_t call_channel_create(uint64_t array) {
-    struct channel *ends = channel_create(process_current()->job);
+    struct channel *ends = channel_create(process_current()->object.job);
     handle_t handles[2];
     int64_t result = 0;
 

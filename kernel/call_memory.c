@@ -6,7 +6,7 @@
 int64_t call_vmo_create(uint64_t size, uint64_t flags) {
     if (size > VMO_SIZE_MAX || flags & ~(uint64_t)VMO_PINNED)
         return -EINVAL;
-    return PUBLISH_MADE(vmo, vmo_create(process_current()->job, size, (unsigned)flags, &made));
+    return PUBLISH_MADE(vmo, vmo_create(process_current()->object.job, size, (unsigned)flags, &made));
 }
 
 int64_t call_vmo_read(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
@@ -18,7 +18,7 @@ int64_t call_vmo_write(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64
 }
 
 int64_t call_vmo_snapshot(struct vmo *vmo) {
-    return restart_if_again(PUBLISH_MADE(vmo, vmo_snapshot(vmo, process_current()->job, &made)));
+    return restart_if_again(PUBLISH_MADE(vmo, vmo_snapshot(vmo, process_current()->object.job, &made)));
 }
 
 int64_t call_vmo_resize(struct vmo *vmo, uint64_t size) {
@@ -36,7 +36,8 @@ int64_t call_vmo_physical(struct resource *resource, uint64_t physical, uint64_t
         return -EINVAL;
     if (!resource_covers(resource, RESOURCE_MMIO, physical, size))
         return -EACCES;
-    return PUBLISH_MADE(vmo, vmo_create_physical(process_current()->job, physical, size, false, &made));
+    return PUBLISH_MADE(vmo,
+                        vmo_create_physical(process_current()->object.job, physical, size, false, &made));
 }
 
 /* ---- spaces ---- */

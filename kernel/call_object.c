@@ -12,7 +12,7 @@ static int64_t resource_narrow(uint64_t parent, uint64_t kind_and_base, uint64_t
         return error;
     int64_t result =
         PUBLISH_MADE(resource, resource_derive(container_of(object, struct resource, object),
-                                               process_current()->job, kind_and_base, length, &made));
+                                               process_current()->object.job, kind_and_base, length, &made));
     object_put(object);
     return result;
 }
@@ -24,7 +24,7 @@ static int64_t interrupt_open(uint64_t resource, uint64_t irq) {
         return result;
     result = -EACCES;
     if (resource_covers(container_of(object, struct resource, object), RESOURCE_IRQ, irq, 1))
-        result = PUBLISH_MADE(interrupt, interrupt_create(process_current()->job, irq, &made));
+        result = PUBLISH_MADE(interrupt, interrupt_create(process_current()->object.job, irq, &made));
     object_put(object);
     return result;
 }
@@ -40,7 +40,7 @@ static int64_t job_open(uint64_t parent) {
 }
 
 int64_t call_handle_create(uint64_t type, uint64_t a, uint64_t b, uint64_t c) {
-    struct job *job = process_current()->job;
+    struct job *job = process_current()->object.job;
     switch (type) {
     case OBJECT_EVENT:
         return PUBLISH(event_create(job, a));

@@ -130,7 +130,7 @@ int64_t channel_write(struct channel *channel, uint64_t bytes, uint64_t length, 
 
     if (length > CHANNEL_BYTES || count > CHANNEL_HANDLES)
         return -EINVAL;
-    struct page *page = user_page_alloc(thread_current()->process->job);
+    struct page *page = user_page_alloc(thread_current()->process->object.job);
     if (!page)
         return -ENOMEM;
     struct message *message = page_virt(page);

@@ -40,10 +40,10 @@ struct run_queue {
     struct spinlock lock; /* rank RUN_QUEUE: guards all of this structure */
     uint32_t bitmap;      /* levels with ready threads, and always bit LEVELS */
     uint32_t count;
-    struct list levels[LEVELS];
+    uint32_t aged_level; /* which it was, … */
+    uint64_t aged;       /* … and when, that a level was last served out of turn, ns */
     struct tree alarms;  /* struct alarm by deadline */
-    uint64_t aged;       /* when a level was last served out of turn, ns */
-    uint32_t aged_level; /* which it was */
+    struct list levels[LEVELS];
 };
 
 /* The best level with a ready thread, or LEVELS. */
@@ -60,43 +60,45 @@ struct tlb_request {
     _Atomic uint64_t waiting; /* CPUs that have not answered */
 };
 
+/* The fields that C uses most lie in the first 128 bytes, where an access is three bytes shorter. */
 struct cpu {
-    struct cpu *self;
-    uint64_t scratch;
-    struct utcb *guest;    /* kernel address of the UTCB whose guest is running; NULL outside guest mode */
-    uint64_t frame_top;    /* end of the frame that the next entry fills */
-    uint64_t stack;        /* top of this CPU's kernel stack */
     struct thread *thread; /* current; NULL: idle */
-    uint64_t root;         /* page-table root in CR3 */
-    _Atomic uint32_t work; /* WORK_ flags; any CPU may set WORK_RESCHEDULE together with an interrupt */
     uint32_t index;
-    uint64_t bit;                             /* 1 << index */
-    uint64_t hand_over;                       /* bit, or while calls or switches are traced 0: ipc.S */
-    uint64_t switched_at;                     /* TSC; accounting */
+    _Atomic uint32_t work; /* WORK_ flags; any CPU may set WORK_RESCHEDULE together with an interrupt */
+    struct utcb *guest;    /* kernel address of the UTCB whose guest is running; NULL outside guest mode */
+    uint64_t slice_end;    /* ns; when the current thread's quantum is used up */
+    uint64_t switched_at;  /* TSC; accounting */
+    uint64_t root;         /* page-table root in CR3 */
+    struct object *reap_first, *reap_last;
+    uint64_t timer_deadline;                  /* what the timer is programmed to, ns */
+    struct trace_block *trace_block;          /* NULL until trace_open was called for this CPU; atomic */
     struct space *native_space, *guest_space; /* whose active_cpus bit is set for this CPU */
-    struct cpu_counters counters;
-    uint32_t trace; /* bit per trace_kind; any CPU may store it */
-    uint32_t apic_id;
-    struct tss tss __attribute__((aligned(4)));
-
-    uint64_t gdt[7];
     struct run_queue queue;
-    uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
-    uint64_t slice_end;      /* ns; when the current thread's quantum is used up */
-    uint64_t timer_deadline; /* what the timer is programmed to, ns */
+
+    uint64_t bit;       /* 1 << index */
+    uint64_t hand_over; /* bit, or while calls or switches are traced 0: ipc.S */
+    uint64_t stack;     /* top of this CPU's kernel stack */
+    uint64_t frame_top; /* end of the frame that the next entry fills */
+    uint64_t scratch;
     uint64_t alarms_from;    /* ns; no alarm fires before */
     struct thread *dead;     /* thread that ended here and waits to be released */
-    struct object *reap_first, *reap_last;
+    uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
+    struct tss tss __attribute__((aligned(4)));
+    uint64_t gdt[7];
+    uint32_t trace; /* bit per trace_kind; any CPU may store it */
+    uint32_t apic_id;
     struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */
     _Atomic uint64_t tlb_pending; /* CPUs whose request this one must answer */
-    struct memory_cpu memory;
-    struct trace_block *trace_block; /* NULL until trace_open was called for this CPU; atomic */
-    uint32_t traced;                 /* whose time is taken: index into struct trace_block.times */
     uint64_t traced_since;
-    const struct frame *stopped;                         /* in a panic: what it was doing */
+    uint32_t traced;             /* whose time is taken: index into struct trace_block.times */
+    const struct frame *stopped; /* in a panic: what it was doing */
+    struct cpu_counters counters;
+    struct memory_cpu memory;
     char fatal_stack[3072] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));
 
+_Static_assert(offsetof(struct cpu, scratch) == CPU_SCRATCH, "entry.S");
+_Static_assert(offsetof(struct cpu, stack) == CPU_STACK, "entry.S");
 _Static_assert(offsetof(struct cpu, guest) == CPU_GUEST, "entry.S");
 _Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "entry.S");

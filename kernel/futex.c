@@ -18,7 +18,7 @@ static struct bucket {
 
 void futex_init(void) {
     for (unsigned i = 0; i < BUCKETS; i++) {
-        buckets[i].lock.rank = LOCK_RANK_OBJECT;
+        lock_init(&buckets[i].lock, LOCK_RANK_OBJECT);
         list_init(&buckets[i].waiters);
     }
 }

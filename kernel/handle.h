@@ -23,13 +23,13 @@ struct handle_slot {
 };
 
 struct handle_table {
-    struct spinlock lock;        /* rank HANDLES: guards all below; look-ups read without it */
-    struct job *job;             /* charged for the chunks */
-    struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
-    uint32_t capacity;           /* slots backed by chunks */
-    uint32_t first_free;         /* 0: none; slot 0 is never used */
+    struct spinlock lock; /* rank HANDLES: guards all below; look-ups read without it */
+    uint32_t capacity;    /* slots backed by chunks */
+    uint32_t first_free;  /* 0: none; slot 0 is never used */
     uint32_t used;
-    uint64_t changes; /* handles that ended: see struct port_use */
+    struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
+    struct job *job;             /* charged for the chunks */
+    uint64_t changes;            /* handles that ended: see struct port_use */
 };
 
 int handle_table_init(struct handle_table *table, struct job *job);

@@ -37,7 +37,7 @@ struct job *job_create(struct job *parent) {
     if (!job)
         return NULL;
     job->parent = parent;
-    job->lock = (struct spinlock)SPINLOCK(LOCK_RANK_JOB);
+    lock_init(&job->lock, LOCK_RANK_JOB);
     list_init(&job->processes);
     list_init(&job->children);
     list_init(&job->killed);

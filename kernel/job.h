@@ -18,13 +18,13 @@ struct job {
     _Atomic uint64_t used[JOB_QUOTAS];
     uint64_t limit[JOB_QUOTAS]; /* UINT64_MAX: none */
     struct spinlock lock;       /* rank JOB: guards what follows */
-    struct list processes;      /* struct process.job_link */
-    struct list children;       /* struct job.link */
-    struct list killed;         /* members that were told to end */
+    bool dead;
+    uint8_t depth;         /* ancestors; constant */
+    struct list processes; /* struct process.job_link */
+    struct list children;  /* struct job.link */
+    struct list killed;    /* members that were told to end */
     struct list link;
     int64_t status; /* what members end with once the job is dead */
-    uint8_t depth;  /* ancestors; constant */
-    bool dead;
 };
 
 /* False when a limit is in the way; then nothing was charged. Lock-free. */

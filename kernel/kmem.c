@@ -19,7 +19,7 @@ static struct kmem_class classes[KMEM_CLASSES];
 
 void kmem_init(void) {
     for (unsigned i = 0; i < KMEM_CLASSES; i++)
-        classes[i].lock.rank = LOCK_RANK_KMEM;
+        lock_init(&classes[i].lock, LOCK_RANK_KMEM);
 }
 
 /* Objects a magazine takes at a time; it holds up to twice as many. */

@@ -29,13 +29,20 @@ enum lock_rank {
     LOCK_RANK_JOB,
 };
 
+/* Zero is an open lock. Only the debug kernel keeps the rank. */
 struct spinlock {
-    _Atomic uint32_t held;
-    uint32_t rank; /* enum lock_rank */
+    _Alignas(4) _Atomic uint8_t held; /* ipc.S tries it as a bit of 32 */
+    uint8_t rank;                     /* enum lock_rank */
 };
 
 #define SPINLOCK(lock_rank)                                                                                  \
-    { .held = 0, .rank = (lock_rank) }
+    { .rank = DEBUG_RANK(lock_rank) }
+
+/* For a lock in zeroed memory. */
+static inline void lock_init(struct spinlock *lock, enum lock_rank rank) {
+    if (DEBUG_RANK(rank))
+        lock->rank = DEBUG_RANK(rank);
+}
 
 /* Answers a TLB shoot-down addressed to this CPU, if there is one (kernel/tlb.c). */
 void tlb_shootdown_poll(void);

@@ -44,7 +44,6 @@ _Noreturn void cpu_main(uint32_t index);
 _Noreturn void leave_slowly(void);
 
 static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
-    cpu->self = cpu;
     cpu->index = index;
     cpu->bit = cpu->hand_over = 1ULL << index;
     cpu->stack = stack;
@@ -82,7 +81,8 @@ static void init_map_segments(struct process *process) {
     for (uint32_t i = 0; i < boot_info->segment_count; i++) {
         const struct boot_segment *segment = &boot_info->segments[i];
         struct vmo *vmo;
-        check(!vmo_create_physical(process->job, segment->physical, segment->length, true, &vmo), "segment");
+        check(!vmo_create_physical(process->object.job, segment->physical, segment->length, true, &vmo),
+              "segment");
         check(!space_map(process->space, segment->address, vmo, 0, segment->length, segment->protection),
               "map");
         object_put(&vmo->object);

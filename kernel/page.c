@@ -340,7 +340,7 @@ static uint64_t metadata_place(const struct boot_info *info, uint64_t bytes) {
 
 bool page_init(const struct boot_info *info) {
     for (unsigned i = 0; i < NODES * BANDS; i++)
-        zones[i].lock.rank = LOCK_RANK_PAGES;
+        lock_init(&zones[i].lock, LOCK_RANK_PAGES);
     for (uint32_t i = 0; i < info->range_count; i++)
         if (range_managed(&info->ranges[i]) && range_end(info, &info->ranges[i]) >> PAGE_SHIFT > page_limit)
             page_limit = range_end(info, &info->ranges[i]) >> PAGE_SHIFT;

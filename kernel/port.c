@@ -17,7 +17,7 @@ struct port *port_create(struct job *job, uint64_t queue_length) {
     struct port *port = object_create(OBJECT_PORT, sizeof(*port), job);
     if (!port)
         return NULL;
-    port->lock = (struct spinlock)SPINLOCK(LOCK_RANK_PORT);
+    lock_init(&port->lock, LOCK_RANK_PORT);
     list_init(&port->receivers);
     list_init(&port->callers);
     list_init(&port->signalled);
@@ -109,7 +109,7 @@ int64_t port_send(struct port *port, const struct port_packet *packet) {
 
 __attribute__((noinline)) void source_init(struct object *object) {
     struct source *source = container_of(object, struct source, object);
-    source->lock.rank = LOCK_RANK_OBJECT;
+    lock_init(&source->lock, LOCK_RANK_OBJECT);
     list_init(&source->binding.link);
 }
 

@@ -10,7 +10,7 @@
 enum { CLOSE_STEP = 16, KILL_STEP = 16 };
 
 bool process_enlist(struct process *process) {
-    struct job *job = process->job;
+    struct job *job = process->object.job;
     spin_lock(&job->lock);
     bool alive = !job->dead;
     if (alive)
@@ -23,7 +23,6 @@ struct process *process_create(struct job *job) {
     struct process *process = object_create(OBJECT_PROCESS, sizeof(*process), job);
     if (!process)
         return NULL;
-    process->job = job;
     source_init(&process->object);
     list_init(&process->threads);
     list_init(&process->job_link);
@@ -163,9 +162,9 @@ bool process_reap_step(struct process *process) {
     if (referenced)
         return process_unqueue(process);
     binding_clear(&process->binding);
-    spin_lock(&process->job->lock);
+    spin_lock(&process->object.job->lock);
     list_remove(&process->job_link);
-    spin_unlock(&process->job->lock);
+    spin_unlock(&process->object.job->lock);
     object_free(&process->object, sizeof(*process));
     return true;
 }

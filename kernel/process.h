@@ -15,16 +15,15 @@ struct thread;
 
 struct process {
     struct object object;
-    struct spinlock lock; /* rank OBJECT: guards binding, and what follows handles */
+    struct spinlock lock; /* rank OBJECT: guards binding, and what is not of others below */
+    bool killed;          /* no new threads; status is final */
+    bool dead;            /* the last thread has ended */
+    bool queued;          /* at the reaper, which holds a reference */
     struct binding binding;
-    struct job *job;
     struct space *space; /* NULL once reaped */
-    struct handle_table handles;
-    struct list threads; /* struct thread.process_link */
     uint32_t thread_count;
-    bool killed; /* no new threads; status is final */
-    bool dead;   /* the last thread has ended */
-    bool queued; /* at the reaper, which holds a reference */
+    struct list threads; /* struct thread.process_link */
+    struct handle_table handles;
     int64_t status;
     struct list job_link; /* job's lock */
 };

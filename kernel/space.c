@@ -18,8 +18,8 @@ static int space_create(struct space *native, struct job *job, struct space **ma
     struct space *space = object_create(OBJECT_SPACE, sizeof *space, job);
     if (!space)
         return -ENOMEM;
-    space->lock.rank = LOCK_RANK_SPACE;
-    space->table_lock.rank = LOCK_RANK_TABLE;
+    lock_init(&space->lock, LOCK_RANK_SPACE);
+    lock_init(&space->table_lock, LOCK_RANK_TABLE);
     if (native) {
         object_get(&native->object);
         space->native = native;

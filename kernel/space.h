@@ -45,22 +45,22 @@ struct mapping {
 
 struct space {
     struct object object;
-    struct spinlock lock; /* rank SPACE: mappings, last_hit, mapping_count */
+    struct spinlock lock; /* rank SPACE: mappings, last_hit, spare, mapping_count */
     struct spinlock
-        table_lock;        /* rank TABLE: everything the roots lead to, and the fields from table_pages on */
-    uint64_t root;         /* physical; constant */
-    uint64_t unified_root; /* guest space; else 0 */
-    _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
-    struct space *native;         /* guest space: the personality's, referenced; else NULL */
+        table_lock; /* rank TABLE: everything the roots lead to, and what begins with table or last_table */
+    uint64_t root;  /* physical; constant */
+    struct space *native; /* guest space: the personality's, referenced; else NULL */
     struct tree mappings;
-    struct mapping *last_hit; /* where the last fault was */
-    struct mapping *spare;    /* allocated, for the next mapping */
-    uint64_t mapping_count;
-    uint64_t table_pages, resident;
-    uint32_t tables;      /* list of the table pages, by struct page.next */
-    uint64_t *last_table; /* the last-level table used last, and its place: address >> 21 */
-    uint64_t last_table_place;
-    bool shared_ready; /* native space: has guest spaces, its upper half's slots are fixed */
+    struct mapping *last_hit;     /* where the last fault was */
+    struct mapping *spare;        /* allocated, for the next mapping */
+    uint64_t *last_table;         /* the last-level table used last, … */
+    uint64_t last_table_place;    /* … and its place: address >> 21 */
+    uint64_t resident;            /* pages; table_lock */
+    uint32_t tables;              /* list of the table pages, by struct page.next */
+    bool shared_ready;            /* native space: has guest spaces, its upper half's slots are fixed */
+    _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
+    uint64_t unified_root;        /* guest space; else 0 */
+    uint64_t mapping_count, table_pages;
     /* While space_clone makes it, known only to that call: of what, up to where, and which of all clones. */
     const struct space *clone_of;
     uint64_t clone_end, clone_serial;

@@ -51,7 +51,7 @@ static struct object *object_own(enum object_type type) {
     struct thread *thread = thread_current();
     switch (type) {
     case OBJECT_JOB:
-        return &thread->process->job->object;
+        return &thread->process->object.job->object;
     case OBJECT_SPACE:
         return &thread->process->space->object;
     case OBJECT_PROCESS:

@@ -15,7 +15,7 @@
 static int utcb_create(struct thread *thread, struct space *space, uint64_t address) {
     uint64_t pages[2];
 
-    int error = vmo_create(thread->process->job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
+    int error = vmo_create(thread->process->object.job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
     if (error)
         return error;
     for (unsigned i = 0; i < 2; i++)
@@ -52,7 +52,7 @@ static void thread_init(struct thread *thread, struct process *process, const st
     thread->state = THREAD_CREATED;
     thread->level = thread->own_level = thread->base_level = LEVEL_NEW;
     thread->lent_level = LEVELS;
-    thread->lock = (struct spinlock)SPINLOCK(LOCK_RANK_THREAD);
+    lock_init(&thread->lock, LOCK_RANK_THREAD);
     thread->affinity = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
     thread_hand_over_set(thread);
     thread->cpu = cpu_self()->index;
@@ -93,7 +93,7 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
     struct space *space = process_space(process); /* held: the process may die meanwhile */
     if (!space)
         return -ESRCH;
-    struct thread *thread = thread_alloc(process->job);
+    struct thread *thread = thread_alloc(process->object.job);
     int error = -ENOMEM;
     if (thread) {
         thread_init(thread, process, space, utcb_address);
@@ -115,7 +115,7 @@ void thread_start(struct thread *thread) {
 }
 
 void thread_destroy(struct thread *thread) {
-    struct job *job = thread->process->job;
+    struct job *job = thread->process->object.job;
 
     if (thread->utcb_vmo)
         object_put(&thread->utcb_vmo->object);

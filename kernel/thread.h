@@ -32,28 +32,40 @@ struct port_use {
 /* What a thread without wait_object waits for. */
 enum park { PARK_NONE, PARK_KICK, PARK_BUDGET };
 
+/* The fields used most lie in the first 128 bytes, where an access is three bytes shorter. */
 struct thread {
     struct object object;
     struct process *process; /* referenced */
-    _Atomic uint32_t state;  /* enum thread_state; lock, and with a port as wait_object the port's lock */
+    _Atomic uint8_t state;   /* enum thread_state; lock, and with a port as wait_object the port's lock */
     _Atomic bool on_cpu;     /* its registers live in a CPU */
     uint8_t parked;          /* BLOCKED without an object: enum park */
     uint8_t level;           /* that it runs at: the better of own_level and lent_level; lock of its queue */
-    uint8_t own_level;       /* scheduler level now, … */
     struct spinlock lock;    /* rank THREAD: state, parked, wait_* */
+    _Atomic uint8_t cpu;     /* where it runs, or ran last */
+    uint8_t own_level;       /* scheduler level now, … */
+    uint8_t lent_level;      /* … of the best caller that waits for it, or LEVELS; lock … */
+    uint8_t base_level;      /* … and the best it may climb to; … */
+    uint8_t preempted;       /* goes to the front of its level with what is left of its quantum */
+    _Atomic bool kick;       /* latched thread_kick */
+    _Atomic bool dying;      /* ends at its next way out of the kernel */
+    bool doomed;             /* was told to end with its process; process lock */
     struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again, but for ports) */
     uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
     struct list wait_link;      /* the object's waiters; the object's lock */
-    struct thread *caller;      /* whose call this thread serves; the lock of serves.port */
-    struct thread *server;      /* serves this thread's call; the lock of calls.port */
-    uint64_t hand_over;         /* CPUs that may go straight on as this thread: see ipc.S */
-    uint64_t affinity;          /* bit per CPU */
-    _Atomic uint32_t cpu;       /* where it runs, or ran last */
-    uint8_t preempted;          /* goes to the front of its level with what is left of its quantum */
-    uint8_t lent_level;         /* … of the best caller that waits for it, or LEVELS; lock … */
-    uint8_t base_level;         /* … and the best it may climb to; … */
-    uint64_t run_time;          /* TSC ticks */
-    void *fpu;                  /* XSAVE area */
+    uint64_t quantum_left;      /* ns */
+    struct utcb *utcb;          /* kernel address of page 0; page 1 is utcb_message */
+    uint64_t budget, period;    /* real-time task: ns; else 0 */
+    struct list queue_link;     /* run queue; its lock */
+
+    void *utcb_message;
+    uint64_t deadline;         /* of level 0: ns, by which its budget is used; see realtime.c */
+    struct space *guest_space; /* attached; referenced */
+    uint64_t affinity;         /* bit per CPU */
+    struct thread *caller;     /* whose call this thread serves; the lock of serves.port */
+    struct thread *server;     /* serves this thread's call; the lock of calls.port */
+    uint64_t hand_over;        /* CPUs that may go straight on as this thread: see ipc.S */
+    uint64_t run_time;         /* TSC ticks */
+    void *fpu;                 /* XSAVE area */
     uint64_t fs_base, gs_base;
 
     struct frame native; /* outside guest mode, or at guest_enter */
@@ -61,37 +73,28 @@ struct thread {
     uint64_t unified_root, guest_root;
     struct utcb
         *guest_utcb; /* utcb once the attached space has been entered; NULL sends guest_enter through C */
-    _Atomic uint32_t kick;  /* latched thread_kick */
-    _Atomic uint32_t dying; /* ends at its next way out of the kernel */
-
-    struct utcb *utcb; /* kernel address of page 0; page 1 is utcb_message */
-    void *utcb_message;
-    struct vmo *utcb_vmo;      /* keeps the pages */
-    struct space *guest_space; /* attached; referenced */
     struct utcb *resume_guest; /* interrupted in guest mode: guest_utcb, else NULL … */
     uint64_t resume_root;      /* … and the root it ran on */
+    struct vmo *utcb_vmo;      /* keeps the pages */
 
     struct port_use calls, serves;
-    struct list queue_link;  /* run queue; its lock */
-    struct alarm alarm;      /* time-out */
-    uint64_t quantum_left;   /* ns */
-    uint64_t deadline;       /* of level 0: ns, by which its budget is used; see realtime.c */
-    uint64_t budget, period; /* real-time task: ns; else 0 */
-    uint32_t share;          /* of a CPU, that is, in 1/REALTIME_SHARE_ONE, … */
-    uint32_t share_cpu;      /* … and of which */
-    uint64_t burst;          /* TSC ticks it usually runs before it leaves the CPU, averaged */
+    struct alarm alarm; /* time-out */
+    uint32_t share;     /* of a CPU, that is, in 1/REALTIME_SHARE_ONE, … */
+    uint32_t share_cpu; /* … and of which */
+    uint64_t burst;     /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
-    bool doomed;              /* was told to end with its process; process lock */
     uint64_t utcb_address;
     uint64_t exit_flag; /* thread_exit: user address to store 1 at */
 };
 
 _Static_assert(offsetof(struct thread, gs_base) == THREAD_GS_BASE, "entry.S");
 _Static_assert(offsetof(struct thread, native) == THREAD_NATIVE, "entry.S");
+_Static_assert(THREAD_NATIVE % 16 == 0, "the processor aligns the stack");
 _Static_assert(offsetof(struct thread, guest) == THREAD_NATIVE_END, "entry.S");
+_Static_assert(offsetof(struct thread, guest) + sizeof(struct frame) == THREAD_GUEST_END, "entry.S");
 _Static_assert(offsetof(struct thread, unified_root) == THREAD_UNIFIED_ROOT, "entry.S");
 _Static_assert(offsetof(struct thread, guest_root) == THREAD_GUEST_ROOT, "entry.S");
 _Static_assert(offsetof(struct thread, guest_utcb) == THREAD_GUEST_UTCB, "entry.S");

@@ -64,8 +64,8 @@ int64_t call_trace_open(struct resource *resource, uint64_t index, uint64_t mask
     struct cpu *cpu = cpus[index];
     struct trace_block *block = trace_block(cpu);
     struct vmo *vmo;
-    if (!block ||
-        vmo_create_physical(process_current()->job, virt_to_phys(block), TRACE_BLOCK_BYTES, true, &vmo))
+    if (!block || vmo_create_physical(process_current()->object.job, virt_to_phys(block), TRACE_BLOCK_BYTES,
+                                      true, &vmo))
         return -ENOMEM;
     block->counters = cpu->counters;
     if (!(mask & TRACE_KEEP)) {

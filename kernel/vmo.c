@@ -127,7 +127,7 @@ static int vmo_clear_tail(struct vmo *vmo, uint64_t boundary, struct page_list *
 static struct vmo *vmo_make(struct job *job, uint64_t size, uint8_t kind) {
     struct vmo *vmo = object_create(OBJECT_VMO, sizeof *vmo, job);
     if (vmo) {
-        vmo->lock.rank = LOCK_RANK_VMO;
+        lock_init(&vmo->lock, LOCK_RANK_VMO);
         vmo->kind = kind;
         vmo->size = size;
         list_init(&vmo->mappings);

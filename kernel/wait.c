@@ -118,7 +118,7 @@ int64_t thread_park(uint64_t deadline) {
 }
 
 void thread_kick(struct thread *thread) {
-    atomic_exchange(&thread->kick, 1);
+    atomic_exchange(&thread->kick, true);
     spin_lock(&thread->lock);
     if (thread->state == THREAD_BLOCKED && thread->parked == PARK_KICK) {
         thread->kick = 0;

@@ -44,7 +44,7 @@ uint64_t clock_now(void) {
 }
 void source_init(struct object *object) {
     struct source *source = container_of(object, struct source, object);
-    source->lock.rank = LOCK_RANK_OBJECT;
+    lock_init(&source->lock, LOCK_RANK_OBJECT);
     list_init(&source->binding.link);
 }
 void binding_signal(struct binding *binding, uint64_t count) {
@@ -456,7 +456,7 @@ static void setup(void) {
     pages_free = page_free_count();
     entry_count = 0;
     for (int i = 0; i < PROCESSES; i++) {
-        processes[i].job = job;
+        processes[i].object.job = job;
         CHECK_EQ(handle_table_init(&processes[i].handles, job), 0);
     }
     thread.process = &processes[0];

@@ -9,6 +9,9 @@
 
 #include "kernel/variant/unchecked.h"
 
+/* What a lock remembers of its rank. */
+#define DEBUG_RANK(rank) (rank)
+
 /* Counts allocations; the one that makes the count reach host_fail_at fails. 0: none does. */
 extern uint64_t host_allocations, host_fail_at;
 

@@ -391,7 +391,7 @@ guest_enter:
     jnz guest_enter_slowly
     mov %rsi, %rax
     xchg %rax, %gs:CPU_GUEST
-    cmpl $0, THREAD_KICK(%rbx)
+    cmpb $0, THREAD_KICK(%rbx)
     jne guest_kicked
     lea THREAD_GUEST_END(%rbx), %rax
     mov %rax, %gs:CPU_FRAME_TOP
@@ -437,7 +437,7 @@ guest_enter_full:
     swapgs
     iretq
 guest_kicked:
-    movl $0, THREAD_KICK(%rbx)
+    movb $0, THREAD_KICK(%rbx)
     mov $GUEST_KICK, %eax
     jmp guest_leave
 guest_enter_slowly:             /* with a frame that a system call would have left */

@@ -95,9 +95,9 @@ reply:
      * the state. */
     mov %rdi, THREAD_WAIT_OBJECT(%rsp)
     incq THREAD_WAIT_SEQUENCE(%rsp)
-    mov $BLOCKED, %ecx
-    xchg %ecx, THREAD_STATE(%rsp)
-    cmpl $0, THREAD_DYING(%rsp)
+    mov $BLOCKED, %cl
+    xchg %cl, THREAD_STATE(%rsp)
+    cmpb $0, THREAD_DYING(%rsp)
     jne unlock_both
     cmp $CALL_PORT_CALL & 0xff, %al
     jne 3f
@@ -136,11 +136,11 @@ reply:
 
 go_on:                          /* who ends its wait or kills it, with either lock, must find it running here */
     mov %gs:CPU_INDEX, %ecx
-    mov %ecx, THREAD_CPU(%rbx)
-    movl $RUNNING, THREAD_STATE(%rbx)
+    mov %cl, THREAD_CPU(%rbx)
+    movb $RUNNING, THREAD_STATE(%rbx)
     movq $0, THREAD_WAIT_OBJECT(%rbx)
-    movl $0, PORT_LOCK(%rdi)
-    movl $0, THREAD_LOCK(%rbx)
+    movb $0, PORT_LOCK(%rdi)
+    movb $0, THREAD_LOCK(%rbx)
     rdgsbase %rdi               /* the CPU */
     mov %rdx, %rbp
     rdtsc
@@ -219,11 +219,11 @@ go_on_slowly:                   /* the frame becomes complete, but for what the 
     jmp leave_slowly
 
 unlock_both:
-    movl $RUNNING, THREAD_STATE(%rsp)
+    movb $RUNNING, THREAD_STATE(%rsp)
     movq $0, THREAD_WAIT_OBJECT(%rsp)
-    movl $0, THREAD_LOCK(%rbx)
+    movb $0, THREAD_LOCK(%rbx)
 unlock:
-    movl $0, PORT_LOCK(%rdi)
+    movb $0, PORT_LOCK(%rdi)
 slowly:
     mov THREAD_NATIVE_END + FRAME_RIP(%rsp), %rcx
     mov THREAD_NATIVE_END + FRAME_RFLAGS(%rsp), %r11

@@ -13,6 +13,9 @@
 struct frame;
 struct spinlock;
 
+/* What a lock remembers of its rank. */
+#define DEBUG_RANK(rank) (rank)
+
 /* True for the allocation that debug_fail_nth asked to fail. */
 bool debug_allocation_fails(void);
 /* The n-th allocation from now fails (0: none). Returns how many were made since the last call. */
