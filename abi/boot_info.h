@@ -18,7 +18,13 @@
 #define KERNEL_BASE     0xffffffff80000000ULL
 #define BOOT_MAGIC      0x4b45454c424f4f54ULL /* "KEELBOOT" */
 
-enum { BOOT_MAX_RANGES = 64, BOOT_MAX_CPUS = 64, BOOT_MAX_SEGMENTS = 8, BOOT_MAX_OVERRIDES = 16 };
+enum {
+    BOOT_MAX_RANGES = 64,
+    BOOT_MAX_CPUS = 64,
+    BOOT_MAX_SEGMENTS = 8,
+    BOOT_MAX_OVERRIDES = 16,
+    BOOT_LINES = 48
+};
 
 enum boot_range_kind {
     BOOT_RANGE_FREE = 1,     /* usable at once */
@@ -65,6 +71,15 @@ struct boot_override { /* MADT interrupt source override */
     uint32_t active_low, level;
 };
 
+/* How an interrupt line reaches the I/O APIC: the index of its redirection register, and what to set in it;
+ * 0: it does not. */
+enum {
+    BOOT_LINE_LOW = 0x2000,
+    BOOT_LINE_LEVEL = 0x8000,
+    BOOT_LINE_REGISTER = 24 /* shift */,
+    BOOT_PINS = 120
+};
+
 struct boot_info {
     uint64_t magic;
     uint64_t canary;         /* random; the kernel takes it out */
@@ -78,7 +93,7 @@ struct boot_info {
     uint64_t lapic_hz;                          /* LAPIC timer ticks per second with divisor 1 */
     uint64_t wall_ns;                           /* Unix time at boot from the RTC, ns; 0 when there is none */
     uint64_t entry_tsc;                         /* TSC at the boot path's first instruction */
-    uint64_t lapic, ioapic;                     /* 0: none */
+    uint64_t lapic, ioapic;                     /* 0: none; the pins of the ioapic are masked */
     uint32_t ioapic_gsi_base;
     uint32_t cpu_count; /* the boot CPU is cpus[0] */
     uint32_t range_count, segment_count, override_count;
@@ -90,4 +105,5 @@ struct boot_info {
     struct boot_cpu cpus[BOOT_MAX_CPUS];
     struct boot_segment segments[BOOT_MAX_SEGMENTS];
     struct boot_override overrides[BOOT_MAX_OVERRIDES];
+    uint32_t lines[BOOT_LINES]; /* by ISA number below 16, else by global system interrupt */
 };

@@ -13,15 +13,21 @@ enum object_type {
 
 /* What a Resource capability gives access to; base and length bound it. */
 enum resource_kind {
-    RESOURCE_ROOT = 0,     /* everything below; only init starts with it */
-    RESOURCE_IOPORT = 1,   /* x86 I/O ports [base, base + length) */
-    RESOURCE_MMIO = 2,     /* physical addresses, in bytes */
-    RESOURCE_IRQ = 3,      /* interrupt lines (ISA numbers below 16, else global system interrupts) */
-    RESOURCE_LOG = 4,      /* the kernel log */
+    RESOURCE_ROOT = 0,   /* everything below; only init starts with it */
+    RESOURCE_IOPORT = 1, /* x86 I/O ports [base, base + length) */
+    RESOURCE_MMIO = 2,   /* physical addresses, in bytes */
+    RESOURCE_IRQ = 3, /* interrupt lines (ISA numbers below 16, else global system interrupts) and messages */
+    RESOURCE_LOG = 4, /* the kernel log */
     RESOURCE_INFO = 5,     /* counters and system information */
     RESOURCE_DEBUG = 6,    /* fault injection (debug kernel) */
     RESOURCE_REALTIME = 7, /* processor time promised to real-time tasks */
+    RESOURCE_DMA = 8,      /* memory that devices may be told the physical address of: dma_create */
 };
+
+/* Interrupts: numbers below are lines; these are messages (MSI, MSI-X), but for one that is never free (96).
+ */
+enum { IRQ_MESSAGE_FIRST = 48, IRQ_MESSAGE_END = 208 };
+#define INTERRUPT_MESSAGES 0xfee00000ULL /* where they are written to: | APIC id << 12 */
 
 /* thread state and others wait in absolute nanoseconds of clock_now(); this one never comes. */
 #define DEADLINE_NEVER UINT64_MAX
@@ -48,6 +54,7 @@ struct port_packet {
 struct vmo_info {
     uint64_t size;      /* bytes */
     uint64_t committed; /* pages held by the tree, shared ones included */
+    uint64_t address;   /* physical, of the first byte: dma_create, vmo_physical; else 0 */
 };
 
 struct space_info {
@@ -69,6 +76,12 @@ struct process_info {
     uint64_t dead;  /* 1 when every thread has ended */
     int64_t status; /* as given to process_exit or task_kill */
     uint64_t threads;
+};
+
+/* What a device has to be told to send an interrupt that is a message: a 32-bit write of data to address. */
+struct interrupt_info {
+    uint64_t address; /* 0xfee00000 | APIC id of the first CPU << 12 */
+    uint64_t data;    /* 32 + number: the vector */
 };
 
 /* Limits and use of a job; a limit of 0 leaves the parent's as the only one. */

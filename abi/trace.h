@@ -51,8 +51,8 @@ struct cpu_counters {
     uint64_t page_faults;
     uint64_t idle_time; /* ns */
     uint64_t calls[COUNTED_CALLS];
-    uint32_t
-        vectors[COUNTED_VECTORS]; /* interrupts: 32 + line, 0xf0 & 127 timer, 0xf1 rescheduling, 0xf2 TLB */
+    uint32_t vectors[COUNTED_VECTORS]; /* interrupts: 32 + line, 80 messages, 0xf0 & 127 timer, 0xf1
+                                          rescheduling, 0xf2 TLB */
 };
 
 /* buckets[i] counts what took at least 2^i TSC ticks, and less than 2^(i + 1). */

@@ -5,6 +5,7 @@
  */
 #include "abi/boot_info.h"
 #include "boot/acpi.h"
+#include "boot/ioapic.h"
 #include "boot/clock.h"
 #include "boot/console.h"
 #include "boot/cpu.h"
@@ -74,6 +75,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     load_archive(&source);
     acpi_init(rsdp_address());
     pic_mask();
+    ioapic_prepare();
 
     struct cpu_control control = cpu_control_values();
     cpu_control_load(&control);

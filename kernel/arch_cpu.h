@@ -40,7 +40,8 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector);
 void timer_program(uint64_t ns);
 
 void ioapic_init(const struct boot_info *info);
-/* Routes a line to the boot CPU, masked; false when no controller has it. */
+/* Routes a line to the boot CPU, masked; false when no controller has it. A message needs no more than its
+ * number. */
 bool irq_route(uint32_t irq, bool *level);
 void irq_mask(uint32_t irq, bool masked);
 

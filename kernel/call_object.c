@@ -136,6 +136,7 @@ union object_info {
     struct thread_info thread;
     struct process_info process;
     struct job_info job;
+    struct interrupt_info interrupt;
     struct system_info system;
 };
 
@@ -169,10 +170,13 @@ static int64_t object_describe(struct object *object, union object_info *info) {
     case OBJECT_JOB:
         info->job = job_info(container_of(object, struct job, object));
         return sizeof(info->job);
+    case OBJECT_INTERRUPT:
+        info->interrupt = interrupt_info(container_of(object, struct interrupt, object));
+        return sizeof(info->interrupt);
     case OBJECT_RESOURCE:
         if (!resource_covers(container_of(object, struct resource, object), RESOURCE_INFO, 0, 0))
             return -EACCES;
-        info->system = system_info();
+        system_info(&info->system);
         return sizeof(info->system);
     default:
         return -EINVAL;

@@ -6,32 +6,31 @@
 #include "kernel/kmem.h"
 #include "kernel/page.h"
 #include "kernel/sched.h"
+#include "lib/base/string.h"
 
 uint64_t boot_tsc;
 
-struct system_info system_info(void) {
-    struct system_info info = {
-        .cpus = cpu_count,
-        .pages_total = page_total_count(),
-        .pages_free = page_free_count(),
-        .kernel_bytes = kmem_bytes(),
-        .first_user_tsc = first_user_tsc,
-        .boot_tsc = boot_tsc,
-    };
+void system_info(struct system_info *info) {
+    memset(info, 0, sizeof(*info));
+    info->cpus = cpu_count;
+    info->pages_total = page_total_count();
+    info->pages_free = page_free_count();
+    info->kernel_bytes = kmem_bytes();
+    info->first_user_tsc = first_user_tsc;
+    info->boot_tsc = boot_tsc;
     for (unsigned i = 0; i < OBJECT_TYPES; i++)
-        info.objects[i] = objects_live[i];
+        info->objects[i] = objects_live[i];
     for (unsigned i = 0; i < cpu_count; i++) {
         const struct cpu_counters *from = &cpus[i]->counters;
-        info.context_switches += from->context_switches;
-        info.page_table_switches += from->page_table_switches;
-        info.page_faults += from->page_faults;
-        info.reflections += from->reflections;
-        info.idle_time += clock_ns(from->idle_time);
-        info.kernel_entries += from->other_entries;
+        info->context_switches += from->context_switches;
+        info->page_table_switches += from->page_table_switches;
+        info->page_faults += from->page_faults;
+        info->reflections += from->reflections;
+        info->idle_time += clock_ns(from->idle_time);
+        info->kernel_entries += from->other_entries;
         for (unsigned n = 0; n < COUNTED_CALLS; n++)
-            info.kernel_entries += from->calls[n];
+            info->kernel_entries += from->calls[n];
         for (unsigned n = 0; n < COUNTED_VECTORS; n++)
-            info.interrupts += from->vectors[n];
+            info->interrupts += from->vectors[n];
     }
-    return info;
 }

@@ -3,6 +3,6 @@
 
 #include "abi/objects.h"
 
-struct system_info system_info(void);
+void system_info(struct system_info *info);
 /* Set once by the boot code. */
 extern uint64_t boot_tsc;

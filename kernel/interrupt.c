@@ -4,10 +4,10 @@
 #include "kernel/arch_cpu.h"
 
 static struct spinlock lines_lock = SPINLOCK(LOCK_RANK_JOB); /* guards owners */
-static struct interrupt *owners[IRQ_LINES];
+static struct interrupt *owners[IRQS];
 
 int interrupt_create(struct job *job, uint64_t irq, struct interrupt **made) {
-    if (irq >= IRQ_LINES)
+    if (irq >= IRQS)
         return -ENXIO;
     struct interrupt *interrupt = object_create(OBJECT_INTERRUPT, sizeof(*interrupt), job);
     if (!interrupt)
@@ -47,17 +47,20 @@ void interrupt_ack(struct interrupt *interrupt) {
         irq_mask(interrupt->irq, false);
 }
 
+struct interrupt_info interrupt_info(const struct interrupt *interrupt) {
+    return (struct interrupt_info){.address = INTERRUPT_MESSAGES | cpus[0]->apic_id << 12,
+                                   .data = VECTOR_IRQ_FIRST + interrupt->irq};
+}
+
 void interrupt_fired(uint32_t irq) {
     spin_lock(&lines_lock);
     struct interrupt *interrupt = owners[irq];
+    if (!interrupt || interrupt->level)
+        irq_mask(irq, true);
     if (interrupt) {
         spin_lock(&interrupt->lock);
-        if (interrupt->level)
-            irq_mask(irq, true);
         binding_signal(&interrupt->binding, 1);
         spin_unlock(&interrupt->lock);
-    } else {
-        irq_mask(irq, true);
     }
     spin_unlock(&lines_lock);
 }

@@ -128,13 +128,11 @@ int space_clone(struct space *space, struct job *job, struct space **made) {
 /* ---- information and end ---- */
 
 void space_info(struct space *space, struct space_info *info) {
-    spin_lock(&space->lock);
     *info = (struct space_info){
         .resident_pages = space->resident,
         .table_pages = space->table_pages,
         .mappings = space->mapping_count,
     };
-    spin_unlock(&space->lock);
 }
 
 bool space_destroy_step(struct space *space) {

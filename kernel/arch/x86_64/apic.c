@@ -1,15 +1,17 @@
 /*
- * Local APICs (Intel SDM volume 3, chapter 11) and IO-APICs (82093AA). All lines go to the boot CPU: driver
- * threads are then queued by the scheduler where they should run.
+ * Local APICs (Intel SDM volume 3, chapter 11) and IO-APICs (82093AA). All lines and messages go to the boot
+ * CPU: driver threads are then queued by the scheduler where they should run.
  */
 #include "apic.h"
 
 #include "kernel/arch_cpu.h"
 #include "kernel/interrupt.h"
+#include "lib/base/string.h"
 
 enum {
     APIC_EOI = 0xb0,
     APIC_SPURIOUS = 0xf0,
+    APIC_IN_SERVICE = 0x100, /* 256 bits, 32 in each 16 bytes */
     APIC_ICR_LOW = 0x300,
     APIC_ICR_HIGH = 0x310,
     APIC_LVT_TIMER = 0x320,
@@ -18,23 +20,14 @@ enum {
     APIC_ENABLE = 0x100,
     DIVIDE_BY_1 = 0xb,
     ICR_PENDING = 0x1000,
-    IOAPIC_REDIRECTION = 0x10,
-    IOAPIC_VERSION = 1,
     REDIRECT_MASKED = 0x10000,
-    REDIRECT_LEVEL = 0x8000,
-    REDIRECT_LOW = 0x2000,
-    ISA_LINES = 16,
 };
 
 static volatile uint32_t *lapic, *ioapic;
 static uint64_t timer_scale; /* ticks per ns, 32 fractional bits; below 4 GHz */
-static uint32_t ioapic_first, ioapic_lines;
-static uint32_t boot_apic_id;
 
-static struct irq_line {
-    uint8_t pin; /* of the IO-APIC */
-    bool low, level, routed;
-} irq_lines[IRQ_LINES];
+static uint32_t irq_lines[IRQS]; /* boot_info.lines; 0 for messages */
+_Static_assert((int)BOOT_LINES == (int)IRQ_LINES, "ioapic_init");
 
 void apic_init(uint64_t physical, uint64_t timer_hz) {
     lapic = phys_to_virt(physical);
@@ -50,6 +43,16 @@ static uint32_t lapic_read(unsigned offset) {
 
 void apic_eoi(void) {
     lapic_write(APIC_EOI, 0);
+}
+
+unsigned apic_in_service(void) {
+    unsigned vector = 256;
+    uint32_t bits;
+    do {
+        vector -= 32;
+        bits = lapic_read(APIC_IN_SERVICE + vector / 2);
+    } while (!bits && vector > VECTOR_IRQ_FIRST);
+    return vector + 31 - (unsigned)__builtin_clz(bits | 1);
 }
 
 void apic_setup(void) {
@@ -72,55 +75,30 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector) {
 
 /* ---- IO-APIC; the callers serialise (struct interrupt's table lock) ---- */
 
-static uint32_t ioapic_read(unsigned index) {
-    ioapic[0] = index;
-    return ioapic[4];
-}
-
 static void ioapic_write(unsigned index, uint32_t value) {
     ioapic[0] = index;
     ioapic[4] = value;
 }
 
 void ioapic_init(const struct boot_info *info) {
-    for (uint32_t i = 0; i < IRQ_LINES; i++)
-        irq_lines[i] = (struct irq_line){.pin = (uint8_t)i, .low = i >= ISA_LINES, .level = i >= ISA_LINES};
-    for (uint32_t i = 0; i < info->override_count; i++) {
-        const struct boot_override *from = &info->overrides[i];
-        if (from->irq < ISA_LINES)
-            irq_lines[from->irq] =
-                (struct irq_line){.pin = (uint8_t)from->gsi, .low = from->active_low, .level = from->level};
-    }
-    boot_apic_id = info->cpus[0].apic_id;
-    if (!info->ioapic)
-        return;
     ioapic = phys_to_virt(info->ioapic);
-    ioapic_first = info->ioapic_gsi_base;
-    ioapic_lines = (ioapic_read(IOAPIC_VERSION) >> 16 & 0xff) + 1;
-    for (uint32_t i = 0; i < ioapic_lines; i++)
-        ioapic_write(IOAPIC_REDIRECTION + 2 * i, REDIRECT_MASKED);
-}
-
-static uint32_t irq_redirection(uint32_t irq) {
-    const struct irq_line *line = &irq_lines[irq];
-    return (VECTOR_IRQ_FIRST + irq) | (line->low ? REDIRECT_LOW : 0) | (line->level ? REDIRECT_LEVEL : 0);
+    memcpy(irq_lines, info->lines, sizeof(info->lines));
 }
 
 bool irq_route(uint32_t irq, bool *level) {
-    struct irq_line *line = &irq_lines[irq];
-    if (line->pin < ioapic_first || line->pin - ioapic_first >= ioapic_lines)
-        return false;
-    ioapic_write(IOAPIC_REDIRECTION + 2 * (line->pin - ioapic_first) + 1, boot_apic_id << 24);
-    line->routed = true;
-    *level = line->level;
+    uint32_t line = irq_lines[irq];
+    if (!line) /* a message finds its way alone */
+        return irq >= IRQ_LINES && irq != VECTOR_INT80 - VECTOR_IRQ_FIRST;
+    ioapic_write((line >> BOOT_LINE_REGISTER) + 1, cpus[0]->apic_id << 24);
+    *level = line & BOOT_LINE_LEVEL;
     return true;
 }
 
 void irq_mask(uint32_t irq, bool masked) {
-    const struct irq_line *line = &irq_lines[irq];
-    if (line->routed)
-        ioapic_write(IOAPIC_REDIRECTION + 2 * (line->pin - ioapic_first),
-                     irq_redirection(irq) | (masked ? REDIRECT_MASKED : 0));
+    uint32_t line = irq_lines[irq];
+    if (line)
+        ioapic_write(line >> BOOT_LINE_REGISTER,
+                     (VECTOR_IRQ_FIRST + irq) | (uint16_t)line | (masked ? REDIRECT_MASKED : 0));
 }
 
 /* ---- I/O ports ---- */

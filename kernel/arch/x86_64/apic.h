@@ -4,3 +4,5 @@
 /* Enables this CPU's local APIC and timer. */
 void apic_setup(void);
 void apic_eoi(void);
+/* The vector of the interrupt that was delivered and not yet acknowledged by apic_eoi. */
+unsigned apic_in_service(void);

@@ -65,10 +65,13 @@ static void idt_build(const struct boot_info *info) {
     for (unsigned i = 0; i < 32; i++)
         gate_set(gates, i, trap_stubs + TRAP_STUB * i + (i < TRAP_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY), 0,
                  i == 3 || i == 4 ? 3 : 0);
-    for (unsigned i = 0; i < VECTOR_IRQ_END - VECTOR_IRQ_FIRST; i++)
-        gate_set(gates, VECTOR_IRQ_FIRST + i,
-                 interrupt_stubs + INTERRUPT_STUB * i + (i < INTERRUPT_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY),
+    for (unsigned i = VECTOR_IRQ_FIRST; i < VECTOR_LOCAL_FIRST; i++) {
+        unsigned number = (i < VECTOR_MESSAGE ? i : VECTOR_MESSAGE) - VECTOR_IRQ_FIRST;
+        gate_set(gates, i,
+                 interrupt_stubs + INTERRUPT_STUB * number +
+                     (number < INTERRUPT_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY),
                  0, 0);
+    }
     for (unsigned i = VECTOR_LOCAL_FIRST; i < 256; i++)
         gate_set(gates, i, local_stubs + INTERRUPT_STUB * (i - VECTOR_LOCAL_FIRST), 0, 0);
     gate_set(gates, VECTOR_INT80, int80_stub, 0, 3);

@@ -484,7 +484,7 @@ trap_relay:
     .globl interrupt_stubs
 interrupt_stubs:                /* vector - 128 fits a sign-extended byte */
     .set vector, VECTOR_IRQ_FIRST
-    .rept VECTOR_IRQ_END - VECTOR_IRQ_FIRST
+    .rept VECTOR_MESSAGE + 1 - VECTOR_IRQ_FIRST
     .set number, vector - VECTOR_IRQ_FIRST
     .if number == INTERRUPT_STUBS_BEFORE_RELAY
 interrupt_relay:

@@ -77,25 +77,23 @@ static bool user_copy_fault(struct frame *frame, uint64_t address) {
 
 /* ---- interrupts ---- */
 
-static void interrupt_handle(uint64_t vector) {
+static void interrupt_handle(unsigned vector) {
     struct cpu *cpu = cpu_self();
 
-    TRACE(TRACE_INTERRUPT, (unsigned)vector, cpu->thread, 0, 0);
+    TRACE(TRACE_INTERRUPT, vector, cpu->thread, 0, 0);
     cpu->counters.vectors[vector % COUNTED_VECTORS]++;
+    if (vector == VECTOR_MESSAGE)
+        vector = apic_in_service();
     if (vector != VECTOR_SPURIOUS)
         apic_eoi();
-    if (vector < VECTOR_IRQ_END)
-        interrupt_fired((uint32_t)vector - VECTOR_IRQ_FIRST);
+    if (vector < VECTOR_LOCAL_FIRST)
+        interrupt_fired(vector - VECTOR_IRQ_FIRST);
     else if (vector == VECTOR_TIMER)
         sched_timer(cpu);
     else if (vector == VECTOR_TLB)
         tlb_shootdown_poll();
     else if (vector == VECTOR_RESCHEDULE)
         cpu_work_add(cpu, WORK_TIMER); /* the sender set the rest; the way out looks */
-}
-
-static bool vector_is_interrupt(uint64_t vector) {
-    return (vector >= VECTOR_IRQ_FIRST && vector < VECTOR_IRQ_END) || vector >= VECTOR_LOCAL_FIRST;
 }
 
 /* ---- exceptions ---- */
@@ -143,10 +141,10 @@ void trap_from_user(struct frame *frame) {
 
     if (frame->vector == VECTOR_PAGE_FAULT)
         page_fault(thread, frame, in_guest);
-    else if (vector_is_interrupt(frame->vector))
-        interrupt_handle(frame->vector);
     else if (frame->vector == VECTOR_INT80)
         int80(thread, frame, in_guest);
+    else if (frame->vector >= VECTOR_IRQ_FIRST)
+        interrupt_handle((unsigned)frame->vector);
     else if (in_guest)
         guest_exit_exception(thread, frame->vector, frame->error);
     else
@@ -155,8 +153,8 @@ void trap_from_user(struct frame *frame) {
 
 void trap_from_kernel(struct frame *frame) {
     debug_stretch_nested_begin(frame);
-    if (vector_is_interrupt(frame->vector))
-        interrupt_handle(frame->vector);
+    if (frame->vector >= VECTOR_IRQ_FIRST)
+        interrupt_handle((unsigned)frame->vector);
     else if (frame->vector != VECTOR_PAGE_FAULT || !user_copy_fault(frame, fault_address()))
         panic_frame(frame, "exception in the kernel");
     debug_stretch_nested_end(frame);

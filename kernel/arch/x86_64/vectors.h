@@ -8,6 +8,7 @@
 #define VECTOR_MACHINE_CHECK 18
 #define VECTOR_IRQ_FIRST     32
 #define VECTOR_IRQ_END       80
+#define VECTOR_MESSAGE       80 /* stands for every vector from here to VECTOR_LOCAL_FIRST: they share a stub */
 #define VECTOR_INT80         128
 #define VECTOR_SYSCALL       256 /* not a CPU vector: marks frames of the SYSCALL instruction */
 #define VECTOR_LOCAL_FIRST   0xf0
