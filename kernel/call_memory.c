@@ -4,9 +4,7 @@
 /* ---- memory objects ---- */
 
 int64_t call_vmo_create(uint64_t size, uint64_t flags) {
-    if (size > VMO_SIZE_MAX || flags & ~(uint64_t)VMO_PINNED)
-        return -EINVAL;
-    return PUBLISH_MADE(vmo, vmo_create(process_current()->object.job, size, (unsigned)flags, &made));
+    return PUBLISH_MADE(vmo, vmo_create(process_current()->object.job, size, flags, &made));
 }
 
 int64_t call_vmo_read(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
@@ -22,22 +20,24 @@ int64_t call_vmo_snapshot(struct vmo *vmo) {
 }
 
 int64_t call_vmo_resize(struct vmo *vmo, uint64_t size) {
-    return size > VMO_SIZE_MAX ? -EINVAL : restart_if_again(vmo_resize(vmo, size));
+    return restart_if_again(vmo_resize(vmo, size));
 }
 
 int64_t call_vmo_discard(struct vmo *vmo, uint64_t offset, uint64_t length) {
-    if ((offset | length) % PAGE_SIZE || offset > VMO_SIZE_MAX || length > VMO_SIZE_MAX)
-        return -EINVAL;
     return restart_if_again(vmo_discard(vmo, offset, length));
 }
 
 int64_t call_vmo_physical(struct resource *resource, uint64_t physical, uint64_t size) {
-    if ((physical | size) % PAGE_SIZE || !size || size > VMO_SIZE_MAX)
-        return -EINVAL;
     if (!resource_covers(resource, RESOURCE_MMIO, physical, size))
         return -EACCES;
     return PUBLISH_MADE(vmo,
                         vmo_create_physical(process_current()->object.job, physical, size, false, &made));
+}
+
+int64_t call_dma_create(struct resource *resource, uint64_t size, uint64_t limit) {
+    if (!resource_covers(resource, RESOURCE_DMA, 0, 0))
+        return -EACCES;
+    return PUBLISH_MADE(vmo, vmo_create_block(process_current()->object.job, size, limit, &made));
 }
 
 /* ---- spaces ---- */
@@ -112,12 +112,10 @@ static int64_t progress_keep(uint64_t done, int64_t result) {
 }
 
 int64_t call_space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {
-    if (protection & ~(uint64_t)MAP_PROT_MASK)
-        return -EINVAL;
     if (protection_refused(space, protection))
         return -EACCES;
     uint64_t done = progress_take(length);
-    return progress_keep(done, space_protect(space, address + done, length - done, (unsigned)protection));
+    return progress_keep(done, space_protect(space, address + done, length - done, protection));
 }
 
 int64_t call_space_clone(struct space *space, uint64_t job_handle) {

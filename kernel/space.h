@@ -103,7 +103,7 @@ int space_unmap(struct space *space, uint64_t address, uint64_t length);
  * from the start; call again for the rest. */
 /* Sets the protection (MAP_PROT_MASK bits). Also -ENOMEM when part of the range is not mapped and -EACCES
  * when part of it does not allow the protection; then this part is not changed. */
-int64_t space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection);
+int64_t space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection);
 /* Moves mappings to a range that does not overlap, in place of whatever was there. -EFAULT when part of the
  * old range is not mapped. */
 int64_t space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to);

@@ -234,17 +234,17 @@ static void change_protect(struct change *change, unsigned protection) {
     change_join(change);
 }
 
-int64_t space_protect(struct space *space, uint64_t address, uint64_t length, unsigned protection) {
+int64_t space_protect(struct space *space, uint64_t address, uint64_t length, uint64_t protection) {
     struct change change;
 
-    if (!range_valid(space, address, length) || protection & ~(unsigned)MAP_PROT_MASK)
+    if (!range_valid(space, address, length) || protection & ~(uint64_t)MAP_PROT_MASK)
         return -EINVAL;
     spin_lock(&space->lock);
     int64_t result = change_prepare(&change, space, address, length);
     if (!result)
-        result = range_check(space, address, change.end, protection, -ENOMEM);
+        result = range_check(space, address, change.end, (unsigned)protection, -ENOMEM);
     if (!result) {
-        change_protect(&change, protection);
+        change_protect(&change, (unsigned)protection);
         result = change_done(&change);
     }
     spin_unlock(&space->lock);

@@ -3,10 +3,12 @@
 
 #include "abi/errors.h"
 #include "kernel/arch/x86_64/page_table.h"
+#include "kernel/job.h"
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
 enum { PROTECT_STEP = 16, COMMIT_STEP = 16 }; /* mappings, pages */
+enum { CLEAR_STEP = 16 * PAGE_SIZE };
 enum { REMOVE_MASK = 1023 }; /* pages of the node above a leaf: what is unmapped and removed in one step */
 
 /* ---- mappings of a Vmo, locked ---- */
@@ -135,34 +137,62 @@ static struct vmo *vmo_make(struct job *job, uint64_t size, uint8_t kind) {
     return vmo;
 }
 
-/* Commits every page of a Vmo that nobody else knows yet. */
-static int vmo_commit_all(struct vmo *vmo) {
-    struct page_list list = {0};
-    struct vmo_found found;
-    int result = 0;
-
-    for (uint64_t index = 0; index < vmo_page_count(vmo) && !result; index++) {
-        result = vmo_commit(vmo, index, true, &found, &list);
-        if (index % COMMIT_STEP == 0)
-            cpu_interrupts_window();
-    }
-    page_list_free(&list);
-    return result;
+static unsigned block_order(const struct vmo *vmo) {
+    return (unsigned)__builtin_ctzll(vmo->size) - PAGE_SHIFT;
 }
 
-int vmo_create(struct job *job, uint64_t size, unsigned flags, struct vmo **made) {
-    uint64_t most = flags & VMO_PINNED ? VMO_PINNED_MAX : VMO_SIZE_MAX;
-    if (flags & ~(unsigned)VMO_PINNED || size > most)
-        return -EINVAL;
-    struct vmo *vmo = vmo_make(job, size, flags & VMO_PINNED ? VMO_KIND_PINNED : 0);
+/* Commits every page of a Vmo that nobody else knows yet. */
+static bool vmo_commit_all(struct vmo *vmo) {
+    struct page_list list = {0};
+    struct vmo_found found;
+    uint64_t index = 0;
+
+    for (; index < vmo_page_count(vmo) && !vmo_commit(vmo, index, true, &found, &list); index++)
+        if (index % COMMIT_STEP == 0)
+            cpu_interrupts_window();
+    page_list_free(&list);
+    return index == vmo_page_count(vmo);
+}
+
+/* Gives a Vmo that nobody else knows yet its block. */
+static bool vmo_commit_block(struct vmo *vmo, uint64_t limit) {
+    if (!job_charge(vmo->object.job, JOB_PAGES, vmo->size >> PAGE_SHIFT))
+        return false;
+    vmo->kind |= VMO_KIND_BLOCK;
+    vmo->base = page_alloc_below(block_order(vmo), limit);
+    for (uint64_t at = 0; vmo->base && at < vmo->size; at += PAGE_SIZE) {
+        page_clear(phys_to_virt(vmo->base + at));
+        if (at % CLEAR_STEP == 0)
+            cpu_interrupts_window();
+    }
+    return vmo->base;
+}
+
+/* limit: of vmo_create_block. */
+static int vmo_create_kind(struct job *job, uint64_t size, unsigned kind, uint64_t limit, struct vmo **made) {
+    struct vmo *vmo = vmo_make(job, size, (uint8_t)kind);
     if (!vmo)
         return -ENOMEM;
-    if (flags & VMO_PINNED && vmo_commit_all(vmo)) {
+    if (kind && !(kind == VMO_KIND_PINNED ? vmo_commit_all(vmo) : vmo_commit_block(vmo, limit))) {
         object_put(&vmo->object);
         return -ENOMEM;
     }
     *made = vmo;
     return 0;
+}
+
+_Static_assert((int)VMO_PINNED == (int)VMO_KIND_PINNED, "vmo_create");
+
+int vmo_create(struct job *job, uint64_t size, uint64_t flags, struct vmo **made) {
+    if (flags & ~(uint64_t)VMO_PINNED || size > (flags ? VMO_PINNED_MAX : VMO_SIZE_MAX))
+        return -EINVAL;
+    return vmo_create_kind(job, size, (unsigned)flags, 0, made);
+}
+
+int vmo_create_block(struct job *job, uint64_t size, uint64_t limit, struct vmo **made) {
+    if (size < PAGE_SIZE || size & (size - 1) || size > VMO_PINNED_MAX)
+        return -EINVAL;
+    return vmo_create_kind(job, size, VMO_KIND_PHYSICAL | VMO_KIND_CACHED, limit, made);
 }
 
 int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made) {
@@ -171,7 +201,7 @@ int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made) {
 }
 
 int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cached, struct vmo **made) {
-    if ((base | size) % PAGE_SIZE || size > VMO_SIZE_MAX || base > PTE_ADDRESS ||
+    if ((base | size) % PAGE_SIZE || size - 1 >= VMO_SIZE_MAX || base > PTE_ADDRESS ||
         size > PTE_ADDRESS + 1 - base)
         return -EINVAL;
     struct vmo *vmo = vmo_make(job, size, cached ? VMO_KIND_PHYSICAL | VMO_KIND_CACHED : VMO_KIND_PHYSICAL);
@@ -261,7 +291,8 @@ uint64_t vmo_page(struct vmo *vmo, uint64_t index, bool write) {
 
 void vmo_info(struct vmo *vmo, struct vmo_info *info) {
     spin_lock(&vmo->lock);
-    *info = (struct vmo_info){.size = vmo->size, .committed = vmo_tree_pages(&vmo->tree)};
+    *info =
+        (struct vmo_info){.size = vmo->size, .committed = vmo_tree_pages(&vmo->tree), .address = vmo->base};
     spin_unlock(&vmo->lock);
 }
 
@@ -273,6 +304,11 @@ bool vmo_destroy_step(struct vmo *vmo) {
     page_list_free(&list);
     if (result)
         return false;
+    if (vmo->kind & VMO_KIND_BLOCK) {
+        job_uncharge(vmo->object.job, JOB_PAGES, vmo->size >> PAGE_SHIFT);
+        if (vmo->base)
+            page_free(vmo->base, block_order(vmo));
+    }
     object_free(&vmo->object, sizeof *vmo);
     return true;
 }

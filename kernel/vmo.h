@@ -35,6 +35,8 @@ enum {
     VMO_KIND_PHYSICAL = 2,  /* base instead of a tree: no snapshot, resize, discard */
     VMO_KIND_CACHED = 4,    /* physical, but memory: cached, and readable by vmo_read_user */
     VMO_KIND_ANONYMOUS = 8, /* made by space_map, no handle: may grow with its mapping */
+    VMO_KIND_BLOCK =
+        16, /* physical and cached; the memory is one block of the allocator, and the Vmo's own */
 };
 
 struct vmo {
@@ -42,7 +44,7 @@ struct vmo {
     struct spinlock lock; /* rank VMO: guards everything below */
     uint8_t kind;
     uint64_t size; /* bytes */
-    uint64_t base; /* physical Vmo: first address */
+    uint64_t base; /* physical Vmo: first address; else 0 */
     struct vmo_tree tree;
     struct list mappings;  /* struct mapping.vmo_link; those that may have writable entries come first */
     struct vmo *clone;     /* the snapshot made of this while a space was cloned; the lock of the space */
@@ -51,14 +53,18 @@ struct vmo {
 
 /* Zero-filled, committed on demand, or at once with VMO_PINNED. size 0 is allowed. 0, -EINVAL (flags, size),
  * -ENOMEM. */
-int vmo_create(struct job *job, uint64_t size, unsigned flags, struct vmo **made);
+int vmo_create(struct job *job, uint64_t size, uint64_t flags, struct vmo **made);
 
 /* Fresh memory for space_map. 0 or -ENOMEM. */
 int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made);
 
-/* Memory outside the allocator; page-aligned. cached: it is RAM below the end of the direct map (the initial
- * archive), else it is mapped uncached. 0, -EINVAL, -ENOMEM. */
+/* Memory outside the allocator; page-aligned, not empty. cached: it is RAM below the end of the direct map
+ * (the initial archive), else it is mapped uncached. 0, -EINVAL, -ENOMEM. */
 int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cached, struct vmo **made);
+
+/* One zeroed block of memory that ends at or below a limit (0: none, less than PAGE_LIMIT_ISA: that). The
+ * size is a power of two. No lock may be held. 0, -EINVAL (size), -ENOMEM. */
+int vmo_create_block(struct job *job, uint64_t size, uint64_t limit, struct vmo **made);
 
 /* A copy-on-write copy, charged to the job. -EINVAL for pinned and physical ones; -ENOMEM; -EAGAIN. */
 int vmo_snapshot(struct vmo *vmo, struct job *job, struct vmo **made);

@@ -48,6 +48,10 @@ static void grant_ranges(struct grants *grants, const struct manifest_service *s
         grant_resource(grants, name, RESOURCE_IOPORT, spec->ioports[i].base, spec->ioports[i].length,
                        RIGHT_DEVICE);
     }
+    for (unsigned i = 0; i < spec->mmio_count; i++) {
+        snprintf(name, sizeof name, "mmio.%llx", (unsigned long long)spec->mmios[i].base);
+        grant_resource(grants, name, RESOURCE_MMIO, spec->mmios[i].base, spec->mmios[i].length, RIGHT_DEVICE);
+    }
     for (unsigned i = 0; i < spec->irq_count; i++) {
         snprintf(name, sizeof name, "irq.%u", spec->irqs[i]);
         grant_resource(grants, name, RESOURCE_IRQ, spec->irqs[i], 1, RIGHT_DEVICE);
@@ -75,6 +79,8 @@ void grants_collect(struct grants *grants, const struct service *service, const 
         grant_resource(grants, "debug", RESOURCE_DEBUG, 0, 1, RIGHT_DEBUG);
     if (spec->realtime)
         grant_resource(grants, "realtime", RESOURCE_REALTIME, 0, 1, RIGHT_PRIORITY);
+    if (spec->dma)
+        grant_resource(grants, "dma", RESOURCE_DMA, 0, 1, RIGHT_DEVICE);
     /* Without ADMIN: a service does not lift its own limits. */
     if (spec->job)
         grant_copy(grants, "job", service->job, RIGHT_READ | RIGHT_WRITE | RIGHT_KILL);

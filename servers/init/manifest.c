@@ -8,6 +8,7 @@
 #include <string.h>
 
 enum { WORDS_MAX = 3, LINE_MAX_BYTES = 255, IO_PORTS = 0x10000, IRQ_LINES = 256 };
+#define MMIO_MOST (1ULL << 52)
 
 struct parser {
     struct manifest *manifest;
@@ -130,6 +131,17 @@ static bool take_ioport(struct parser *parser) {
     return true;
 }
 
+static bool take_mmio(struct parser *parser) {
+    struct manifest_service *service = parser->service;
+    uint64_t base = 0, length = 0;
+    if (!count_check(parser, service->mmio_count, MANIFEST_MMIOS) ||
+        !number_take(parser, parser->words[1], MMIO_MOST, &base) ||
+        !number_take(parser, parser->words[2], MMIO_MOST, &length))
+        return false;
+    service->mmios[service->mmio_count++] = (struct manifest_mmio){base, length};
+    return true;
+}
+
 static bool take_irq(struct parser *parser) {
     struct manifest_service *service = parser->service;
     uint64_t line = 0;
@@ -154,6 +166,9 @@ static bool take_debug(struct parser *parser) {
 }
 static bool take_realtime(struct parser *parser) {
     return flag_take(&parser->service->realtime);
+}
+static bool take_dma(struct parser *parser) {
+    return flag_take(&parser->service->dma);
 }
 static bool take_job(struct parser *parser) {
     return flag_take(&parser->service->job);
@@ -252,7 +267,8 @@ static const struct statement statements[] = {
     {"objects", 1, take_objects},   {"threads", 1, take_threads},
     {"offers", 1, take_offers},     {"uses", 1, take_uses},
     {"restart", 1, take_restart},   {"when", 1, take_when},
-    {"realtime", 0, take_realtime},
+    {"realtime", 0, take_realtime}, {"dma", 0, take_dma},
+    {"mmio", 2, take_mmio},
 };
 
 static bool statement_take(struct parser *parser) {

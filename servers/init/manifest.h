@@ -7,8 +7,10 @@
  *   argument TEXT           one more argument, without blanks
  *   arguments FILE          0-separated arguments from a file of the archive; none when it is missing
  *   ioport BASE LENGTH      I/O ports, handle "ioport.BASE" (hexadecimal)
- *   irq LINE                interrupt line, handle "irq.LINE"
+ *   mmio BASE LENGTH        device memory, handle "mmio.BASE" (hexadecimal)
+ *   irq NUMBER              interrupt line or message, handle "irq.NUMBER"
  *   log | info | debug      the kernel log, system information, fault injection; handles of these names
+ *   dma                     memory for devices (dma_create); a handle of this name
  *   realtime                processor time for real-time tasks (thread_realtime); a handle of this name
  *   job                     the service's own job, handle "job"
  *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when it
@@ -32,6 +34,7 @@ enum {
     MANIFEST_TEXT = 96, /* files and arguments, with the closing 0 */
     MANIFEST_ARGUMENTS = 16,
     MANIFEST_IOPORTS = 8,
+    MANIFEST_MMIOS = 4,
     MANIFEST_IRQS = 8,
     MANIFEST_LINKS = 4, /* ends per service */
     MANIFEST_ERROR = 160,
@@ -41,6 +44,10 @@ enum manifest_restart { RESTART_NEVER, RESTART_ALWAYS, RESTART_EXIT };
 
 struct manifest_ioport {
     uint32_t base, length;
+};
+
+struct manifest_mmio {
+    uint64_t base, length;
 };
 
 /* One end of a link. */
@@ -58,11 +65,13 @@ struct manifest_service {
     unsigned argument_count;
     struct manifest_ioport ioports[MANIFEST_IOPORTS];
     unsigned ioport_count;
+    struct manifest_mmio mmios[MANIFEST_MMIOS];
+    unsigned mmio_count;
     uint32_t irqs[MANIFEST_IRQS];
     unsigned irq_count;
     struct manifest_link links[MANIFEST_LINKS];
     unsigned link_count;
-    bool log, info, debug, realtime, job, root;
+    bool log, info, debug, realtime, dma, job, root;
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;

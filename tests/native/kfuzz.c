@@ -124,6 +124,8 @@ static void round_give(struct round *round) {
     given[FUZZ_PINNED] = (handle_t)keel_vmo_create(4 * PAGE, VMO_PINNED);
     given[FUZZ_IOPORT] = duplicate(handle_find("ioport.80"), RIGHT_ALL);
     given[FUZZ_IRQ] = duplicate(handle_find("irq.5"), RIGHT_ALL);
+    given[FUZZ_MESSAGE] = duplicate(handle_find("irq.70"), RIGHT_ALL);
+    given[FUZZ_DMA] = duplicate(handle_find("dma"), RIGHT_ALL);
     given[FUZZ_INFO] = duplicate(handle_find("info"), RIGHT_ALL);
     given[FUZZ_LOG] = duplicate(handle_find("log"), RIGHT_READ);
     given[FUZZ_CHILD] = (handle_t)keel_handle_create(OBJECT_JOB, round->job, 0, 0);

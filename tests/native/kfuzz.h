@@ -32,6 +32,8 @@ enum { FUZZ_CALLS = 96, FUZZ_STACKS = 32, FUZZ_STACK_SIZE = 8192, FUZZ_UTCB_STRI
     GIVE(PINNED, OBJECT_VMO)                                                                                 \
     GIVE(IOPORT, OBJECT_RESOURCE)                                                                            \
     GIVE(IRQ, OBJECT_RESOURCE)                                                                               \
+    GIVE(MESSAGE, OBJECT_RESOURCE)                                                                           \
+    GIVE(DMA, OBJECT_RESOURCE)                                                                               \
     GIVE(INFO, OBJECT_RESOURCE)                                                                              \
     GIVE(LOG, OBJECT_RESOURCE)                                                                               \
     GIVE(CHILD, OBJECT_JOB)                                                                                  \

@@ -65,6 +65,7 @@ static const char shapes[FUZZ_CALLS][SHAPE] = {
     [CALL_port_call] = "hm",       [CALL_port_receive] = "hd",     [CALL_port_send] = "hxxx",
     [CALL_event_wait] = "hd",      [CALL_timer_set] = "hdd",       [CALL_io_read] = "hiw",
     [CALL_io_write] = "hiwx",      [CALL_log_read] = "hspl",       [CALL_job_limit] = "hlll",
+    [CALL_dma_create] = "hzA",
 };
 
 static const uint8_t given_types[] = {OBJECT_NONE,
@@ -335,6 +336,10 @@ static uint64_t argument(struct worker *worker, char kind) {
         return chance(worker, 2) ? UINT64_MAX : random_next(worker);
     case 's': /* size or offset in bytes */
         return chance(worker, 20) ? odd_number(worker) : random_below(worker, 40 * PAGE);
+    case 'z': /* a power of two of pages */
+        return chance(worker, 20) ? odd_number(worker) : (uint64_t)PAGE << random_below(worker, 6);
+    case 'A': /* limit of an address */
+        return chance(worker, 2) ? 0 : odd_number(worker);
     case 'O': /* offset in pages */
         return chance(worker, 2) ? 0 : random_below(worker, 40) * PAGE;
     case 'L': /* length in pages */

@@ -24,7 +24,8 @@ struct test {
     TOPIC(insight)                                                                                           \
     TOPIC(memory)                                                                                            \
     TOPIC(channel)                                                                                           \
-    TOPIC(jobs) TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(handover)
+    TOPIC(jobs)                                                                                              \
+    TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(resource) TOPIC(handover)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS
