@@ -54,10 +54,10 @@ $(eval $(call compile,native-upper,musl-gcc $(NATIVE_CFLAGS) -fPIE))
 # Native code that also runs at another address than it was linked at (tests/native/kfuzz_worker.c).
 $(eval $(call compile,movable,musl-gcc $(NATIVE_CFLAGS) -fPIE -fvisibility=hidden -fno-jump-tables -mgeneral-regs-only))
 
-KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n -T kernel/arch/x86_64/kernel.ld
+KERNEL_LINK = $(CC) $(filter-out -MMD -MP,$(KERNEL_CFLAGS)) -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack,-n,--emit-relocs -T kernel/arch/x86_64/kernel.ld
 $(B)/kernel.sym.elf: $(call objects,kernel,$(KERNEL_SRC)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) -o $@ $(filter %.o,$^)
-# The same kernel for another address, which a test runs (tests/harness/image.py).
+# The same kernel for another address: a test compares (tests/harness/image.py).
 $(B)/kernel-moved.sym.elf: $(B)/kernel.sym.elf
 	$(KERNEL_LINK) -Wl,--defsym=kernel_link_address=0xffffffff9a345000 -o $@ $(call objects,kernel,$(KERNEL_SRC))
 $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
@@ -65,17 +65,18 @@ $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard 
 $(B)/kernel-traps.sym.elf: $(call objects,kernel-traps,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) $(KERNEL_TRAPS) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
-	strip -s -R .comment -o $@ $<
+	strip -s -R .comment -R '.rela.*' -o $@ $<
 	python3 tools/elf_trim.py $@
+# Where it holds addresses of its own: the loader moves it.
+$(B)/%.relocations: $(B)/%.sym.elf tools/kernel_relocations.py
+	python3 tools/kernel_relocations.py $< $@
 
 # What QEMU starts: the PVH loader with a stripped kernel inside.
 BOOT_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T boot/boot.ld
 BOOT_OBJECTS = $(filter-out %/kernel_image.S.o,$(call objects,boot,$(BOOT_SRC)))
-$(B)/%.image.o: boot/kernel_image.S $(B)/%.elf
-	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -c $< -o $@
+$(B)/%.image.o: boot/kernel_image.S $(B)/%.elf $(B)/%.relocations
+	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -DKERNEL_RELOCATIONS='"$(B)/$*.relocations"' -c $< -o $@
 $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
-	$(BOOT_LINK) -o $@ $(filter %.o,$^)
-$(B)/keel-moved.elf: $(BOOT_OBJECTS) $(B)/kernel-moved.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)

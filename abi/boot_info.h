@@ -3,12 +3,14 @@
  * and must copy from before it frees it. Every address is physical unless it says otherwise.
  *
  * State at hand-over: 64-bit mode, interrupts off, 8259 masked, paging on with the kernel's final page
- * tables: DIRECT_MAP_BASE + p maps every physical page p below direct_map_end (writable, no-execute, 1 GB / 2
- * MB pages) KERNEL_BASE     maps the kernel image by segment (text r-x, rodata r--, data and bss rw-) the low
- * 4 GB are identity mapped for the boot code; the kernel drops that (PML4 entry 0) first thing EFER has SCE,
- * LME, NXE; CR4 has PAE, PGE, FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The
- * kernel's entry is called as entry(boot_info address in the direct map, cpu index) on a stack of the boot
- * code; every application processor spins until release != 0 and then does the same.
+ * tables. direct_map_base + p maps every physical page p below direct_map_end (writable, no-execute, 1 GB / 2
+ * MB pages); that base, DIRECT_MAP_BASE or a random GB above it, is a word of the image that the boot code
+ * fills in. The kernel image is mapped by segment (text r-x, rodata r--, data and bss rw-) where it was
+ * linked or, relocated, at a random page of the GB from KERNEL_BASE on. The low 4 GB are identity mapped for
+ * the boot code; the kernel drops that (PML4 entry 0) first thing. EFER has SCE, LME, NXE; CR4 has PAE, PGE,
+ * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The kernel's entry is called as
+ * entry(boot_info address in the direct map, cpu index) on a stack of the boot code; every application
+ * processor spins until release != 0 and then does the same.
  */
 #pragma once
 

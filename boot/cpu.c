@@ -102,8 +102,14 @@ static bool read_rdrand(uint64_t *word) {
     return ready;
 }
 
+static uint64_t random_seed;
+
+void cpu_random_seed(uint64_t seed) {
+    random_seed ^= seed;
+}
+
 uint64_t cpu_random(void) {
-    uint64_t word = read_tsc(), more;
+    uint64_t word = read_tsc() ^ random_seed, more;
     int tries = cpuid(1, 0).ecx >> 30 & 1 ? 100 : 0;
 
     for (; tries > 0; tries--)
@@ -112,6 +118,7 @@ uint64_t cpu_random(void) {
             break;
         }
     word = (word ^ word >> 29) * 0xbf58476d1ce4e5b9ULL;
+    random_seed = word;
     return (word ^ word >> 32) * 0x94d049bb133111ebULL;
 }
 

@@ -19,7 +19,8 @@ void cpu_control_load(const struct cpu_control *control);
 
 /* True under a hypervisor (or emulator) that says so. */
 bool cpu_is_virtual(void);
-/* From RDRAND where there is one, and the time. */
+/* From RDRAND where there is one, the time, and what the firmware gave. */
 uint64_t cpu_random(void);
+void cpu_random_seed(uint64_t seed);
 /* True when that one is QEMU's emulator or KVM, whose local APIC timer runs at exactly 1 GHz. */
 bool cpu_has_ns_timer(void);

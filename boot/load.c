@@ -4,6 +4,7 @@
 #include "abi/boot_info.h"
 #include "abi/objects.h"
 #include "boot/console.h"
+#include "boot/cpu.h"
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
@@ -12,10 +13,15 @@
 #include "lib/base/string.h"
 
 #define KERNEL_LIMIT 0xffffffffc0000000ULL
+#define KERNEL_ROOM  0x100000ULL /* for what load_kernel's caller maps behind it */
 #define USER_BASE    0x10000ULL
 #define USER_LIMIT   0x7ffffffff000ULL
 
 extern const char kernel_image[], kernel_image_end[];
+/* The first is where direct_map_base lies. */
+extern const uint32_t kernel_relocations[], kernel_relocations_end[];
+
+typedef uint32_t packed_word __attribute__((aligned(1)));
 
 static uint64_t page_down(uint64_t address) {
     return address & ~(uint64_t)(PAGE_SIZE - 1);
@@ -34,7 +40,16 @@ static void copy_segment(char *memory, uint64_t base, uint64_t end, const char *
     memset(memory + lead + load->file_size, 0, end - base - lead - load->file_size);
 }
 
-static void load_kernel_segment(const struct elf_segment *load, uint64_t low) {
+/* With the kernel in its place in memory: it will run slide bytes above where it was linked. */
+static void relocate_kernel(uint64_t slide) {
+    char *image = (char *)boot_info.kernel_physical;
+
+    *(uint64_t *)(image + kernel_relocations[0]) = direct_map(0);
+    for (const uint32_t *place = kernel_relocations + 1; place < kernel_relocations_end; place++)
+        *(packed_word *)(image + *place) += (uint32_t)slide;
+}
+
+static void load_kernel_segment(const struct elf_segment *load, uint64_t low, uint64_t slide) {
     uint64_t base = page_down(load->address), end = page_up(load->address + load->memory_size);
     uint64_t physical = boot_info.kernel_physical + (base - low);
     enum page_flags flags = (load->flags & ELF_W ? PAGE_WRITE : 0) | (load->flags & ELF_X ? PAGE_EXECUTE : 0);
@@ -43,10 +58,16 @@ static void load_kernel_segment(const struct elf_segment *load, uint64_t low) {
         boot_fail("the kernel image has a segment that is writable and executable");
     copy_segment((char *)physical, base, end, kernel_image, load);
     for (uint64_t at = base; at < end; at += PAGE_SIZE)
-        paging_map(at, physical + (at - base), flags);
+        paging_map(at + slide, physical + (at - base), flags);
 }
 
-uint64_t load_kernel(void) {
+/* How far above its place the kernel goes, so that it and what the loader maps behind it stay in their range.
+ */
+static uint64_t choose_slide(const struct elf_image *image, bool random) {
+    return random ? cpu_random() % ((KERNEL_LIMIT - KERNEL_ROOM - image->high) / PAGE_SIZE) * PAGE_SIZE : 0;
+}
+
+uint64_t load_kernel(bool random) {
     uint64_t size = (uint64_t)(kernel_image_end - kernel_image);
     struct elf_image image;
     struct elf_segment load;
@@ -57,10 +78,12 @@ uint64_t load_kernel(void) {
         boot_fail("the kernel image is not a valid ELF64 program for x86_64");
     boot_info.kernel_length = image.high - image.low;
     boot_info.kernel_physical = memory_take(boot_info.kernel_length / PAGE_SIZE, BOOT_RANGE_KERNEL);
-    boot_info.kernel_entry = image.entry;
+    uint64_t slide = choose_slide(&image, random);
+    boot_info.kernel_entry = image.entry + slide;
     while (elf_next_segment(&image, kernel_image + image.segments_offset, ELF_LOAD, &index, &load))
-        load_kernel_segment(&load, image.low);
-    return image.high;
+        load_kernel_segment(&load, image.low, slide);
+    relocate_kernel(slide);
+    return image.high + slide;
 }
 
 /* "./bin/init" and "/bin/init" are the same file. */

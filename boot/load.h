@@ -2,12 +2,14 @@
  * from the archive. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "boot/source.h"
 
 /* Puts the kernel into memory of its own, maps it by segment and notes where, its length and its entry. The
- * only place that decides at which virtual address the kernel runs. Returns the first page-aligned address
- * above its image. */
-uint64_t load_kernel(void);
+ * only place that decides at which virtual address the kernel runs: a random page of its GB, or where it was
+ * linked. Returns the first page-aligned address above its image. */
+uint64_t load_kernel(bool random);
 
 /* Notes where the initial archive is: the source's only piece, or a copy of all of them in one. */
 void load_archive(const struct boot_source *source);

@@ -47,6 +47,7 @@ static void read_source(uint32_t protocol, uint64_t address) {
 static void describe_source(void) {
     boot_info.magic = BOOT_MAGIC;
     boot_info.entry_tsc = boot_entry_tsc;
+    cpu_random_seed(source.seed);
     boot_info.canary = cpu_random() & ~0xffULL; /* a string does not reach beyond its first byte */
     boot_info.command_line = (uint64_t)(uintptr_t)source.command_line;
     boot_info.command_line_length = source.command_line_length;
@@ -79,8 +80,11 @@ void boot_main(uint32_t protocol, uint64_t address) {
 
     struct cpu_control control = cpu_control_values();
     cpu_control_load(&control);
-    paging_init();
-    uint64_t gate = load_kernel() + PAGE_SIZE; /* an unmapped page between the two */
+    bool random = !source_has_word(&source, "nokaslr");
+    paging_init(random);
+    uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */
+    if (source_has_word(&source, "kaslr=show"))
+        boot_note("kernel up to 0x%lx, direct map from 0x%lx", gate - PAGE_SIZE, direct_map(0));
     paging_load();
 
     clock_calibrate();

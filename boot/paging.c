@@ -7,6 +7,7 @@
 
 #include "abi/boot_info.h"
 #include "boot/console.h"
+#include "boot/cpu.h"
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "lib/base/string.h"
@@ -18,9 +19,17 @@
 #define ENTRY_NO_EXECUTE (1ULL << 63)
 #define ENTRY_ADDRESS    0x000ffffffffff000ULL
 
-_Static_assert(DIRECT_MAP_BASE == 0xffff800000000000ULL, "paging.h repeats it");
+/* The first address of the kernel's half that the direct map leaves alone: the image's 512 GB. */
+#define DIRECT_MAP_LIMIT 0xffffff8000000000ULL
+#define DIRECT_MAP_ALIGN (1ULL << 30)
 
 extern uint64_t boot_identity[512];
+
+static uint64_t direct_map_base = DIRECT_MAP_BASE;
+
+uint64_t direct_map(uint64_t physical) {
+    return direct_map_base + physical;
+}
 
 static uint64_t *table_new(void) {
     uint64_t *table = (uint64_t *)memory_take(1, BOOT_RANGE_KERNEL);
@@ -57,7 +66,12 @@ static int direct_map_level(void) {
     return cpuid(0x80000001, 0).edx >> 26 & 1 ? 3 : 2;
 }
 
-void paging_init(void) {
+void paging_init(bool random) {
+    if (random)
+        direct_map_base +=
+            cpu_random() %
+            ((DIRECT_MAP_LIMIT - DIRECT_MAP_BASE - boot_info.direct_map_end) / DIRECT_MAP_ALIGN) *
+            DIRECT_MAP_ALIGN;
     boot_info.page_table = (uint64_t)table_new();
     *(uint64_t *)boot_info.page_table = (uint64_t)boot_identity | ENTRY_PRESENT | ENTRY_WRITE;
     map_direct(direct_map_level());

@@ -24,3 +24,18 @@ bool source_set_command_line(struct boot_source *source, const char *text, uint6
     memcpy(source->command_line, text, source->command_line_length);
     return fits;
 }
+
+bool source_has_word(const struct boot_source *source, const char *word) {
+    const char *at = source->command_line, *end = at + source->command_line_length;
+    size_t length = strlen(word);
+
+    while (at < end) {
+        const char *from = at;
+        while (at < end && *at != ' ')
+            at++;
+        if ((size_t)(at - from) == length && !memcmp(from, word, length))
+            return true;
+        at++;
+    }
+    return false;
+}

@@ -37,6 +37,7 @@ struct boot_source {
     struct boot_framebuffer framebuffer;
     char command_line[SOURCE_COMMAND_LINE];
     uint64_t command_line_length;
+    uint64_t seed; /* random, from the firmware; 0: none */
 };
 
 /* Adds an entry to the memory map; one that continues the last, of the same kind, is joined to it. False when
@@ -45,3 +46,6 @@ bool source_add_memory(struct boot_source *source, uint64_t base, uint64_t lengt
 
 /* Sets the command line, cut to what fits. False when it was cut. */
 bool source_set_command_line(struct boot_source *source, const char *text, uint64_t length);
+
+/* Whether the command line has this word, between blanks or its ends. */
+bool source_has_word(const struct boot_source *source, const char *word);

@@ -29,6 +29,8 @@ enum {
     REGISTERS = 15, /* before the vector in struct frame */
 };
 
+extern char kernel_text[], kernel_text_end[];
+
 static _Atomic uint32_t owner; /* 1 + index of the CPU whose panic it is */
 static bool reporting;
 static char message[128];
@@ -93,8 +95,6 @@ static struct cpu *frame_cpu(const struct frame *frame) {
 /* Return addresses are whatever on the stack points into the kernel's text: the kernel keeps no frame
  * pointers. */
 static void print_stack(const struct cpu *cpu, uint64_t at) {
-    extern char kernel_text[], kernel_text_end[];
-
     panic_print("\nstack:");
     for (uint64_t end = stack_end(cpu, at); at < end; at += sizeof(uint64_t)) {
         uint64_t word = *(const uint64_t *)(uintptr_t)at;
@@ -161,7 +161,8 @@ _Noreturn void panic_frame(const struct frame *frame, const char *what) {
         panic_end();
     reporting = true;
     self->stopped = frame;
-    panic_print("panic: %s (CPU %u, cr2 %lx)\n", message[0] ? message : what, self->index, cr2);
+    panic_print("panic: %s (CPU %u, cr2 %lx", message[0] ? message : what, self->index, cr2);
+    panic_print(", kernel at %lx)\n", (uint64_t)(uintptr_t)kernel_text);
     for (uint32_t i = 0; i < cpu_count; i++)
         if (cpus[i] != self && cpus[i]->switched_at)
             cpu_interrupt(cpus[i], INTERRUPT_NMI);

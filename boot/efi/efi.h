@@ -101,3 +101,10 @@ struct efi_screen {
     void *functions[3];
     const struct efi_screen_mode *mode;
 };
+
+struct efi_generator {
+    void *information;
+    /* algorithm NULL: the firmware's choice. */
+    efi_status(EFI_CALL *generate)(struct efi_generator *generator, const struct efi_guid *algorithm,
+                                   uint64_t size, void *bytes);
+};

@@ -18,6 +18,8 @@ static const struct efi_guid loaded_image_guid = {
     0x5b1b31a1, 0x9562, 0x11d2, {0x8e, 0x3f, 0x00, 0xa0, 0xc9, 0x69, 0x72, 0x3b}};
 static const struct efi_guid screen_guid = {
     0x9042a9de, 0x23dc, 0x4a38, {0x96, 0xfb, 0x7a, 0xde, 0xd0, 0x80, 0x51, 0x6a}};
+static const struct efi_guid generator_guid = {
+    0x3152bca5, 0xeade, 0x433d, {0x86, 0x2e, 0xc0, 0x1c, 0xdc, 0x29, 0x1f, 0x44}};
 static const struct efi_guid acpi_2_guid = {
     0x8868e871, 0xe4f1, 0x11d3, {0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81}};
 static const struct efi_guid acpi_1_guid = {
@@ -98,6 +100,17 @@ static void set_colours(struct boot_framebuffer *to, uint32_t red, uint32_t gree
     to->red.shift = shift[0], to->red.bits = bits[0];
     to->green.shift = shift[1], to->green.bits = bits[1];
     to->blue.shift = shift[2], to->blue.bits = bits[2];
+}
+
+/* Stays 0 where the firmware has no generator. */
+static void set_seed(struct boot_source *source) {
+    void *found;
+
+    if (firmware->boot->locate_protocol(&generator_guid, NULL, &found))
+        return;
+    struct efi_generator *generator = found;
+    if (generator->generate(generator, NULL, sizeof(source->seed), &source->seed))
+        source->seed = 0;
 }
 
 static void set_framebuffer(struct boot_source *source) {
@@ -198,6 +211,7 @@ EFI_CALL void efi_main(void *handle, const struct efi_system_table *table) {
         source_set_command_line(source, (const char *)line.bytes, line.length);
     set_root_pointer(source);
     set_framebuffer(source);
+    set_seed(source);
     uint64_t entry = load_boot_image(find(image, ".boot", "there is no boot image inside"));
     leave_code *leave = copy_leave();
     exit_boot_services(handle, source);

@@ -1,15 +1,20 @@
-"""Cases that read the kernel's image: where control can go by a computed address, and what else holds such addresses; and one that
-links it at another base and runs it there."""
+"""Cases that read the kernel's image: where control can go by a computed address, and what else holds such addresses; and that it
+can be moved, and is, to another place at each boot."""
 import os
 import re
 import struct
 
-from harness import native
 from harness.case import Case, Failure, command
 from launch import build
+from launch.run import Options, run
 
 SYMBOLS = os.path.join(build.BUILD, "kernel.sym.elf")
-MOVED = os.path.join(build.BUILD, "keel-moved.elf")
+IMAGE = os.path.join(build.BUILD, "kernel.elf")
+MOVED = os.path.join(build.BUILD, "kernel-moved.elf")
+RELOCATIONS = os.path.join(build.BUILD, "kernel.relocations")
+LINKED_AT, MOVED_TO = 0xffffffff80100000, 0xffffffff9a345000
+DIRECT_MAP = 0xffff800000000000
+BOOTS = 6
 # Each goes through call_functions in entry.S, a read-only table, by an index that was compared with its length.
 INDIRECT = {"syscall_slowly": ["call *%r11"], "call_object": ["call *%r11"], "call_perform": ["jmp *%r11"]}
 FORBIDDEN = re.compile(r"(?:l?(?:call|jmp)\s+\*.*|bnd .*|lret.*|iret[wl])$")
@@ -63,14 +68,54 @@ def _pointers(case):
     case.detail = f"{data[1]} bytes of data"
 
 
-def _moved(case):
-    """The kernel works where the linker put it, wherever that is."""
-    build.make("build/keel-moved.elf")
-    native.run_tests(case, "ktest", 1, MOVED)
+def _segments(path):
+    """[(address, bytes)] of an image."""
+    with open(path, "rb") as file:
+        data = file.read()
+    offset, size, count = *struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54)
+    headers = [struct.unpack_from("<IIQQQQ", data, offset + i * size) for i in range(count)]
+    return [(address, bytearray(data[start:start + length])) for _, _, start, address, _, length in headers]
+
+
+def _relocated(case):
+    """What the loader does to the image to move it gives what the linker makes for the other place."""
+    build.make("build/kernel.elf", "build/kernel.relocations", "build/kernel-moved.elf")
+    with open(RELOCATIONS, "rb") as file:
+        _, *places = [place for place, in struct.iter_unpack("<I", file.read())]
+    segments = _segments(IMAGE)
+    for place in places:
+        address, data = next((address, data) for address, data in segments
+                             if address <= LINKED_AT + place < address + len(data))
+        at = LINKED_AT + place - address
+        struct.pack_into("<I", data, at, struct.unpack_from("<I", data, at)[0] + MOVED_TO - LINKED_AT)
+    if [(address + MOVED_TO - LINKED_AT, data) for address, data in segments] != _segments(MOVED):
+        raise Failure("the image with its relocations applied is not the one that was linked there")
+    case.detail = f"{len(places)} places"
+
+
+def _bases(append):
+    """Where the kernel ends and the direct map begins in a boot."""
+    log = run(Options(program=["/bin/true"], append=append)).log.decode(errors="replace")
+    found = re.search(r"kernel up to 0x([0-9a-f]{16}), direct map from 0x([0-9a-f]{16})", log)
+    if not found:
+        raise Failure(log)
+    return int(found[1], 16), int(found[2], 16)
+
+
+def _random(case):
+    """Kernel and direct map are somewhere else at each boot, or where they were linked with nokaslr."""
+    end, base = _bases("nokaslr kaslr=show")
+    if base != DIRECT_MAP or not LINKED_AT < end < LINKED_AT + (1 << 20):
+        raise Failure(f"nokaslr: {end:#x} {base:#x}")
+    found = [_bases("kaslr=show") for _ in range(BOOTS)]
+    for values in zip(*found):
+        if len(set(values)) < BOOTS - 1 or max(values) - min(values) < 1 << 26:
+            raise Failure(f"little is random here: {[hex(value) for value in values]}")
+    case.detail = f"{BOOTS} boots, kernels {(max(found)[0] - min(found)[0]) >> 20} MB apart"
 
 
 def cases():
-    for name, check in (("branches", _branches), ("pointers", _pointers), ("moved", _moved)):
+    for name, check in (("branches", _branches), ("pointers", _pointers), ("relocated", _relocated), ("random", _random)):
         case = Case(f"image/{name}", None)
         case.run = lambda case=case, check=check: check(case)
         yield case

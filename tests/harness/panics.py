@@ -33,7 +33,7 @@ def _reports(told):
 
 
 def _check(told, cpus, message, functions):
-    head = re.match(r"panic: (.*) \(CPU (\d+), cr2 (\w+)\)$", told.splitlines()[0] if told else "")
+    head = re.match(r"panic: (.*) \(CPU (\d+), cr2 \w+, kernel at \w+\)$", told.splitlines()[0] if told else "")
     if not head or not re.fullmatch(message, head[1]):
         return f"the message is not {message}"
     reports = _reports(told)

@@ -57,6 +57,7 @@ def _options(options, program):
 def _debug_kernel(options):
     build.make("all", os.path.relpath(build.KERNEL_DEBUG, build.TOP))
     options.kernel = build.KERNEL_DEBUG
+    options.append = f"nokaslr {options.append or ''}".strip()  # where GDB expects it
     print(f"keel: waiting for GDB: gdb {os.path.relpath(build.BUILD)}/kernel-debug.sym.elf "
           f"-ex 'target remote :{GDB_PORT}'", file=sys.stderr)
 

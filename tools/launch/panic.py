@@ -13,15 +13,16 @@ from launch.build import TOP
 TIME_FAULTS = 63  # abi/trace.h
 EVENTS = ["switch", "level", "wake", "call", "return", "fault", "interrupt"]  # enum trace_kind, abi/trace.h
 CALL = re.compile(r"^CALL\((\d+), (\w+),", re.MULTILINE)
-BEGIN = re.compile(r"^panic: ", re.MULTILINE)
+BEGIN = re.compile(r"^panic: .*, kernel at ([0-9a-f]+)\)$", re.MULTILINE)
 RIP = re.compile(r"^CPU \d+: .*\brip (ffffffff[0-9a-f]{8}) ")
 EVENT = re.compile(r"^trace: (\d+) (\d+) (\d+) (\w+) (\w+) (\w+)$")
 
 
 class Text:
-    """The code of an ELF file, by address."""
+    """The code of an ELF file that runs with its first byte of code at `begin`; places are addresses there."""
 
-    def __init__(self, path):
+    def __init__(self, path, begin):
+        self.path = path
         with open(path, "rb") as file:
             data = file.read()
         offset, size, count = *struct.unpack_from("<Q", data, 32), *struct.unpack_from("<HH", data, 54)
@@ -29,7 +30,8 @@ class Text:
         for i in range(count):
             kind, flags, start, address, _, length = struct.unpack_from("<IIQQQQ", data, offset + i * size)
             if kind == 1 and flags & 1:
-                self.parts.append((address, data[start:start + length]))
+                self.slide = begin - address
+                self.parts.append((begin, data[start:start + length]))
 
     def follows_call(self, address):
         for base, data in self.parts:
@@ -40,14 +42,14 @@ class Text:
         return False
 
 
-def _places(symbols, addresses):
+def _places(text, addresses):
     """{address: ["function  file:line", …]}, innermost first."""
-    output = subprocess.run(["addr2line", "-afie", symbols, *addresses], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    output = subprocess.run(["addr2line", "-afie", text.path, *(hex(address - text.slide) for address in addresses)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                             text=True, check=False).stdout.splitlines()
     found, lines = {}, iter(output)
     for line in lines:
         if line.startswith("0x"):
-            places = found.setdefault(int(line, 16), [])
+            places = found.setdefault(int(line, 16) + text.slide, [])
             continue
         function, place = re.sub(r"\.(lto_priv|constprop|isra|part)\.\d+", "", line), next(lines, "")
         place = re.sub(r" \(discriminator \d+\)", "", place.replace(TOP + "/", "").replace("./", ""))
@@ -55,10 +57,10 @@ def _places(symbols, addresses):
     return found
 
 
-def _named(symbols, addresses, exact=()):
+def _named(text, addresses, exact=()):
     # A return address is behind its call: the place is that of the byte before.
     wanted = {address: address if address in exact else address - 1 for address in addresses}
-    places = _places(symbols, [hex(place) for place in wanted.values()])
+    places = _places(text, wanted.values())
     return [f"    {address:x}  " + "\n      inlined into  ".join(places.get(place) or ["?"]) for address, place in wanted.items()]
 
 
@@ -75,15 +77,15 @@ def _event(time, kind, detail, thread, a, b):
     return f"trace: {time} {name} {detail} thread {thread} {a} {b}"
 
 
-def _line(symbols, text, line):
+def _line(text, line):
     rip, event = RIP.match(line), EVENT.match(line)
     if line.startswith("stack:"):
         addresses = [int(word, 16) for word in line.split()[1:]]
         addresses = list(dict.fromkeys(address for address in addresses if text.follows_call(address)))
-        return "\n".join(["stack:", *_named(symbols, addresses)])
+        return "\n".join(["stack:", *_named(text, addresses)])
     if rip:
         address = int(rip[1], 16)
-        return "\n".join([line, *_named(symbols, [address], exact=[address])])
+        return "\n".join([line, *_named(text, [address], exact=[address])])
     if event:
         return _event(*event.groups())
     return line
@@ -94,8 +96,8 @@ def described(log, symbols):
     found = list(BEGIN.finditer(log))
     if not found:
         return ""
-    text = Text(symbols)
-    return "\n".join(_line(symbols, text, line) for line in log[found[-1].start():].rstrip().splitlines())
+    text = Text(symbols, int(found[-1][1], 16))
+    return "\n".join(_line(text, line) for line in log[found[-1].start():].rstrip().splitlines())
 
 
 def symbols_of(kernel):

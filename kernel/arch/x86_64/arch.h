@@ -23,11 +23,14 @@ enum { CACHE_LINE = 64, PAGE_SHIFT = 12, PAGE_SIZE = 4096 };
 /* Lowest address user space may map. */
 #define USER_BASE 0x10000ULL
 
+/* Where physical memory is mapped: the loader's choice, in entry.S. */
+extern const uint64_t direct_map_base;
+
 static inline void *phys_to_virt(uint64_t physical) {
-    return (void *)(uintptr_t)(DIRECT_MAP_BASE + physical);
+    return (void *)(uintptr_t)(direct_map_base + physical);
 }
 static inline uint64_t virt_to_phys(const void *pointer) {
-    return (uint64_t)(uintptr_t)pointer - DIRECT_MAP_BASE;
+    return (uint64_t)(uintptr_t)pointer - direct_map_base;
 }
 
 static inline void cpu_relax(void) {

@@ -8,6 +8,7 @@
 #include "kernel/arch/x86_64/vectors.h"
 #include "entry_hooks.inc"
 
+#define DIRECT_MAP_BASE 0xffff800000000000
 #define UTCB_RIP     120
 #define UTCB_RFLAGS  128
 #define UTCB_RSP     136
@@ -97,7 +98,10 @@ boot_stack_end:
  * functions take what the registers hold: arguments travel to them without being stored.
  */
     .section .rodata
-    .balign 4
+    .balign 8
+    .globl direct_map_base
+direct_map_base:
+    .quad DIRECT_MAP_BASE
 call_functions:
 #define CALL(index, name, arguments, self, right, text) .org call_functions + 4 * index; .long call_##name + 0x100000000;
 #include "abi/syscalls.def"
