@@ -148,34 +148,30 @@ int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_
     return error;
 }
 
-/* Announces the object of a handle and returns it, if the handle is good for it; NULL otherwise, and when the
- * slot changes meanwhile. See kernel/object_use.h. */
-static struct object *handle_announce(struct handle_table *table, handle_t handle, enum object_type type,
-                                      uint32_t rights) {
+struct object *handle_announce(struct handle_table *table, uint64_t handle, enum object_type type,
+                               uint32_t rights) {
     uint32_t index = handle & INDEX_MASK;
     if (index >= __atomic_load_n(&table->capacity, __ATOMIC_ACQUIRE))
         return NULL;
-    struct handle_slot *slot = table_slot(table, index);
+    struct handle_slot *slot = &table->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
     uint64_t token = __atomic_load_n(&slot->token, __ATOMIC_ACQUIRE);
-    if (!token || __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) != handle >> HANDLE_INDEX_BITS ||
-        (type != OBJECT_NONE && token >> 56 != type) || (token_rights(token) & rights) != rights)
+    if (__atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) != handle >> HANDLE_INDEX_BITS ||
+        (type != OBJECT_NONE && token >> 56 != type) || (~token >> 7 & (rights << 1 | 1)) ||
+        (token & 0x7f) != token_checksum(token)) /* there it is found again, and a panic */
         return NULL;
-    struct object *object = token_object(token);
+    struct object *object = object_from_id((uint32_t)(token >> 24));
     object_announce(object);
     /* The same token and, around it, the same generation: nobody emptied the slot before the announcement. */
     if (__atomic_load_n(&slot->token, __ATOMIC_ACQUIRE) == token &&
         __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) == handle >> HANDLE_INDEX_BITS &&
         __atomic_load_n(&slot->epoch, __ATOMIC_RELAXED) == object->epoch)
         return object;
-    object_unuse();
     return NULL;
 }
 
-int handle_use(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
-               struct object **object) {
-    *object = handle_announce(table, handle, type, rights);
-    if (*object)
-        return 0;
+int handle_use_slowly(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                      struct object **object) {
+    object_unuse();
     /* Why not? Only the lock gives an answer that no other thread is just changing. */
     int error = handle_lookup(table, handle, type, rights, object);
     if (error)
@@ -189,18 +185,19 @@ void object_use(struct object *object) {
     object_put(object); /* or who uses it: this CPU */
 }
 
-handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights) {
+handle_t handle_give(struct handle_table *table, struct object *object, uint32_t rights) {
     uint32_t index;
     handle_t handle = HANDLE_NONE;
 
     spin_lock(&table->lock);
     struct handle_slot *slot = slot_take(table, &index);
     if (slot) {
-        object_get(object);
         slot_fill(slot, object, rights);
         handle = slot_handle(slot, index);
     }
     spin_unlock(&table->lock);
+    if (!handle)
+        object_put(object);
     return handle;
 }
 
@@ -226,8 +223,7 @@ int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t r
     int error = handle_lookup_held(table, handle, OBJECT_NONE, RIGHT_GRANT, &object, &held);
     if (error)
         return error;
-    handle_t copy = handle_add(table, object, held & rights);
-    object_put(object);
+    handle_t copy = handle_give(table, object, held & rights);
     return copy ? (int64_t)copy : -ENOMEM;
 }
 

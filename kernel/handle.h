@@ -47,14 +47,28 @@ static inline int handle_lookup(struct handle_table *table, handle_t handle, enu
     return handle_lookup_held(table, handle, type, rights, object, &held);
 }
 /* As handle_lookup, without the reference and, when the handle is good, without the lock: the object may be
- * used until object_unuse, on this CPU, which uses one at a time. */
-int handle_use(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
-               struct object **object);
+ * used until object_unuse, on this CPU, which uses one at a time. In two steps: NULL from the first, which
+ * may have announced an object in vain, asks for the second. */
+struct object *handle_announce(struct handle_table *table, uint64_t handle, enum object_type type,
+                               uint32_t rights);
+int handle_use_slowly(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+                      struct object **object);
+static inline int handle_use(struct handle_table *table, handle_t handle, enum object_type type,
+                             uint32_t rights, struct object **object) {
+    *object = handle_announce(table, handle, type, rights);
+    return *object ? 0 : handle_use_slowly(table, handle, type, rights, object);
+}
 /* Turns a reference into such a use. */
 void object_use(struct object *object);
 
-/* A new handle for the object (its own reference is taken). 0 when the table or memory is full. */
-handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights);
+/* A new handle for the object, which takes over the caller's reference. 0 when the table or memory is full;
+ * then the reference is dropped. No lock of rank ≥ VMO may be held. */
+handle_t handle_give(struct handle_table *table, struct object *object, uint32_t rights);
+/* As above; the caller keeps its reference. */
+static inline handle_t handle_add(struct handle_table *table, struct object *object, uint32_t rights) {
+    object_get(object);
+    return handle_give(table, object, rights);
+}
 int64_t handle_close(struct handle_table *table, handle_t handle);
 int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights);
 /* Makes every handle to the object stale but this one. */

@@ -16,7 +16,6 @@
 #include "kernel/thread.h"
 #include "kernel/timer.h"
 #include "kernel/vmo.h"
-#include "lib/base/string.h"
 
 _Atomic uint64_t objects_live[16];
 
@@ -29,7 +28,7 @@ void *object_create(enum object_type type, size_t size, struct job *job) {
             job_uncharge(job, JOB_OBJECTS, 1);
         return NULL;
     }
-    memset(object, 0, size);
+    words_clear((uint64_t *)object, size / sizeof(uint64_t));
     object->type = (uint8_t)type;
     object->references = 1;
     object->job = job;
@@ -87,9 +86,18 @@ static void object_destroy(struct object *object) {
     panic("object %p freed twice", (void *)object);
 }
 
-void object_put(struct object *object) {
+/* It may be the last. */
+static __attribute__((noinline)) void object_put_slowly(struct object *object) {
     if (object_drop(object))
         object_destroy(object);
+}
+
+void object_put(struct object *object) {
+    uint32_t references = atomic_load_explicit(&object->references, memory_order_relaxed);
+    if (references == 1 ||
+        !atomic_compare_exchange_strong_explicit(&object->references, &references, references - 1,
+                                                 memory_order_acq_rel, memory_order_relaxed))
+        object_put_slowly(object);
 }
 
 void object_unuse(void) {

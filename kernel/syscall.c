@@ -17,6 +17,7 @@ enum self {
 #define OBJECT(name, number) SELF_##name = (number),
 #include "abi/objects.def"
 #undef OBJECT
+    SELF_TYPE_MASK = 0xf,
     SELF_ANY = 0x10,
     SELF_OWN = 0x20, /* added to a type: 0 stands for the caller's */
     SELF_JOB_OR_OWN = SELF_OWN | OBJECT_JOB,
@@ -86,8 +87,8 @@ static int self_find(unsigned self, uint32_t right, uint64_t handle, struct obje
     if (handle > UINT32_MAX)
         return -EBADF;
     bool any = self == SELF_ANY || self == SELF_SPACE_OR_OWN;
-    int error =
-        handle_use(handles_current(), (handle_t)handle, any ? OBJECT_NONE : self & ~SELF_OWN, right, object);
+    int error = handle_use_slowly(handles_current(), (handle_t)handle, any ? OBJECT_NONE : self & ~SELF_OWN,
+                                  right, object);
     return !error && self == SELF_SPACE_OR_OWN ? space_of(object) : error;
 }
 
@@ -106,19 +107,24 @@ int job_find(uint64_t handle, struct job **job) {
 int64_t object_publish(struct object *object) {
     if (!object)
         return -ENOMEM;
-    handle_t handle = handle_add(handles_current(), object, RIGHT_ALL);
-    object_put(object);
+    handle_t handle = handle_give(handles_current(), object, RIGHT_ALL);
     return handle ? (int64_t)handle : -ENOMEM;
 }
 
-/* As self_find, for entry.S: the object, or a negated error in its place. A hole in the table: -ENOSYS. */
+/* For entry.S: the object, or a negated error in its place. A hole in the table: -ENOSYS. */
 uint64_t call_object_find(uint64_t handle, struct call_rule rule);
-uint64_t call_object_find(uint64_t handle, struct call_rule rule) {
+static __attribute__((noinline)) uint64_t call_object_find_slowly(uint64_t handle, struct call_rule rule) {
     struct object *object;
-    if (rule.self == SELF_SPACE_OR_OWN && !handle) /* the most frequent of these */
-        return (uint64_t)(uintptr_t)&process_current()->space->object;
     int64_t error = rule.self ? self_find(rule.self, rule.right, handle, &object) : -ENOSYS;
     return error ? (uint64_t)error : (uint64_t)(uintptr_t)object;
+}
+
+uint64_t call_object_find(uint64_t handle, struct call_rule rule) {
+    if (!handle && rule.self == SELF_SPACE_OR_OWN) /* the most frequent of these */
+        return (uint64_t)(uintptr_t)&process_current()->space->object;
+    struct object *object =
+        rule.self ? handle_announce(handles_current(), handle, rule.self & SELF_TYPE_MASK, rule.right) : NULL;
+    return object ? (uint64_t)(uintptr_t)object : call_object_find_slowly(handle, rule);
 }
 
 /* ---- the ends of a call ---- */
