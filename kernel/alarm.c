@@ -16,6 +16,8 @@ void alarm_set(struct alarm *alarm, uint64_t deadline, uint64_t cookie) {
     alarm->cookie = cookie;
     tree_insert(&cpu->queue.alarms, &alarm->node, deadline);
     spin_unlock(&cpu->queue.lock);
+    if (deadline < cpu->alarm_next)
+        cpu->alarm_next = deadline;
     cpu_work_add(cpu, WORK_TIMER);
 }
 
@@ -30,12 +32,6 @@ bool alarm_cancel(struct alarm *alarm) {
     alarm->armed = false;
     spin_unlock(&queue->lock);
     return was_armed;
-}
-
-uint64_t alarm_first(struct cpu *cpu) {
-    struct tree_node *node = tree_first(&cpu->queue.alarms);
-    uint64_t deadline = node ? node->key : DEADLINE_NEVER;
-    return deadline > cpu->alarms_from ? deadline : cpu->alarms_from;
 }
 
 static struct object *alarm_owner(struct alarm *alarm) {
@@ -57,6 +53,7 @@ static struct alarm *alarm_take(struct cpu *cpu, uint64_t now, uint64_t *cookie)
             alarm = due;
         due->armed = false;
     }
+    cpu->alarm_next = node ? node->key : DEADLINE_NEVER;
     spin_unlock(&cpu->queue.lock);
     return alarm;
 }

@@ -27,5 +27,3 @@ void alarm_set(struct alarm *alarm, uint64_t deadline, uint64_t cookie);
 bool alarm_cancel(struct alarm *alarm);
 /* Fires what is due on this CPU; from the timer interrupt, no lock held. */
 void alarms_run(struct cpu *cpu, uint64_t now);
-/* The first deadline on this CPU, or DEADLINE_NEVER. The queue's lock is held. */
-uint64_t alarm_first(struct cpu *cpu);

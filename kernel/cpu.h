@@ -39,10 +39,9 @@ struct tss {
 struct run_queue {
     struct spinlock lock; /* rank RUN_QUEUE: guards all of this structure */
     uint32_t bitmap;      /* levels with ready threads, and always bit LEVELS */
-    uint32_t count;
-    uint32_t aged_level; /* which it was, … */
-    uint64_t aged;       /* … and when, that a level was last served out of turn, ns */
-    struct tree alarms;  /* struct alarm by deadline */
+    uint32_t aged_level;  /* which it was, … */
+    uint64_t aged;        /* … and when, that a level was last served out of turn, ns */
+    struct tree alarms;   /* struct alarm by deadline */
     struct list levels[LEVELS];
 };
 
@@ -81,7 +80,7 @@ struct cpu {
     uint64_t frame_top; /* end of the frame that the next entry fills */
     uint64_t scratch;
     uint64_t alarms_from;    /* ns; no alarm fires before */
-    struct thread *dead;     /* thread that ended here and waits to be released */
+    uint64_t alarm_next;     /* ns; no alarm is due before */
     uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
     struct tss tss __attribute__((aligned(4)));
     uint64_t gdt[7];

@@ -64,11 +64,12 @@ void kernel_leave(void) {
         uint32_t work = atomic_exchange(&cpu->work, 0);
         if (work & (WORK_REAP | WORK_TRACE))
             leave_rarely(cpu, work);
-        /* Killed just before it began to wait: then it is for this CPU to end the wait. */
-        if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
-            wait_cancel(cpu->thread, 0, -ECANCELED);
-        if ((work & WORK_RESCHEDULE) || !cpu->thread)
+        if ((work & WORK_RESCHEDULE) || !cpu->thread) {
+            /* Killed just before it began to wait: then it is for this CPU to end the wait. */
+            if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
+                wait_cancel(cpu->thread, 0, -ECANCELED);
             sched_switch(cpu);
+        }
         struct thread *thread = cpu->thread;
         if (!thread) {
             cpu_idle(cpu);
@@ -79,11 +80,10 @@ void kernel_leave(void) {
             cpu_interrupts_window(); /* very many threads may end one after the other */
             continue;
         }
-        if (cpu->work & ~WORK_TIMER)
+        if (cpu->work)
             continue;
+        /* What another CPU adds from here on comes with an interrupt. */
         sched_program_timer(cpu);
-        atomic_fetch_and(&cpu->work, ~WORK_TIMER);
-        if (!cpu->work)
-            return;
+        return;
     }
 }

@@ -49,7 +49,7 @@ static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
     cpu->stack = stack;
     cpu->apic_id = boot_info->cpus[index].apic_id;
     cpu->memory.node = boot_info->cpus[index].node;
-    cpu->timer_deadline = DEADLINE_NEVER;
+    cpu->timer_deadline = cpu->alarm_next = DEADLINE_NEVER;
     cpu->root = boot_info->page_table;
     run_queue_init(&cpu->queue);
     cpus[index] = cpu;

@@ -25,11 +25,16 @@ void clock_init(const struct boot_info *info) {
 }
 
 uint64_t clock_ns(uint64_t ticks) {
-    return (uint64_t)((unsigned __int128)ticks * clock.mult >> 32);
+    return scale_32(ticks, clock.mult);
+}
+
+/* What the clock showed at a TSC reading. */
+static uint64_t clock_at(uint64_t ticks) {
+    return clock_ns(ticks - clock.tsc_base);
 }
 
 uint64_t clock_now(void) {
-    return clock_ns(tsc_read() - clock.tsc_base);
+    return clock_at(tsc_read());
 }
 
 struct utcb_clock clock_parameters(void) {
@@ -73,14 +78,12 @@ static void queue_push(struct run_queue *queue, struct thread *thread) {
     }
     list_insert_before(before, &thread->queue_link);
     queue->bitmap |= 1u << thread->level;
-    queue->count++;
 }
 
 static void queue_remove(struct run_queue *queue, struct thread *thread) {
     list_remove(&thread->queue_link);
     if (list_empty(&queue->levels[thread->level]))
         queue->bitmap &= ~(1u << thread->level);
-    queue->count--;
 }
 
 static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
@@ -101,7 +104,7 @@ static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
 /* Takes a thread that may run on this CPU from another one's queue, best levels first. */
 static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
     struct thread *thread, *stolen = NULL;
-    if (!from->queue.count || !spin_try_lock(&from->queue.lock))
+    if (queue_empty(&from->queue) || !spin_try_lock(&from->queue.lock))
         return NULL;
     for (unsigned level = 0; level < LEVELS && !stolen; level++) {
         list_for_each(thread, &from->queue.levels[level], queue_link) {
@@ -116,22 +119,13 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
     return stolen;
 }
 
-static struct thread *sched_pick(struct cpu *cpu, uint64_t now) {
-    spin_lock_inline(&cpu->queue.lock);
-    struct thread *thread = queue_pick(&cpu->queue, now);
-    spin_unlock(&cpu->queue.lock);
-    for (unsigned i = 1; i < cpu_count && !thread; i++)
-        thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
-    return thread;
-}
-
 /* ---- waking ---- */
 
 /* Whether what the current thread wakes can as well wait for it: it usually blocks soon, and nobody else is
  * queued here. Then the two run in turn on one CPU, without an interrupt to another; sched_timer spreads the
  * work when it does not block. */
 static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
-    return cpu->thread && cpu->thread->burst < clock.burst_short && !cpu->queue.count &&
+    return cpu->thread && cpu->thread->burst < clock.burst_short && queue_empty(&cpu->queue) &&
            thread->affinity >> cpu->index & 1;
 }
 
@@ -192,6 +186,12 @@ void sched_ready(struct thread *thread) {
     sched_notify(cpu, thread);
 }
 
+void sched_start(struct thread *thread) {
+    spin_lock(&thread->lock);
+    sched_ready(thread);
+    spin_unlock(&thread->lock);
+}
+
 /* After a change of own_level or lent_level: the thread, which is locked, changes queues, or its CPU looks
  * whether it still runs the right one. */
 static void level_update(struct thread *thread) {
@@ -247,29 +247,40 @@ uint64_t sched_slice_left(void) {
     return slice_left(cpu_self(), clock_now());
 }
 
-/* Puts the current thread, still running, back into this CPU's queue. */
+/* Puts the current thread, still running, back into this CPU's queue, which is locked. Its own lock is not
+ * needed: nobody else changes the state of a running thread, nor looks for anything but BLOCKED; its level
+ * belongs to the queue's lock; and until on_cpu is cleared, no other CPU takes it from the queue. */
 static void sched_requeue(struct cpu *cpu, struct thread *thread, uint64_t now) {
     if (thread->quantum_left)
         thread->quantum_left = slice_left(cpu, now);
     thread->preempted = thread->quantum_left != 0;
-    spin_lock(&thread->lock);
-    thread->state = THREAD_READY;
-    spin_lock(&cpu->queue.lock);
+    atomic_store_explicit(&thread->state, THREAD_READY, memory_order_relaxed);
     queue_push(&cpu->queue, thread);
-    spin_unlock(&cpu->queue.lock);
-    spin_unlock(&thread->lock);
 }
 
-static void sched_account(struct cpu *cpu) {
+/* The thread to run next, with its queue left: the best of this CPU, to which the current one returns if it
+ * may go on here, else one of another CPU's, else NULL. */
+static struct thread *sched_pick(struct cpu *cpu, struct thread *requeued, uint64_t now) {
+    spin_lock_inline(&cpu->queue.lock);
+    if (requeued)
+        sched_requeue(cpu, requeued, now);
+    struct thread *thread = queue_pick(&cpu->queue, now);
+    spin_unlock(&cpu->queue.lock);
+    for (unsigned i = 1; i < cpu_count && !thread; i++)
+        thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
+    return thread;
+}
+
+static void sched_account(struct cpu *cpu, uint64_t ticks) {
     struct thread *thread = cpu->thread;
-    uint64_t now = tsc_read(), spent = now - cpu->switched_at;
+    uint64_t spent = ticks - cpu->switched_at;
     if (thread) {
         thread->run_time += spent;
         thread->burst = (thread->burst * 3 + spent) / 4;
     } else {
         cpu->counters.idle_time += spent;
     }
-    cpu->switched_at = now;
+    cpu->switched_at = ticks;
 }
 
 static void sched_start_slice(struct cpu *cpu, struct thread *thread, uint64_t now) {
@@ -278,34 +289,25 @@ static void sched_start_slice(struct cpu *cpu, struct thread *thread, uint64_t n
     cpu->slice_end = now + thread->quantum_left;
 }
 
-/* Queues a running thread, just taken off this CPU, where its affinity lets it run. */
-static void sched_move(struct thread *thread) {
-    spin_lock(&thread->lock);
-    sched_ready(thread);
-    spin_unlock(&thread->lock);
-}
-
 void sched_switch(struct cpu *cpu) {
     struct thread *before = cpu->thread;
-    uint64_t now = clock_now();
+    uint64_t ticks = tsc_read(), now = clock_at(ticks);
 
-    sched_account(cpu);
+    sched_account(cpu, ticks);
     if (before && before->period) {
         before->quantum_left = slice_left(cpu, now);
         if (before->state == THREAD_RUNNING && !before->quantum_left)
             thread_postpone(before);
     }
     bool running = before && before->state == THREAD_RUNNING;
-    bool moving = running && !(before->affinity >> cpu->index & 1);
-    if (running && !moving)
-        sched_requeue(cpu, before, now);
-    struct thread *next = sched_pick(cpu, now);
+    bool moving = running && !(before->affinity & cpu->bit);
+    struct thread *next = sched_pick(cpu, running && !moving ? before : NULL, now);
     if (next) {
-        next->state = THREAD_RUNNING;
+        /* Ordered before what a kill looks at by the store of on_cpu below. */
+        atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
         atomic_store_explicit(&next->cpu, cpu->index, memory_order_relaxed);
         sched_start_slice(cpu, next, now);
     }
-    cpu_work_add(cpu, WORK_TIMER);
     if (next == before)
         return;
     TRACE(TRACE_SWITCH, next ? next->level : 0, next, next ? next->quantum_left : 0, 0);
@@ -323,7 +325,7 @@ void sched_switch(struct cpu *cpu) {
         if (ended)
             object_put(&before->object);
         else if (moving)
-            sched_move(before);
+            sched_start(before); /* where its affinity lets it run */
     }
 }
 
@@ -359,19 +361,23 @@ void sched_timer(struct cpu *cpu) {
 }
 
 void sched_program_timer(struct cpu *cpu) {
-    spin_lock_inline(&cpu->queue.lock);
-    uint64_t deadline = alarm_first(cpu);
-    uint64_t now = clock_now();
+    uint64_t deadline = cpu->alarm_next;
+    if (deadline < cpu->alarms_from)
+        deadline = cpu->alarms_from;
     /* Without a competitor the current thread needs no tick; with one and an idle CPU somewhere, a soon one.
-     */
+     * One that is queued just now comes with an interrupt. */
     if (cpu->thread && (!queue_empty(&cpu->queue) || cpu->thread->period)) {
-        uint64_t tick = cpus_idle && now + SPREAD_NS < cpu->slice_end ? now + SPREAD_NS : cpu->slice_end;
+        uint64_t tick = cpu->slice_end;
+        if (cpus_idle) {
+            uint64_t soon = clock_now() + SPREAD_NS;
+            tick = soon < tick ? soon : tick;
+        }
         deadline = tick < deadline ? tick : deadline;
     }
-    spin_unlock(&cpu->queue.lock);
     if (deadline >= cpu->timer_deadline)
         return;
     cpu->timer_deadline = deadline;
+    uint64_t now = clock_now();
     timer_program(deadline > now ? deadline - now : 0);
 }
 

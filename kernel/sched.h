@@ -22,6 +22,8 @@ void run_queue_init(struct run_queue *queue);
 
 /* Makes a BLOCKED or CREATED thread ready and queues it where it should run. The thread's lock is held. */
 void sched_ready(struct thread *thread);
+/* As above, for a thread that is not locked. */
+void sched_start(struct thread *thread);
 /* The best level of those that wait for the thread, or LEVELS: it runs at that one if it is better than its
  * own.
  */

@@ -109,9 +109,7 @@ int thread_create(struct process *process, uint64_t entry, uint64_t stack, uint6
 
 void thread_start(struct thread *thread) {
     object_get(&thread->object); /* its own, until it has ended */
-    spin_lock(&thread->lock);
-    sched_ready(thread);
-    spin_unlock(&thread->lock);
+    sched_start(thread);
 }
 
 void thread_destroy(struct thread *thread) {

@@ -33,6 +33,10 @@ static inline void cpu_relax(void) {}
 static inline void cpu_interrupts_window(void) {}
 uint64_t tsc_read(void);
 
+static inline uint64_t scale_32(uint64_t a, uint64_t b) {
+    return (uint64_t)((unsigned __int128)a * b >> 32);
+}
+
 static inline void page_clear(void *page) {
     __builtin_memset(page, 0, PAGE_SIZE);
 }

@@ -62,7 +62,7 @@ void apic_setup(void) {
 }
 
 void timer_program(uint64_t ns) {
-    unsigned __int128 ticks = (unsigned __int128)ns * timer_scale >> 32;
+    uint64_t ticks = scale_32(ns, timer_scale);
     lapic_write(APIC_TIMER_INITIAL, ticks > UINT32_MAX ? UINT32_MAX : ticks ? (uint32_t)ticks : 1);
 }
 

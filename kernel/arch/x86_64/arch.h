@@ -42,6 +42,13 @@ static inline uint64_t tsc_read(void) {
     return (uint64_t)high << 32 | low;
 }
 
+/* a * b / 2^32, without overflow in between. */
+static inline uint64_t scale_32(uint64_t a, uint64_t b) {
+    uint64_t high;
+    __asm__("mul %2\n\tshrd $32, %1, %0" : "+a"(a), "=&d"(high) : "r"(b) : "cc");
+    return a;
+}
+
 /* Fill or copy whole pages, or parts of one, through the direct map. */
 void page_clear(void *page);
 static inline void words_clear(uint64_t *words, uint64_t count) {

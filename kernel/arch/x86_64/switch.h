@@ -36,16 +36,3 @@ static inline __attribute__((always_inline)) void cpu_load_root(struct cpu *cpu,
     cpu->counters.page_table_switches++;
     __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
 }
-
-/* From one native space, with no guest space attached, to another. Bits of active_cpus are set before a root
- * is loaded and cleared after it was left, so that no shoot-down misses this CPU. */
-static inline __attribute__((always_inline)) void space_switch_native(struct cpu *cpu, struct space *space) {
-    struct space *before = cpu->native_space;
-    if (before == space)
-        return;
-    uint64_t bit = cpu->bit;
-    atomic_fetch_or_explicit(&space->active_cpus, bit, memory_order_seq_cst);
-    cpu_load_root(cpu, space->root);
-    atomic_fetch_and_explicit(&before->active_cpus, ~bit, memory_order_seq_cst);
-    cpu->native_space = space;
-}
