@@ -9,6 +9,7 @@
 
 #include "kernel/arch_cpu.h"
 #include "kernel/log.h"
+#include "kernel/sched.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
 #include "lib/base/format.h"
@@ -37,10 +38,12 @@ static char message[128];
 static char ending; /* first letter after panic= */
 
 void panic_configure(const char *options, uint64_t length) {
-    static const char name[] = "panic=";
-    for (uint64_t i = 0; i + sizeof(name) <= length; i++)
-        if (!memcmp(options + i, name, sizeof(name) - 1))
-            ending = options[i + sizeof(name) - 1];
+    for (uint64_t i = 0; i + 6 < length; i++) {
+        if (!memcmp(options + i, "panic=", 6))
+            ending = options[i + 6];
+        if (!memcmp(options + i, "sched=", 6))
+            sched_policy |= 1u << options[i + 6] % 32;
+    }
 }
 
 static void panic_print(const char *format, ...) {

@@ -10,9 +10,16 @@
 #include "kernel/space.h"
 #include "kernel/trace.h"
 
-enum { AGING_NS = 100000000, QUANTUM_NS = 1000000, BURST_SHORT_NS = 50000, SPREAD_NS = 100000 };
+enum {
+    AGING_NS = 100000000,
+    QUANTUM_NS = 1000000, /* of level 0; twice as long on each next level */
+    ROBIN_QUANTUM_NS = 10000000,
+    BURST_SHORT_NS = 50000,
+    SPREAD_NS = 100000,
+};
 
 _Atomic uint64_t cpus_idle;
+uint32_t sched_policy;
 
 static struct { uint64_t tsc_base, mult, tsc_hz, wall_base, burst_short; } clock;
 
@@ -45,7 +52,7 @@ struct utcb_clock clock_parameters(void) {
 }
 
 static uint64_t level_quantum(unsigned level) {
-    return (uint64_t)QUANTUM_NS << level;
+    return sched_policy & SCHED_ROUND_ROBIN ? ROBIN_QUANTUM_NS : (uint64_t)QUANTUM_NS << level;
 }
 
 void run_queue_init(struct run_queue *queue) {
@@ -60,6 +67,8 @@ static uint8_t level_of(const struct thread *thread) {
 
 static __attribute__((noinline)) void level_move(struct thread *thread, int by) {
     unsigned before = thread->own_level;
+    if (sched_policy & SCHED_ROUND_ROBIN)
+        return;
     thread->own_level = (uint8_t)(before + (unsigned)by);
     thread->level = level_of(thread);
     TRACE(TRACE_LEVEL, thread->own_level, thread, before, 0);

@@ -11,6 +11,12 @@
 /* Level of new threads; ordinary threads move between LEVEL_TOP and LEVEL_BOTTOM. */
 enum { LEVEL_REALTIME = 0, LEVEL_SYSTEM = 1, LEVEL_TOP = 2, LEVEL_NEW = 3, LEVEL_BOTTOM = 6 };
 
+/* What the command line asks for by sched=rr and sched=pack: a bit for each first letter. */
+extern uint32_t sched_policy;
+enum {
+    SCHED_ROUND_ROBIN = 1 << 'r' % 32, /* every quantum is ROBIN_QUANTUM_NS; threads keep their levels */
+};
+
 /* Nanoseconds that so many TSC ticks take. */
 uint64_t clock_ns(uint64_t ticks);
 /* Nanoseconds since boot. */

@@ -88,6 +88,12 @@ def _exact_cases():
             case.run = lambda case=case, cpus=cpus, kernel=kernel: run_tests(
                 case, "ksched", cpus, kernel, ("--exact",), icount=True)
             yield case
+    for policy in ("rr",):
+        for cpus in (1, 4):
+            case = Case(f"native/ksched-{policy}@{cpus}", None)
+            case.run = lambda case=case, cpus=cpus, policy=policy: run_tests(
+                case, "ksched", cpus, build.KERNEL, ("--exact", policy), icount=True, append="sched=" + policy)
+            yield case
 
 
 def cases():

@@ -254,6 +254,45 @@ static void test_climbs(void) {
     log_line("a thread went down to the bottom and, waiting, up again: %u moves", turn);
 }
 
+/* With sched=rr: each its 10 ms in turn, whatever its level, and no moves; the lower level only out of turn.
+ */
+static void test_round_robin(void) {
+    uint64_t cpu = cpus - 1, ran[3] = {0};
+    uint32_t found[4];
+    unsigned moves = 0;
+    stop = false;
+    for (unsigned i = 0; i < 3; i++) {
+        thread_start(i, descender);
+        place(handles[i], cpu, i < 2 ? 3 : 5);
+    }
+    sleep_ns(5 * MS);
+    uint64_t first = trace_begin(cpu);
+    for (unsigned i = 0; i < 3; i++)
+        keel_thread_kick(handles[i]);
+    sleep_ns(500 * MS);
+    trace_end(cpu, first);
+    stop = true;
+    for (unsigned i = 0; i < 3; i++)
+        thread_join(i);
+    unsigned count = threads_traced(found, 4);
+    CHECK(count == 3);
+    for (unsigned n = 0; n + 1 < event_count; n++) {
+        moves += events[n].kind == TRACE_LEVEL;
+        for (unsigned i = 0; i < count && n + 2 < event_count; i++) {
+            uint64_t us = event_us(n + 1) - event_us(n);
+            if (events[n].thread != found[i] || events[n].kind != TRACE_SWITCH)
+                continue;
+            CHECK(us + 2 >= 10 * US && us <= 10 * US + 25);
+            ran[i] += us;
+        }
+    }
+    CHECK(moves == 0);
+    CHECK(ran[0] + 10 * US + 25 >= ran[1] && ran[1] + 10 * US + 25 >= ran[0]);
+    CHECK(ran[2] >= 19 * US && ran[2] <= 51 * US);
+    log_line("round robin: %u and %u ms on one level, %u ms below", (unsigned)(ran[0] / US),
+             (unsigned)(ran[1] / US), (unsigned)(ran[2] / US));
+}
+
 /* ---- deadlines ---- */
 
 enum { TASKS = 2, LOAD = 3, LEVELS_BUSY = 6 };
@@ -327,24 +366,35 @@ static void test_deadlines(void) {
 }
 
 static const struct {
+    const char *policy; /* the argument that asks for it; NULL: none must be there */
     const char *name;
     void (*run)(void);
 } tests[] = {
-    {"quanta", test_quanta},
-    {"climbs", test_climbs},
-    {"deadlines", test_deadlines},
+    {NULL, "quanta", test_quanta},
+    {NULL, "climbs", test_climbs},
+    {NULL, "deadlines", test_deadlines},
+    {"rr", "round_robin", test_round_robin},
 };
+
+static bool wanted(const char *policy, const char *asked) {
+    return policy ? asked && !strcmp(policy, asked) : !asked;
+}
 
 int main(int argc, char **argv) {
     struct system_info info;
-    for (int i = 1; i < argc; i++)
+    const char *policy = NULL;
+    for (int i = 1; i < argc; i++) {
         exact |= !strcmp(argv[i], "--exact");
+        policy = argv[i][0] == '-' ? policy : argv[i];
+    }
     CHECK(keel_object_info(handle_find("info"), keel_pointer(&info), sizeof(info)) == sizeof(info));
     cpus = (unsigned)info.cpus;
     place(0, 0, 1);
     calibrate();
     for (unsigned i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
         unsigned before = failures;
+        if (!wanted(tests[i].policy, policy))
+            continue;
         current = tests[i].name;
         tests[i].run();
         if (failures == before)

@@ -69,6 +69,7 @@ static void setup(unsigned count) {
     clock_init(&info);
     now_ns = 1000;
     cpus_idle = 0;
+    sched_policy = 0;
     interrupts_sent = 0;
     cpu_count = count;
     memset(cpu_states, 0, sizeof(cpu_states));
@@ -183,6 +184,23 @@ TEST(round_robin_within_a_level) {
     for (unsigned i = 0; i < 9; i++) {
         CHECK_EQ(running(), i % 3);
         tick(64000000);
+    }
+}
+
+TEST(round_robin_by_choice) {
+    setup(1);
+    sched_policy = SCHED_ROUND_ROBIN;
+    for (unsigned i = 0; i < 3; i++) {
+        level_give(i, 2 + i / 2);
+        ready(i);
+    }
+    sched_switch(host_cpu);
+    for (unsigned i = 0; i < 6; i++) {
+        CHECK_EQ(running(), i % 2);
+        tick(9999999);
+        CHECK_EQ(running(), i % 2);
+        tick(1);
+        CHECK_EQ(threads[i % 2].level, 2);
     }
 }
 
