@@ -11,6 +11,8 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "linux/abi/fcntl.h"
+#include "linux/block/disk.h"
+#include "linux/device/offers.h"
 #include "linux/fs/fd.h"
 #include "linux/fs/file.h"
 #include "linux/fs/mount.h"
@@ -31,6 +33,7 @@
 enum { STATUS_NOT_FOUND = 127, STATUS_NOT_RUN = 126, STATUS_SIGNAL = 128, MESSAGE_SIZE = 512, AUX_NULL = 0 };
 
 static struct options options;
+static handle_t devices; /* the port of the server */
 
 /* ---- the end ---- */
 
@@ -101,6 +104,7 @@ static void handles_read(const struct start_handle *handles, struct console_opti
         .debug = handle_named(handles, "debug"),
         .root = handle_named(handles, "root"),
     };
+    devices = handle_named(handles, "devices");
     console->console = (struct console_handles){.memory = handle_named(handles, "console"),
                                                 .kick = handle_named(handles, "console.kick"),
                                                 .call = handle_named(handles, "console.call")};
@@ -125,6 +129,11 @@ static void parts_start(struct console_options *console) {
     tty_register();
     if (fs_start(system_handles.root, options.root_offset, message, sizeof(message)))
         container_fail(STATUS_NOT_RUN, "root", message);
+    disks_use();
+    error = offers_start(devices);
+    if (error)
+        log_line("no devices: %s", error_text(error));
+    disks_wait();
     error = tty_mount();
     if (error)
         log_line("/dev/pts cannot be mounted: %s", error_text(error));

@@ -56,9 +56,12 @@ struct block_client {
  * session. -EINVAL when the area is too small. */
 int block_client_init(struct block_client *client, void *area, uint64_t length);
 
-/* Whether there is room for another request. */
-static inline bool block_client_room(const struct block_client *client) {
-    return client->free_slots != 0;
+/* Whether there is room for another request, and for as many more as shall be spared. */
+static inline bool block_client_room(const struct block_client *client, unsigned spare) {
+    uint64_t slots = client->free_slots;
+    while (spare-- && slots)
+        slots &= slots - 1;
+    return slots != 0;
 }
 
 /* Takes a request; it may be before the first session. 0, -EAGAIN when all slots are taken, -EIO when the

@@ -7,6 +7,7 @@
 #include "linux/abi/fcntl.h"
 #include "linux/abi/stat.h"
 #include "linux/abi/statfs.h"
+#include "linux/block/disk.h"
 #include "linux/fs/device.h"
 #include "linux/fs/fd.h"
 #include "linux/fs/file.h"
@@ -62,7 +63,9 @@ static int open_inode(struct inode *inode, struct file *file) {
         return fifo_open(inode, file);
     if (S_ISCHR(inode->attributes.mode))
         return device_open(inode, file);
-    if (S_ISBLK(inode->attributes.mode) || S_ISSOCK(inode->attributes.mode))
+    if (S_ISBLK(inode->attributes.mode))
+        return disk_open(inode, file);
+    if (S_ISSOCK(inode->attributes.mode))
         return -ENXIO;
     return inode->operations->open ? inode->operations->open(inode, file) : 0;
 }

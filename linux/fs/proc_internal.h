@@ -122,3 +122,9 @@ int proc_cpu_counters(uint32_t cpu, struct cpu_counters *counters);
 int proc_show_keel(const struct proc_ref *ref, struct text *text);
 int proc_show_keel_fail(const struct proc_ref *ref, struct text *text);
 int proc_store_keel_fail(const struct proc_ref *ref, const char *bytes, size_t length);
+/* proc_disks.c, and the tree below /sys/block */
+int proc_show_partitions(const struct proc_ref *ref, struct text *text);
+int proc_show_diskstats(const struct proc_ref *ref, struct text *text);
+int sysfs_disk_find(const struct proc_ref *directory, const char *name, size_t length,
+                    struct proc_child *child);
+bool sysfs_disk_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);

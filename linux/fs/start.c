@@ -96,6 +96,8 @@ static int make_dev(void) {
                                            {"stderr", "/proc/self/fd/2"}};
     int error = mount_type("devtmpfs", "dev", "/dev", MS_NOSUID | MS_RELATIME, "");
     if (!error)
+        error = device_nodes_start();
+    if (!error)
         error = make_nodes();
     for (unsigned i = 0; !error && i < sizeof(links) / sizeof(links[0]); i++)
         error = make("/dev", links[i][0], S_IFLNK | S_IRWXUGO, 0, links[i][1]);

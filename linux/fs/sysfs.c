@@ -182,7 +182,7 @@ static const struct proc_node fs_children[] = {
 };
 
 static const struct proc_node root_children[] = {
-    {.name = "block", .mode = DIRECTORY},
+    {.name = "block", .mode = DIRECTORY, .find = sysfs_disk_find, .next = sysfs_disk_next, .counted = true},
     {.name = "bus", .mode = DIRECTORY},
     {.name = "class", .mode = DIRECTORY},
     {.name = "devices",

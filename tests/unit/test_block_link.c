@@ -169,7 +169,7 @@ TEST(slots_run_out) {
     world_start();
     for (unsigned i = 0; i < BLOCK_SLOT_COUNT; i++)
         CHECK_EQ(submit(BLOCK_OUT, i, i * 512, 512, i), 0);
-    CHECK(!block_client_room(&client));
+    CHECK(!block_client_room(&client, 0));
     CHECK_EQ(submit(BLOCK_OUT, 0, 0, 512, 0), -EAGAIN);
     driver_run();
     (void)block_client_run(&client);
@@ -179,7 +179,7 @@ TEST(slots_run_out) {
         seen |= 1ULL << token;
     }
     CHECK_EQ(seen, UINT64_MAX);
-    CHECK(block_client_room(&client));
+    CHECK(block_client_room(&client, 0));
 }
 
 /* Writes 40 sectors while the driver dies after each possible step: taken, done but not answered, answered

@@ -9,6 +9,7 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "linux/arch/x86_64/vector.h"
+#include "linux/device/ipc.h"
 #include "linux/heap.h"
 #include "linux/lock.h"
 #include "linux/loop.h"
@@ -317,6 +318,14 @@ _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
 
 struct task *task_current(void) {
     return native_thread_self()->task;
+}
+
+void *thread_message(void) {
+    return (uint8_t *)native_thread_self()->utcb + PAGE_SIZE;
+}
+
+uint32_t *thread_handles(void) {
+    return native_thread_self()->utcb->handles;
 }
 
 handle_t thread_self(void) {

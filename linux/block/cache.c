@@ -1,0 +1,382 @@
+/*
+ * The cache of a disk: chunks of 32 KB in the link's area, with a bit per sector for what is there, what is
+ * newer than the device, and what is under way. The sectors of a request need not be a whole chunk: small
+ * random reads and writes move what was asked for.
+ *
+ * A chunk may be used for another piece of the disk when nobody works on it, nothing of it is dirty and
+ * nothing under way. A sector that is being read is not written to before; a sector that is being written may
+ * change, and is then written once more.
+ */
+#include "abi/errors.h"
+#include "lib/base/string.h"
+#include "linux/block/disk.h"
+#include "linux/heap.h"
+#include "linux/platform.h"
+
+enum {
+    DATA = CHUNK_SIZE, /* where the chunks begin in the area; control requests have the part before */
+    PAGE_SECTORS = 8,  /* reads fetch whole pages */
+    AHEAD = 4,         /* chunks to read ahead */
+    SPARE_SLOTS = 8,   /* that reading ahead leaves */
+    TOKEN_FIRST = 16,  /* bits of a token: chunk, first sector, count, direction */
+    TOKEN_COUNT = 24,
+    TOKEN_WRITE = 32,
+};
+
+_Static_assert(DATA >= BLOCK_DATA + BLOCK_SECTOR, "room for control requests");
+
+static uint64_t mask_of(unsigned first, unsigned count) {
+    return (count >= CHUNK_SECTORS ? UINT64_MAX : (1ULL << count) - 1) << first;
+}
+
+/* The sectors of bytes [from, to) of a chunk, whole units of `unit` sectors. */
+static uint64_t mask_cover(uint64_t from, uint64_t to, unsigned unit) {
+    unsigned first = (unsigned)(from / BLOCK_SECTOR) / unit * unit;
+    unsigned last = (unsigned)((to + BLOCK_SECTOR - 1) / BLOCK_SECTOR + unit - 1) / unit * unit;
+    return mask_of(first, last - first);
+}
+
+static unsigned block_sectors(const struct disk *disk) {
+    return disk->client.disk.block_size / BLOCK_SECTOR;
+}
+
+/* Sectors of the chunk that exist. */
+static uint64_t mask_exists(const struct disk *disk, uint64_t number) {
+    uint64_t first = number * CHUNK_SECTORS, left = disk->client.disk.sectors;
+    left = left > first ? left - first : 0;
+    return mask_of(0, left < CHUNK_SECTORS ? (unsigned)left : CHUNK_SECTORS);
+}
+
+static uint64_t chunk_offset(const struct disk *disk, const struct chunk *chunk) {
+    return DATA + (uint64_t)(chunk - disk->chunks) * CHUNK_SIZE;
+}
+
+static uint8_t *chunk_bytes(const struct disk *disk, const struct chunk *chunk) {
+    return disk->client.area + chunk_offset(disk, chunk);
+}
+
+/* ---- the table ---- */
+
+int cache_init(struct disk *disk) {
+    uint64_t count = disk->client.length > DATA ? (disk->client.length - DATA) / CHUNK_SIZE : 0;
+    if (count == 0)
+        return -EINVAL;
+    disk->chunk_count = count < UINT16_MAX ? (uint32_t)count : UINT16_MAX;
+    disk->chunks = heap_zalloc(disk->chunk_count * sizeof(*disk->chunks));
+    if (!disk->chunks)
+        return -ENOMEM;
+    list_init(&disk->lru);
+    list_init(&disk->pending);
+    for (uint32_t i = 0; i < disk->chunk_count; i++) {
+        struct chunk *chunk = &disk->chunks[i];
+        chunk->number = UINT64_MAX;
+        list_init(&chunk->pending);
+        waitq_init(&chunk->finished);
+        list_push_back(&disk->lru, &chunk->lru);
+    }
+    return 0;
+}
+
+void cache_free(struct disk *disk) {
+    heap_free(disk->chunks);
+}
+
+static struct chunk **bucket_of(struct disk *disk, uint64_t number) {
+    return &disk->buckets[number % CHUNK_BUCKETS];
+}
+
+static struct chunk *chunk_find(struct disk *disk, uint64_t number) {
+    struct chunk *chunk = *bucket_of(disk, number);
+    while (chunk && chunk->number != number)
+        chunk = chunk->next;
+    return chunk;
+}
+
+static bool chunk_idle(const struct chunk *chunk) {
+    return !chunk->users && !chunk->dirty && !chunk->reading && !chunk->writing;
+}
+
+/* The chunk for a piece of the disk, maybe one used for another before; NULL when all are busy. */
+static struct chunk *chunk_try(struct disk *disk, uint64_t number) {
+    struct chunk *chunk = chunk_find(disk, number), *old;
+    if (!chunk) {
+        list_for_each(old, &disk->lru, lru) {
+            if (chunk_idle(old)) {
+                chunk = old;
+                break;
+            }
+        }
+        if (!chunk)
+            return NULL;
+        if (chunk->number != UINT64_MAX) {
+            struct chunk **link = bucket_of(disk, chunk->number);
+            while (*link != chunk)
+                link = &(*link)->next;
+            *link = chunk->next;
+        }
+        chunk->number = number;
+        chunk->valid = chunk->failed = 0;
+        chunk->next = *bucket_of(disk, number);
+        *bucket_of(disk, number) = chunk;
+    }
+    list_remove(&chunk->lru);
+    list_push_back(&disk->lru, &chunk->lru);
+    return chunk;
+}
+
+/* The same, waiting for one, and in use by the caller until chunk_release. NULL: the disk is gone. */
+static struct chunk *chunk_hold(struct disk *disk, uint64_t number) {
+    struct chunk *chunk;
+    while (!disk->client.gone) {
+        chunk = chunk_try(disk, number);
+        if (chunk) {
+            chunk->users++;
+            return chunk;
+        }
+        disk_sleep(disk, &disk->room);
+    }
+    return NULL;
+}
+
+static void chunk_release(struct disk *disk, struct chunk *chunk) {
+    if (--chunk->users == 0 && chunk_idle(chunk))
+        waitq_wake_all(&disk->room);
+}
+
+/* ---- requests ---- */
+
+/* Submits the sectors of a mask in unbroken runs; returns those for which there was room. */
+static uint64_t runs_submit(struct disk *disk, struct chunk *chunk, uint64_t mask, bool write) {
+    uint64_t submitted = 0;
+    while (mask && block_client_room(&disk->client, 0)) {
+        unsigned first = (unsigned)__builtin_ctzll(mask);
+        uint64_t above = ~(mask >> first);
+        unsigned count = above ? (unsigned)__builtin_ctzll(above) : CHUNK_SECTORS;
+        struct block_request request = {
+            .type = write ? BLOCK_OUT : BLOCK_IN,
+            .length = count * BLOCK_SECTOR,
+            .sector = chunk->number * CHUNK_SECTORS + first,
+            .offset = chunk_offset(disk, chunk) + (uint64_t)first * BLOCK_SECTOR,
+            .token = (uint64_t)(chunk - disk->chunks) | (uint64_t)first << TOKEN_FIRST |
+                     (uint64_t)count << TOKEN_COUNT | (uint64_t)write << TOKEN_WRITE,
+        };
+        uint64_t run = mask_of(first, count);
+        if (block_client_submit(&disk->client, &request))
+            break;
+        submitted |= run;
+        mask &= ~run;
+    }
+    return submitted;
+}
+
+/* Starts reading what is missing of the mask; false when there was no room for all of it. */
+static bool chunk_fetch(struct disk *disk, struct chunk *chunk, uint64_t mask) {
+    uint64_t missing = mask & ~chunk->valid & ~chunk->reading;
+    uint64_t started = runs_submit(disk, chunk, missing, false);
+    chunk->reading |= started;
+    chunk->failed &= ~started;
+    return started == missing;
+}
+
+/* Starts writing what is dirty, unless the chunk is being written. */
+static void chunk_write(struct disk *disk, struct chunk *chunk) {
+    if (chunk->writing || !chunk->dirty)
+        return;
+    chunk->writing = runs_submit(disk, chunk, chunk->dirty, true);
+    chunk->dirty &= ~chunk->writing;
+    chunk->partial = chunk->dirty != 0;
+    if (!chunk->writing && list_empty(&chunk->pending))
+        list_push_back(&disk->pending, &chunk->pending);
+}
+
+void cache_continue(struct disk *disk) {
+    while (!list_empty(&disk->pending) && block_client_room(&disk->client, 0)) {
+        struct chunk *chunk = list_entry(list_pop_front(&disk->pending), struct chunk, pending);
+        list_init(&chunk->pending);
+        chunk_write(disk, chunk);
+    }
+}
+
+void cache_answer(struct disk *disk, uint64_t token, int32_t result) {
+    struct chunk *chunk = &disk->chunks[(uint16_t)token];
+    unsigned count = token >> TOKEN_COUNT & UINT8_MAX;
+    uint64_t mask = mask_of(token >> TOKEN_FIRST & UINT8_MAX, count);
+    if (token >> TOKEN_WRITE & 1) {
+        chunk->writing &= ~mask;
+        disk->write_errors += result != 0;
+        disk->statistics.writes++;
+        disk->statistics.sectors_written += count;
+        if (!chunk->writing) {
+            chunk->rounds += !chunk->partial;
+            chunk_write(disk, chunk);
+        }
+    } else {
+        chunk->reading &= ~mask;
+        disk->statistics.reads++;
+        disk->statistics.sectors_read += count;
+        if (result)
+            chunk->failed |= mask;
+        else
+            chunk->valid |= mask;
+    }
+    waitq_wake_all(&chunk->finished);
+    waitq_wake_all(&disk->room);
+}
+
+void cache_drop(struct disk *disk) {
+    for (uint32_t i = 0; i < disk->chunk_count; i++) {
+        struct chunk *chunk = &disk->chunks[i];
+        disk->write_errors += chunk->dirty != 0;
+        chunk->dirty = chunk->valid = 0;
+        list_remove(&chunk->pending);
+        list_init(&chunk->pending);
+        waitq_wake_all(&chunk->finished);
+    }
+    waitq_wake_all(&disk->room);
+}
+
+/* ---- reading ---- */
+
+/* Waits until the sectors of the mask are valid: 0 or -EIO. The chunk is held. */
+static int chunk_need(struct disk *disk, struct chunk *chunk, uint64_t mask, uint64_t fetch) {
+    bool begun = false;
+    while (mask & ~chunk->valid) {
+        if (disk->client.gone || (begun && mask & chunk->failed))
+            return -EIO;
+        bool room = chunk_fetch(disk, chunk, begun ? mask : fetch);
+        begun = begun || room;
+        disk_run(disk);
+        if (!(mask & ~chunk->valid))
+            break;
+        disk_sleep(disk, room ? &chunk->finished : &disk->room);
+    }
+    return disk->client.gone ? -EIO : 0;
+}
+
+/* Starts reading further chunks, as long as that takes nothing from others. */
+static void read_ahead(struct disk *disk, uint64_t from, uint64_t to) {
+    for (; from <= to && block_client_room(&disk->client, SPARE_SLOTS); from++) {
+        uint64_t exists = mask_exists(disk, from);
+        struct chunk *chunk = exists ? chunk_try(disk, from) : NULL;
+        if (!chunk)
+            return;
+        (void)chunk_fetch(disk, chunk, exists);
+    }
+}
+
+/* The part of a transfer that lies in one chunk. */
+struct piece {
+    uint64_t number;
+    uint32_t from, to; /* bytes of the chunk */
+};
+
+static struct piece piece_at(uint64_t offset, uint64_t length) {
+    uint32_t from = offset & (CHUNK_SIZE - 1);
+    uint64_t room = CHUNK_SIZE - from;
+    return (struct piece){offset >> CHUNK_SHIFT, from, from + (uint32_t)(length < room ? length : room)};
+}
+
+static int piece_read(struct disk *disk, struct buffer *to, const struct piece *piece, bool whole) {
+    struct chunk *chunk = chunk_hold(disk, piece->number);
+    if (!chunk)
+        return -EIO;
+    unsigned unit = block_sectors(disk);
+    uint64_t exists = mask_exists(disk, piece->number);
+    uint64_t need = mask_cover(piece->from, piece->to, unit);
+    uint64_t fetch = mask_cover(piece->from, piece->to, unit > PAGE_SECTORS ? unit : PAGE_SECTORS) & exists;
+    int error = chunk_need(disk, chunk, need, whole ? exists : fetch);
+    if (!error)
+        error = buffer_put(to, chunk_bytes(disk, chunk) + piece->from, piece->to - piece->from);
+    chunk_release(disk, chunk);
+    return error;
+}
+
+int64_t cache_read(struct disk *disk, struct buffer *to, uint64_t offset, uint64_t length, bool ahead) {
+    uint64_t done = 0, last = (offset + length - 1) >> CHUNK_SHIFT;
+    bool sequential = ahead && offset == disk->next_read;
+    int error = 0;
+    if (ahead)
+        disk->next_read = offset + length;
+    while (done < length && !error) {
+        struct piece piece = piece_at(offset + done, length - done);
+        uint64_t reach = piece.number + AHEAD;
+        if (sequential || piece.number < last)
+            read_ahead(disk, piece.number + 1, sequential || reach < last ? reach : last);
+        error = piece_read(disk, to, &piece, sequential || piece.number < last);
+        if (!error)
+            done += piece.to - piece.from;
+    }
+    return done ? (int64_t)done : error;
+}
+
+/* ---- writing ---- */
+
+static int piece_write(struct disk *disk, struct buffer *from, const struct piece *piece) {
+    struct chunk *chunk = chunk_hold(disk, piece->number);
+    if (!chunk)
+        return -EIO;
+    unsigned unit = block_sectors(disk);
+    uint64_t cover = mask_cover(piece->from, piece->to, unit), edges = 0;
+    uint32_t bytes = unit * BLOCK_SECTOR;
+    if (piece->from % bytes)
+        edges |= mask_cover(piece->from, piece->from + 1, unit);
+    if (piece->to % bytes)
+        edges |= mask_cover(piece->to - 1, piece->to, unit);
+    int error;
+    while (!(error = chunk_need(disk, chunk, edges, edges)) && chunk->reading & cover)
+        disk_sleep(disk, &chunk->finished);
+    if (!error) {
+        error = buffer_get(from, chunk_bytes(disk, chunk) + piece->from, piece->to - piece->from);
+        /* After a fault a part may have been copied: over valid sectors it is as if written. */
+        uint64_t changed = error ? cover & chunk->valid : cover;
+        chunk->valid |= changed;
+        chunk->dirty |= changed;
+        chunk->failed &= ~changed;
+        chunk_write(disk, chunk);
+        disk_run(disk);
+    }
+    chunk_release(disk, chunk);
+    return error;
+}
+
+int64_t cache_write(struct disk *disk, struct buffer *from, uint64_t offset, uint64_t length) {
+    uint64_t done = 0;
+    int error = 0;
+    while (done < length && !error) {
+        struct piece piece = piece_at(offset + done, length - done);
+        error = piece_write(disk, from, &piece);
+        if (!error)
+            done += piece.to - piece.from;
+    }
+    return done ? (int64_t)done : error;
+}
+
+/* What is dirty now has been written after one more round, or two when one is under way. */
+static void chunk_settle(struct disk *disk, struct chunk *chunk) {
+    uint64_t target = chunk->rounds + (chunk->writing != 0) + (chunk->dirty != 0), number = chunk->number;
+    chunk->users++;
+    while (chunk->number == number && chunk->rounds < target && (chunk->dirty | chunk->writing) &&
+           !disk->client.gone)
+        disk_sleep(disk, &chunk->finished);
+    chunk_release(disk, chunk);
+}
+
+static bool chunk_within(const struct chunk *chunk, uint64_t offset, uint64_t length) {
+    uint64_t last = length > UINT64_MAX - offset ? UINT64_MAX : offset + length - 1;
+    return chunk->number != UINT64_MAX && length && chunk->number >= offset >> CHUNK_SHIFT &&
+           chunk->number <= last >> CHUNK_SHIFT;
+}
+
+void cache_settle(struct disk *disk, uint64_t offset, uint64_t length) {
+    for (uint32_t i = 0; i < disk->chunk_count; i++)
+        if (chunk_within(&disk->chunks[i], offset, length))
+            chunk_settle(disk, &disk->chunks[i]);
+}
+
+void cache_forget(struct disk *disk, uint64_t offset, uint64_t length) {
+    for (uint32_t i = 0; i < disk->chunk_count; i++) {
+        struct chunk *chunk = &disk->chunks[i];
+        if (chunk_within(chunk, offset, length))
+            chunk->valid &= chunk->dirty | chunk->writing;
+    }
+}

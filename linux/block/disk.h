@@ -1,0 +1,130 @@
+/*
+ * A disk: the client of a block driver's link (lib/virtqueue/block_client.h) and a cache in the link's own
+ * data area, which the device reads and writes itself. One lock per disk guards everything; tasks that wait
+ * for the device drop it. A wait for a disk ends with its answer, not with a signal, as on Linux.
+ *
+ * The cache is write-behind: written sectors go to the device at once unless the same chunk is on its way
+ * already; what is written meanwhile goes together afterwards. fsync, O_SYNC and O_DIRECT wait. Its bound is
+ * the area: nothing else is ever held for a disk.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/list.h"
+#include "lib/virtqueue/block_client.h"
+#include "linux/device/offers.h"
+#include "linux/fs.h"
+
+enum {
+    CHUNK_SHIFT = 15,
+    CHUNK_SIZE = 1 << CHUNK_SHIFT,
+    CHUNK_SECTORS = CHUNK_SIZE / BLOCK_SECTOR, /* a bit each in a word */
+    CHUNK_BUCKETS = 128,
+    DISK_NAME = 16,
+};
+
+/* A piece of the disk in the cache, at the place in the area that its index gives. Masks: bit per sector. */
+struct chunk {
+    struct list lru;     /* by use, oldest first */
+    struct list pending; /* dirty and no slot was free; empty list: not so */
+    struct chunk *next;  /* in the hash bucket */
+    uint64_t number;     /* which piece of the disk; UINT64_MAX: none */
+    uint64_t valid;      /* sectors that hold what a reader shall see */
+    uint64_t dirty;      /* and that the device does not have */
+    uint64_t reading, writing;
+    uint64_t failed;       /* sectors whose last read failed */
+    uint32_t users;        /* tasks that work on it */
+    bool partial;          /* the present round leaves a part of what was dirty for another one */
+    uint64_t rounds;       /* times that all that was dirty has been written */
+    struct waitq finished; /* a request of it did */
+};
+
+struct disk {
+    struct list link; /* of all disks (disks_lock) */
+    _Atomic uint32_t references;
+    uint32_t id; /* of `devices` */
+    char name[DISK_NAME];
+    uint32_t major, minor;
+    _Atomic bool listed; /* has its node: the driver has described it */
+    handle_t kick;
+
+    struct mutex lock; /* from here on */
+    struct block_client client;
+    struct chunk *chunks;
+    uint32_t chunk_count;
+    struct chunk *buckets[CHUNK_BUCKETS];
+    struct list lru, pending;
+    struct waitq room;     /* a slot or a chunk may be free, or a control request has ended */
+    uint64_t next_read;    /* byte behind the last read: reading goes on there */
+    uint32_t write_errors; /* that no file has been told of count for files opened before */
+    bool control_busy;     /* the control request (flush, discard) is in use */
+    bool control_done;
+    int32_t control_result;
+    struct disk_statistics {
+        uint64_t reads, sectors_read, writes, sectors_written, discards, sectors_discarded, flushes;
+    } statistics;
+};
+
+/* ---- disk.c ---- */
+
+/* Makes disks of what `devices` offers; before offers_start. */
+void disks_use(void);
+/* After it: waits a moment for drivers that are still starting, so that the first program finds its disks. */
+void disks_wait(void);
+
+/* The open operation of block device nodes. -ENXIO: no such disk. */
+int disk_open(struct inode *inode, struct file *file);
+
+struct disk *disk_get(struct disk *disk);
+void disk_put(struct disk *disk);
+/* The n-th disk, referenced; NULL after the last. */
+struct disk *disk_at(unsigned index);
+struct disk *disk_by_name(const char *name, size_t length);
+struct disk *disk_by_id(uint32_t id);
+
+/* Gives new requests to the driver and takes its answers; the lock is held. */
+void disk_run(struct disk *disk);
+/* Waits, with the lock dropped, until the queue is woken; entered before the last look at the condition. */
+void disk_sleep(struct disk *disk, struct waitq *queue);
+
+static inline uint64_t disk_bytes(const struct disk *disk) {
+    return disk->client.disk.sectors * BLOCK_SECTOR;
+}
+
+/* ---- cache.c: the lock is held, and dropped while waiting ---- */
+
+int cache_init(struct disk *disk);
+void cache_free(struct disk *disk);
+/* An answer of the driver; false: the token is of a control request. */
+void cache_answer(struct disk *disk, uint64_t token, int32_t result);
+/* Starts what waited for free slots. */
+void cache_continue(struct disk *disk);
+/* The disk is gone: nothing is kept. */
+void cache_drop(struct disk *disk);
+
+/* Both move up to length bytes at a byte offset inside the disk: bytes, or -EIO or -EFAULT when none. */
+int64_t cache_read(struct disk *disk, struct buffer *to, uint64_t offset, uint64_t length, bool ahead);
+int64_t cache_write(struct disk *disk, struct buffer *from, uint64_t offset, uint64_t length);
+/* Waits until what is dirty now in the range has reached the device. Errors are counted in write_errors. */
+void cache_settle(struct disk *disk, uint64_t offset, uint64_t length);
+/* Forgets what is clean in the range, so that it is read again. */
+void cache_forget(struct disk *disk, uint64_t offset, uint64_t length);
+
+/* ---- control.c ---- */
+
+/* Everything the device has taken becomes durable. 0 or -EIO. */
+int disk_flush(struct disk *disk);
+/* Drops the contents of whole sectors. 0, -EOPNOTSUPP, -EIO. */
+int disk_discard(struct disk *disk, uint64_t offset, uint64_t length);
+void control_answer(struct disk *disk, int32_t result);
+
+/* ---- node.c ---- */
+
+extern const struct file_operations disk_file_operations;
+/* What an open file of a disk holds. */
+struct disk_file {
+    struct disk *disk;
+    uint32_t write_errors; /* of the disk when this file was told last */
+};

@@ -1,0 +1,204 @@
+/*
+ * See offers.h. The thread sleeps at one port: key 0 is the event of the list, every other key the id of a
+ * device whose driver signalled.
+ */
+#include "linux/device/offers.h"
+
+#include "abi/objects.h"
+#include "lib/base/list.h"
+#include "lib/base/string.h"
+#include "lib/keel/call.h"
+#include "linux/device/ipc.h"
+#include "linux/heap.h"
+#include "linux/platform.h"
+
+enum { KINDS_MAX = 8, PORT_QUEUE = 64, KEY_LIST = 0 };
+
+/* A device that a kind uses, or that nobody does (state NULL). */
+struct entry {
+    struct list link;
+    uint32_t id;
+    bool seen; /* in the present walk over the list */
+    const struct device_kind *kind;
+    void *state;
+    void *area;
+    uint64_t length;
+    handle_t call, kick;
+};
+
+static const struct device_kind *kinds[KINDS_MAX];
+static unsigned kind_count;
+static handle_t server, port;
+static struct list entries = LIST_INIT(entries); /* the thread's own */
+
+void offers_use(const struct device_kind *kind) {
+    if (kind_count == KINDS_MAX)
+        fatal("more than %d kinds of devices", KINDS_MAX);
+    kinds[kind_count++] = kind;
+}
+
+/* ---- calls of the server ---- */
+
+static int64_t server_call(uint32_t label, uint64_t word, struct ipc_message *message) {
+    *message = (struct ipc_message){.label = IPC_LABEL(label, 0, 0), .words = {word}};
+    int64_t error = ipc_call(server, DEADLINE_NEVER, message);
+    return error ? error : (int64_t)message->words[0];
+}
+
+/* The device behind an id, -ENOENT at the end. */
+static int64_t device_next(uint32_t id, struct devices_device *device) {
+    struct ipc_message message;
+    int64_t error = server_call(DEVICES_NEXT, id, &message);
+    if (!error && IPC_LABEL_BYTES(message.label) < sizeof(*device))
+        error = -EPROTO;
+    if (!error)
+        memcpy(device, thread_message(), sizeof(*device));
+    device->name[DEVICES_NAME - 1] = 0;
+    return error;
+}
+
+static void handle_drop(handle_t handle) {
+    if (handle != HANDLE_NONE)
+        keel_handle_close(handle);
+}
+
+/* Takes the link: area mapped, call bound to the port. */
+static int64_t link_take(struct entry *entry) {
+    struct ipc_message message;
+    int64_t error = server_call(DEVICES_LINK, entry->id, &message);
+    if (error)
+        return error;
+    const uint32_t *handles = thread_handles();
+    unsigned count = IPC_LABEL_HANDLES(message.label);
+    handle_t vmo = count > 0 ? handles[0] : HANDLE_NONE;
+    entry->kick = count > 1 ? handles[1] : HANDLE_NONE;
+    entry->call = count > 2 ? handles[2] : HANDLE_NONE;
+    entry->length = message.words[1] & ~(PAGE_SIZE - 1);
+    if (count == 3 && entry->length)
+        entry->area = memory_map(vmo, 0, entry->length, MAP_READ | MAP_WRITE);
+    error = entry->area ? keel_object_bind(entry->call, port, entry->id) : -ENOMEM;
+    handle_drop(vmo);
+    return error;
+}
+
+static void entry_free(struct entry *entry) {
+    list_remove(&entry->link);
+    handle_drop(entry->kick);
+    handle_drop(entry->call);
+    if (entry->area)
+        memory_unmap(entry->area, entry->length);
+    heap_free(entry);
+}
+
+/* ---- the list ---- */
+
+static struct entry *entry_find(uint32_t id) {
+    struct entry *entry;
+    list_for_each(entry, &entries, link) {
+        if (entry->id == id)
+            return entry;
+    }
+    return NULL;
+}
+
+static const struct device_kind *kind_find(uint32_t device_class) {
+    for (unsigned i = 0; i < kind_count; i++)
+        if (kinds[i]->device_class == device_class)
+            return kinds[i];
+    return NULL;
+}
+
+static void device_appear(const struct devices_device *device) {
+    struct entry *entry = heap_zalloc(sizeof(*entry));
+    if (!entry)
+        return; /* it is asked for again when the list changes */
+    entry->id = device->id;
+    entry->kind = kind_find(device->device_class);
+    entry->seen = true;
+    list_push_back(&entries, &entry->link);
+    if (!entry->kind || !device->area_length)
+        return;
+    int64_t error = link_take(entry);
+    if (!error) {
+        struct device_offer offer = {
+            .device = *device, .area = entry->area, .length = entry->length, .kick = entry->kick};
+        entry->state = entry->kind->appear(&offer);
+    }
+    if (!entry->state)
+        log_line("%s cannot be used (error %d)", device->name, (int)-error);
+}
+
+static void list_follow(void) {
+    struct devices_device device = {.id = 0};
+    struct entry *entry, *after;
+    int64_t error;
+    list_for_each(entry, &entries, link) {
+        entry->seen = false;
+    }
+    while (!(error = device_next(device.id, &device))) {
+        entry = entry_find(device.id);
+        if (entry)
+            entry->seen = true;
+        else
+            device_appear(&device);
+    }
+    if (error != -ENOENT) {
+        log_line("the list of devices cannot be read (error %d)", (int)-error);
+        return;
+    }
+    list_for_each_safe(entry, after, &entries, link) {
+        if (entry->seen)
+            continue;
+        if (entry->state)
+            entry->kind->gone(entry->state);
+        entry_free(entry);
+    }
+}
+
+/* ---- the thread ---- */
+
+static void offers_run(void *argument) {
+    (void)argument;
+    for (;;) {
+        struct ipc_message message = {0};
+        int64_t error = ipc_receive(port, DEADLINE_NEVER, 0, &message);
+        if (error < 0 && error != -EINTR)
+            fatal("waiting for devices failed with error %d", (int)-error);
+        if (error < 0 || !(message.label & IPC_PACKET))
+            continue;
+        uint64_t key = message.words[0];
+        struct entry *entry = key == KEY_LIST ? NULL : entry_find((uint32_t)key);
+        if (key == KEY_LIST)
+            list_follow();
+        else if (entry && entry->state)
+            entry->kind->event(entry->state);
+    }
+}
+
+/* The server keeps the handle that it is sent; ours stays bound. */
+static int64_t watch(void) {
+    int64_t event = keel_handle_create(OBJECT_EVENT, 0, 0, 0);
+    int64_t error = event < 0 ? event : keel_object_bind((uint64_t)event, port, KEY_LIST);
+    int64_t copy = error ? error : keel_handle_duplicate((uint64_t)event, RIGHT_SEND | RIGHT_GRANT);
+    if (copy < 0)
+        return copy;
+    struct ipc_message message = {.label = IPC_LABEL(DEVICES_WATCH, 0, 1)};
+    thread_handles()[0] = (uint32_t)copy;
+    error = ipc_call(server, DEADLINE_NEVER, &message);
+    return error ? error : (int64_t)message.words[0];
+}
+
+int offers_start(handle_t devices) {
+    if (devices == HANDLE_NONE)
+        return 0;
+    server = devices;
+    int64_t made = keel_handle_create(OBJECT_PORT, PORT_QUEUE, 0, 0);
+    if (made < 0)
+        return (int)made;
+    port = (handle_t)made;
+    int64_t error = watch();
+    if (error)
+        return (int)error;
+    list_follow();
+    return thread_spawn(offers_run, NULL, NULL);
+}

@@ -1,0 +1,37 @@
+/*
+ * What the `devices` server offers the personality (abi/devices.h): one helper thread keeps the list of
+ * devices, takes the link of each that a part of the personality knows how to use, and gives that part the
+ * driver's calls. All functions of a kind run on that thread, without locks held.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "abi/devices.h"
+#include "abi/rights.h"
+
+/* A link as its user gets it. The area is mapped for good; the handles are the user's. */
+struct device_offer {
+    struct devices_device device;
+    uint8_t *area;
+    uint64_t length; /* bytes of the area */
+    handle_t kick;   /* event, SEND */
+};
+
+/* A part that uses the devices of one class. */
+struct device_kind {
+    uint32_t device_class; /* enum devices_class */
+    /* A device appeared: what stands for it from now on, or NULL when it cannot be used. */
+    void *(*appear)(const struct device_offer *offer);
+    /* The driver signalled: it completed something, or was started again. */
+    void (*event)(void *state);
+    /* The device was taken away, for good. Its area must not be used after the return. */
+    void (*gone)(void *state);
+};
+
+/* Makes a kind known; before offers_start. */
+void offers_use(const struct device_kind *kind);
+
+/* Follows the list of a "devices" port from now on, if there is one: the devices that are there already have
+ * appeared when it returns. 0 or an error. */
+int offers_start(handle_t devices);
