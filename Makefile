@@ -22,7 +22,7 @@ NATIVE_CFLAGS = $(WARN) -I. -MMD -MP -g -O2 -fno-pie -fno-stack-protector -fcf-p
 
 objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
 
-KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c lib/base/format.c
+KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c
 BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
 EFI_SRC = $(wildcard boot/efi/*.c boot/efi/*.S) boot/console.c boot/source.c $(addprefix lib/base/,elf.c format.c string.c)
 LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c) lib/native/ipc_call.S

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 
 #include "kernel/arch_cpu.h"
-#include "lib/base/format.h"
+#include "kernel/text.h"
 
 enum { LOG_SIZE = 16384, LOG_LINE = 256, DEBUG_PORT = 0xe9 };
 
@@ -29,10 +29,8 @@ void log_line(const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
-    size_t length = format_text_va(line, sizeof(line) - 1, format, arguments);
+    size_t length = text_format(line, sizeof(line), format, arguments);
     va_end(arguments);
-    if (length > sizeof(line) - 2)
-        length = sizeof(line) - 2;
     line[length++] = '\n';
     log_bytes(line, length);
 }

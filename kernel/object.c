@@ -83,7 +83,7 @@ static void object_destroy(struct object *object) {
     case OBJECT_TYPES:
         break;
     }
-    panic("object %p freed twice", (void *)object);
+    panic("object %lx freed twice", (uintptr_t)object);
 }
 
 /* It may be the last. */

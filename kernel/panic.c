@@ -10,9 +10,9 @@
 #include "kernel/arch_cpu.h"
 #include "kernel/log.h"
 #include "kernel/sched.h"
+#include "kernel/text.h"
 #include "kernel/thread.h"
 #include "kernel/trace.h"
-#include "lib/base/format.h"
 #include "lib/base/string.h"
 
 enum {
@@ -51,7 +51,7 @@ static void panic_print(const char *format, ...) {
     va_list arguments;
 
     va_start(arguments, format);
-    format_text_va(text, sizeof(text), format, arguments);
+    text_format(text, sizeof(text), format, arguments);
     va_end(arguments);
     for (const char *at = text; *at; at++) {
         port_out(DEBUG_PORT, 1, (uint8_t)*at);
@@ -116,13 +116,14 @@ static void print_events(const struct trace_block *block) {
 }
 
 static void print_cpu(const struct cpu *cpu, const struct frame *frame) {
-    static const char names[] = "r15r14r13r12rbprbxr11r10r9 r8 raxrcxrdxrsirdi";
+    static const char names[REGISTERS][4] = {"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10",
+                                             "r9",  "r8",  "rax", "rcx", "rdx", "rsi", "rdi"};
 
     panic_print("CPU %u: thread %x vector %lu error %lx rip %lx cs %lx rflags %lx rsp %lx\n", cpu->index,
                 trace_thread(cpu->thread), frame->vector, frame->error, frame->rip, frame->cs, frame->rflags,
                 frame->rsp);
     for (unsigned i = 0; i < REGISTERS; i++)
-        panic_print(" %.3s %lx", names + 3 * i, (&frame->r15)[i]);
+        panic_print(" %s %lx", names[i], (&frame->r15)[i]);
     print_stack(cpu, frame->rsp & ~7UL);
     print_events(cpu->trace_block);
     panic_print("\n");
@@ -149,7 +150,7 @@ _Noreturn void panic(const char *format, ...) {
 
     panic_claim(cpu_self());
     va_start(arguments, format);
-    format_text_va(message, sizeof(message), format, arguments);
+    text_format(message, sizeof(message), format, arguments);
     va_end(arguments);
     __builtin_trap(); /* to panic_frame, with all registers */
 }

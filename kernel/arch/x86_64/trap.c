@@ -109,8 +109,8 @@ static void native_fault(struct thread *thread, struct frame *frame, uint64_t ad
         frame->rax = (uint64_t)error;
         return;
     }
-    int signal = frame->vector == 0 ? SIGFPE : frame->vector == 6 ? SIGILL : SIGSEGV;
-    log_line("kernel: process %u killed by signal %d: vector %lu code %lx address %lx rip %lx rsp %lx",
+    unsigned signal = frame->vector == 0 ? SIGFPE : frame->vector == 6 ? SIGILL : SIGSEGV;
+    log_line("kernel: process %u killed by signal %u: vector %lu code %lx address %lx rip %lx rsp %lx",
              object_id(&thread->process->object), signal, frame->vector, frame->error, address, frame->rip,
              frame->rsp);
     process_kill(thread->process, SIGNAL_STATUS + signal);

@@ -7,6 +7,6 @@ void debug_list_check(const struct list *node);
 
 void debug_list_check(const struct list *node) {
     if (node->next->prev != node || node->prev->next != node)
-        panic("list: the neighbours of %p, %p and %p, do not point at it", (const void *)node,
-              (const void *)node->prev, (const void *)node->next);
+        panic("list: the neighbours of %lx, %lx and %lx, do not point at it", (uintptr_t)node,
+              (uintptr_t)node->prev, (uintptr_t)node->next);
 }

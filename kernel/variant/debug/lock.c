@@ -36,14 +36,14 @@ void debug_lock_wait(const struct spinlock *lock) {
     unsigned index = cpu_self()->index;
 
     if (locks[index].held[lock->rank] == lock)
-        panic("deadlock: lock %p of rank %u taken twice", (const void *)lock, lock->rank);
+        panic("deadlock: lock %lx of rank %u taken twice", (uintptr_t)lock, lock->rank);
     if (locks[index].waits_for != lock) {
         order_check(lock->rank);
         locks[index].waits_for = lock;
         locks[index].since = clock_now();
     }
     if (clock_now() - locks[index].since > WAIT_MOST)
-        panic("deadlock: lock %p of rank %u is held for too long by CPU %u", (const void *)lock, lock->rank,
+        panic("deadlock: lock %lx of rank %u is held for too long by CPU %u", (uintptr_t)lock, lock->rank,
               lock_holder(lock));
 }
 

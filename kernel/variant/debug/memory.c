@@ -58,7 +58,7 @@ static size_t zone_written(const uint8_t *object, size_t size, size_t room) {
 static void poison_check(const char *object, size_t room) {
     size_t at = sizeof(uint64_t) + differs(object + sizeof(uint64_t), room - sizeof(uint64_t), POISON_OBJECT);
     if (at < room)
-        panic("freed object %p was written at +%lx: %lx", (const void *)object, at, word_at(object, at));
+        panic("freed object %lx was written at +%lx: %lx", (uintptr_t)object, at, word_at(object, at));
 }
 
 void *debug_object_made(void *object, size_t size) {
@@ -78,9 +78,9 @@ void debug_object_free(void *object, size_t size) {
     size_t room = object_room(size), at = zone_written(object, size, room);
 
     if (room <= SLAB_MAX && word_at(object, room - sizeof(uint64_t)) == POISON_OBJECT)
-        panic("object %p of %lu bytes freed twice", object, size);
+        panic("object %lx of %lu bytes freed twice", (uintptr_t)object, size);
     if (at < room)
-        panic("red zone of object %p of %lu bytes was written at +%lx", object, size, at);
+        panic("red zone of object %lx of %lu bytes was written at +%lx", (uintptr_t)object, size, at);
     if (room <= SLAB_MAX)
         fill(object, room, POISON_OBJECT);
     debug_stretch_skip(since);
