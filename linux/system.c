@@ -14,6 +14,7 @@ enum { MEMBARRIER_QUERY = 0 };
 
 struct system_handles system_handles;
 const char *system_command_line = "";
+_Atomic unsigned system_randomize = 2;
 struct mutex system_lock = MUTEX_INIT(system_lock);
 struct utsname64 system_names = {
     .sysname = "Linux",

@@ -17,6 +17,10 @@ extern struct system_handles system_handles;
 extern struct utsname64 system_names; /* system_lock guards nodename and domainname */
 extern struct mutex system_lock;
 
+/* /proc/sys/kernel/randomize_va_space: 0 programs lie where they always do, 1 at random places, 2 their heaps
+ * too. */
+extern _Atomic unsigned system_randomize;
+
 /* The kernel's command line; "" until it is read. */
 extern const char *system_command_line;
 

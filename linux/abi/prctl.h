@@ -41,6 +41,7 @@ enum {
 };
 
 #define PERSONALITY_QUERY 0xffffffffU
+#define ADDR_NO_RANDOMIZE 0x40000U
 
 struct cap_header64 {
     uint32_t version;

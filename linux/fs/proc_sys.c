@@ -21,7 +21,6 @@ CONSTANT(show_pid_max, "32768")
 CONSTANT(show_threads_max, "4096")
 CONSTANT(show_zero, "0")
 CONSTANT(show_one, "1")
-CONSTANT(show_two, "2")
 CONSTANT(show_file_max, "1048576")
 CONSTANT(show_nr_open, "1048576")
 CONSTANT(show_file_nr, "0\t0\t1048576")
@@ -96,6 +95,23 @@ static int store_domainname(const struct proc_ref *ref, const char *bytes, size_
     return store_name(system_names.domainname, bytes);
 }
 
+static int show_randomize(const struct proc_ref *ref, struct text *text) {
+    (void)ref;
+    text_add(text, "%u\n", system_randomize);
+    return 0;
+}
+
+static int store_randomize(const struct proc_ref *ref, const char *bytes, size_t length) {
+    int32_t value = proc_number(bytes, length && bytes[length - 1] == '\n' ? length - 1 : length);
+    (void)ref;
+    if (!task_is_root(task_current()))
+        return -EPERM;
+    if (value < 0)
+        return -EINVAL;
+    system_randomize = (unsigned)value;
+    return 0;
+}
+
 /* A version 4 identifier from 16 random bytes. */
 static void add_uuid(struct text *text, unsigned char bytes[16]) {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -147,7 +163,7 @@ static const struct proc_node kernel_children[] = {
     {.name = "pid_max", .mode = FILE_R, .show = show_pid_max},
     {.name = "printk", .mode = FILE_R, .show = show_printk},
     {.name = "random", .mode = DIRECTORY, .children = random_children, .count = PROC_COUNT(random_children)},
-    {.name = "randomize_va_space", .mode = FILE_R, .show = show_two},
+    {.name = "randomize_va_space", .mode = FILE_RW, .show = show_randomize, .store = store_randomize},
     {.name = "shmmax", .mode = FILE_R, .show = show_shmmax},
     {.name = "threads-max", .mode = FILE_R, .show = show_threads_max},
     {.name = "version", .mode = FILE_R, .show = show_osversion},

@@ -9,6 +9,7 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "linux/abi/fcntl.h"
+#include "linux/abi/prctl.h"
 #include "linux/abi/resource.h"
 #include "linux/abi/signal.h"
 #include "linux/abi/stat.h"
@@ -310,6 +311,8 @@ static int image_run(struct exec_image *image) {
     mutex_lock(&tasks_lock);
     task->credentials = image->credentials;
     comm_set(task, image->name);
+    if (image->secure)
+        task->personality &= ~ADDR_NO_RANDOMIZE;
     mutex_unlock(&tasks_lock);
     bool closed = !fd_table_exec(task);
     process_exec_done(task);

@@ -4,9 +4,11 @@
  */
 #include "linux/abi/fcntl.h"
 #include "linux/abi/mman.h"
+#include "linux/abi/prctl.h"
 #include "linux/fs/file.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
+#include "linux/system.h"
 #include "linux/task.h"
 #include "linux/task/exec_image.h"
 #include "linux/task/mm_internal.h"
@@ -16,7 +18,7 @@ enum { ELIBBAD = 80 };
  * is below. */
 #define PROGRAM_BASE  (GUEST_END / 3 * 2 & ~0x3fffffffULL)
 #define PROGRAM_LIMIT (GUEST_END - (1ULL << 40))
-enum { PROGRAM_RANDOM_PAGES = 1 << 14 };
+enum { PROGRAM_RANDOM_PAGES = 1 << 14, HEAP_RANDOM_PAGES = 1 << 13 };
 
 struct program {
     struct elf_image elf;
@@ -108,13 +110,19 @@ static void program_describe(struct mm *mm, const struct program *program) {
         if (end > mm->data_end)
             mm->data_end = end;
     }
-    mm->brk_start = mm->brk = page_up(program->elf.high + program->bias);
 }
 
-static uint64_t random_pages(uint32_t limit) {
+uint64_t exec_random(const struct exec_image *image, uint32_t limit) {
     uint32_t number;
+    if ((image->task->personality & ADDR_NO_RANDOMIZE && !image->secure) || !system_randomize)
+        return 0;
     random_bytes(&number, sizeof(number));
-    return number % limit * PAGE_SIZE;
+    return (uint64_t)(number % limit) * PAGE_SIZE;
+}
+
+static void heap_place(const struct exec_image *image, const struct program *program) {
+    uint64_t gap = system_randomize > 1 ? exec_random(image, HEAP_RANDOM_PAGES) : 0;
+    image->mm->brk_start = image->mm->brk = page_up(program->elf.high + program->bias) + gap;
 }
 
 static uint64_t segments_alignment(const struct program *program) {
@@ -193,7 +201,8 @@ static int program_load(struct exec_image *image, struct program *program) {
     program->bias = 0;
     if (program->elf.type == ELF_DYN) {
         uint64_t alignment = segments_alignment(program);
-        program->bias = ((PROGRAM_BASE + random_pages(PROGRAM_RANDOM_PAGES)) & -alignment) - program->elf.low;
+        program->bias =
+            ((PROGRAM_BASE + exec_random(image, PROGRAM_RANDOM_PAGES)) & -alignment) - program->elf.low;
     }
     image->stack_executable = program->elf.stack_executable;
     image->entry = image->start = program->elf.entry + program->bias;
@@ -203,8 +212,10 @@ static int program_load(struct exec_image *image, struct program *program) {
     error = exec_layout(image);
     if (!error)
         error = program_map(image, program);
-    if (!error)
+    if (!error) {
         program_describe(image->mm, program);
+        heap_place(image, program);
+    }
     if (!error && interpreter)
         error = interpreter_load(image, interpreter);
     mutex_unlock(&image->mm->lock);

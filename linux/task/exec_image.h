@@ -35,6 +35,10 @@ struct exec_image {
     unsigned clear_count;
 };
 
+/* A random number of pages below limit, in bytes; 0 where the program, or
+ * /proc/sys/kernel/randomize_va_space, wants everything at its place. */
+uint64_t exec_random(const struct exec_image *image, uint32_t limit);
+
 /* Decides where stack and mmap area of image->mm are and maps the stack and the vDSO. 0 or an error. */
 int exec_layout(struct exec_image *image);
 /* Maps the program and its interpreter. -ENOEXEC, -ENOMEM, what opening the interpreter gave. */

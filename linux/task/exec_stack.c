@@ -27,6 +27,8 @@ enum {
     REGION = 2 << 20,
     REGION_CHOICES = 1 << 16,
     TOP_CHOICES = 64,
+    STACK_ALIGN = 16,
+    STARTS = PAGE_SIZE / STACK_ALIGN,
     VDSO_ROOM = 64 * 1024,
     CLOCK_TICKS = 100,
     HWCAP2_FSGSBASE = 2,
@@ -43,12 +45,9 @@ static uint64_t stack_reserve(const struct task *task) {
 int exec_layout(struct exec_image *image) {
     struct mm *mm = image->mm;
     uint64_t reserve = stack_reserve(image->task);
-    uint32_t random[3];
-
-    random_bytes(random, sizeof(random));
-    uint64_t region_end = GUEST_END - REGION - (uint64_t)(random[0] % REGION_CHOICES) * REGION;
-    uint64_t top = region_end - VDSO_ROOM - (1 + random[1] % TOP_CHOICES) * PAGE_SIZE;
-    image->stack_top = top - random[2] % 256 * 16;
+    uint64_t region_end = GUEST_END - REGION - exec_random(image, REGION_CHOICES) / PAGE_SIZE * REGION;
+    uint64_t top = region_end - VDSO_ROOM - PAGE_SIZE - exec_random(image, TOP_CHOICES);
+    image->stack_top = top - exec_random(image, STARTS) / PAGE_SIZE * STACK_ALIGN;
     mm->stack_start = top;
     mm->mmap_top = top - reserve - STACK_GUARD;
     uint32_t protection = PROT_READ | PROT_WRITE | (image->stack_executable ? PROT_EXEC : 0);
