@@ -28,7 +28,8 @@ enum {
 
 struct tss {
     uint32_t reserved0;
-    uint64_t rsp[3];
+    uint64_t frame_top; /* end of the frame that the next entry fills, whichever way it comes */
+    uint64_t rsp1, rsp2;
     uint64_t reserved1;
     uint64_t ist[7];
     uint64_t reserved2;
@@ -77,7 +78,6 @@ struct cpu {
     uint64_t bit;       /* 1 << index */
     uint64_t hand_over; /* bit, or while calls or switches are traced 0: ipc.S */
     uint64_t stack;     /* top of this CPU's kernel stack */
-    uint64_t frame_top; /* end of the frame that the next entry fills */
     uint64_t scratch;
     uint64_t alarms_from;    /* ns; no alarm fires before */
     uint64_t alarm_next;     /* ns; no alarm is due before */
@@ -99,7 +99,6 @@ struct cpu {
 _Static_assert(offsetof(struct cpu, scratch) == CPU_SCRATCH, "entry.S");
 _Static_assert(offsetof(struct cpu, stack) == CPU_STACK, "entry.S");
 _Static_assert(offsetof(struct cpu, guest) == CPU_GUEST, "entry.S");
-_Static_assert(offsetof(struct cpu, frame_top) == CPU_FRAME_TOP, "entry.S");
 _Static_assert(offsetof(struct cpu, thread) == CPU_THREAD, "entry.S");
 _Static_assert(offsetof(struct cpu, root) == CPU_ROOT, "entry.S");
 _Static_assert(offsetof(struct cpu, work) == CPU_WORK, "entry.S");
@@ -108,7 +107,7 @@ _Static_assert(offsetof(struct cpu, counters.page_table_switches) == CPU_SWITCHE
 _Static_assert(offsetof(struct cpu, counters.other_entries) == CPU_ENTRIES, "entry.S");
 _Static_assert(offsetof(struct cpu, counters.calls) == CPU_CALLS, "entry.S");
 _Static_assert(offsetof(struct cpu, trace) == CPU_TRACE, "cpu_self.h");
-_Static_assert(offsetof(struct cpu, tss) + 4 == CPU_RSP0, "entry.S");
+_Static_assert(offsetof(struct cpu, tss) + 4 == CPU_FRAME_TOP, "entry.S");
 
 extern struct cpu *cpus[MAX_CPUS];
 extern uint32_t cpu_count;

@@ -60,8 +60,7 @@ void guest_exit(struct thread *thread, enum guest_exit reason) {
     guest_registers_store(thread);
     cpu->counters.reflections++;
     cpu->guest = NULL;
-    cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
-    cpu->tss.rsp[0] = cpu->frame_top;
+    cpu->tss.frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
     thread->native.rax = reason;
     thread->native.vector = VECTOR_SYSCALL; /* guest_enter in entry.S left the rest of the frame out */
     space_activate(cpu, thread);

@@ -156,8 +156,7 @@ void thread_end_current(void) {
     port_server_ended(thread);
     realtime_set(thread, 0, 0);
     cpu->guest = NULL;
-    cpu->frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
-    cpu->tss.rsp[0] = cpu->frame_top;
+    cpu->tss.frame_top = (uint64_t)(uintptr_t)(&thread->native + 1);
     if (thread->guest_space)
         guest_attach(thread, NULL);
     thread_release_memory(thread);

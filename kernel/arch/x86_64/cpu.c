@@ -34,7 +34,7 @@ uint32_t fpu_size;
 bool cpu_has_smap;
 bool cpu_has_xsaveopt;
 
-extern char trap_stubs[], interrupt_stubs[], local_stubs[], int80_stub[], fatal_stubs[], syscall_entry[];
+extern char exception_entry[], interrupt_stubs[], syscall_entry[];
 
 static void msr_write(uint32_t msr, uint64_t value) {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
@@ -62,22 +62,16 @@ static void idt_build(const struct boot_info *info) {
     extern char kernel_text[];
     struct gate *gates = phys_to_virt(info->kernel_physical + (uint64_t)((const char *)idt - kernel_text));
 
-    for (unsigned i = 0; i < 32; i++)
-        gate_set(gates, i, trap_stubs + TRAP_STUB * i + (i < TRAP_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY), 0,
+    for (unsigned i = 0; i < VECTOR_IRQ_FIRST; i++)
+        gate_set(gates, i, exception_entry - STUB_BYTES * (i + 1), VECTORS_FATAL >> i & 1,
                  i == 3 || i == 4 ? 3 : 0);
-    for (unsigned i = VECTOR_IRQ_FIRST; i < VECTOR_LOCAL_FIRST; i++) {
-        unsigned number = (i < VECTOR_MESSAGE ? i : VECTOR_MESSAGE) - VECTOR_IRQ_FIRST;
-        gate_set(gates, i,
-                 interrupt_stubs + INTERRUPT_STUB * number +
-                     (number < INTERRUPT_STUBS_BEFORE_RELAY ? 0 : STUB_RELAY),
-                 0, 0);
+    for (unsigned i = VECTOR_IRQ_FIRST; i < 256; i++) {
+        unsigned stub = i < VECTOR_MESSAGE       ? i - VECTOR_IRQ_FIRST
+                        : i < VECTOR_LOCAL_FIRST ? STUB_MESSAGE
+                                                 : STUB_MESSAGE + 1 + (i & (LOCAL_STUBS - 1));
+        gate_set(gates, i, interrupt_stubs + STUB_BYTES * stub, 0, 0);
     }
-    for (unsigned i = VECTOR_LOCAL_FIRST; i < 256; i++)
-        gate_set(gates, i, local_stubs + INTERRUPT_STUB * (i - VECTOR_LOCAL_FIRST), 0, 0);
-    gate_set(gates, VECTOR_INT80, int80_stub, 0, 3);
-    gate_set(gates, VECTOR_NMI, fatal_stubs, 1, 0);
-    gate_set(gates, VECTOR_DOUBLE_FAULT, fatal_stubs + 16, 1, 0);
-    gate_set(gates, VECTOR_MACHINE_CHECK, fatal_stubs + 32, 1, 0);
+    gate_set(gates, VECTOR_INT80, interrupt_stubs + STUB_BYTES * STUB_INT80, 0, 3);
 }
 
 void cpu_detect(const struct boot_info *info) {
@@ -211,8 +205,7 @@ void thread_load(struct thread *thread) {
     /* A guest runs on the guest root, or in appliance isolation on the unified one: as it was interrupted. */
     spaces_enter(cpu, thread->process->space, thread->guest_space,
                  guest ? thread->resume_root : thread->unified_root);
-    cpu->frame_top = (uint64_t)(uintptr_t)(guest ? &thread->guest + 1 : &thread->native + 1);
-    cpu->tss.rsp[0] = cpu->frame_top;
+    cpu->tss.frame_top = (uint64_t)(uintptr_t)(guest ? &thread->guest + 1 : &thread->native + 1);
     /* Before kick is looked at: see guest_enter in entry.S. */
     __atomic_store_n(&cpu->guest, guest, __ATOMIC_SEQ_CST);
 }

@@ -15,6 +15,7 @@
 #define UTCB_ANSWERS_OFFSET 304
 #define UTCB_ANSWERS 335
 #define ANSWER_NONE  -0x80000000
+#define PRESERVED    48 /* bytes of r15 to rbx, with which frames begin */
 #define CALL_GUEST_ENTER 0x1021 /* then port_call and port_receive */
 #define GUEST_SYSCALL 1
 #define GUEST_KICK    4
@@ -54,6 +55,12 @@ boot_stack_end:
 
 /* ---- registers to and from a frame ---- */
 
+.macro push_preserved
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    push %\register
+    .endr
+.endm
+
 .macro push_registers
     push %rdi
     push %rsi
@@ -64,12 +71,7 @@ boot_stack_end:
     push %r9
     push %r10
     push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
+    push_preserved
 .endm
 
 .macro pop_registers
@@ -172,9 +174,7 @@ syscall_return:                 /* rax = result, or what syscall_finish knows */
 /* The rest of the frame, from whose end rsp comes to its beginning. */
 .macro store_preserved
     lea FRAME_RBX + 8(%rsp), %rsp
-    .irp register, rbx, rbp, r12, r13, r14, r15
-    push %\register
-    .endr
+    push_preserved
 .endm
 
 syscall_leave_slowly:
@@ -320,21 +320,8 @@ guest_syscall:
     mov %gs:CPU_SCRATCH, %rsp
     swapgs
     sysretq
-1:  mov %r15, 0(%rsp)
-    mov %r14, 8(%rsp)
-    mov %r13, 16(%rsp)
-    mov %r12, 24(%rsp)
-    mov %rbp, 32(%rsp)
-    mov %rbx, 40(%rsp)
-    mov %r11, 48(%rsp)
-    mov %r10, 56(%rsp)
-    mov %r9, 64(%rsp)
-    mov %r8, 72(%rsp)
-    mov %rax, 80(%rsp)
-    mov %rcx, 88(%rsp)
-    mov %rdx, 96(%rsp)
-    mov %rsi, 104(%rsp)
-    mov %rdi, 112(%rsp)
+1:  add $UTCB_RIP, %rsp
+    push_registers
     mov %rcx, UTCB_RIP(%rsp)
     mov %r11, UTCB_RFLAGS(%rsp)
     mov %gs:CPU_SCRATCH, %rax
@@ -350,18 +337,18 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
     mov %rcx, %cr3
     mov %rcx, %gs:CPU_ROOT
     incq %gs:CPU_SWITCHES
-2:  lea THREAD_NATIVE_END(%rbx), %rcx
-    mov %rcx, %gs:CPU_FRAME_TOP
-    mov %rcx, %gs:CPU_RSP0
-    mov THREAD_NATIVE + 0(%rbx), %r15
-    mov THREAD_NATIVE + 8(%rbx), %r14
-    mov THREAD_NATIVE + 16(%rbx), %r13
-    mov THREAD_NATIVE + 24(%rbx), %r12
-    mov THREAD_NATIVE + 32(%rbx), %rbp
-    mov THREAD_NATIVE + 136(%rbx), %rcx
-    mov THREAD_NATIVE + 152(%rbx), %r11
-    mov THREAD_NATIVE + 160(%rbx), %rsp
-    mov THREAD_NATIVE + 40(%rbx), %rbx
+2:  lea THREAD_NATIVE_END(%rbx), %rsp
+    mov %rsp, %gs:CPU_FRAME_TOP
+    sub $FRAME_SIZE, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbp
+    pop %rbx
+    mov FRAME_SIZE + FRAME_RIP - PRESERVED(%rsp), %rcx
+    mov FRAME_SIZE + FRAME_RFLAGS - PRESERVED(%rsp), %r11
+    mov FRAME_SIZE + FRAME_RSP - PRESERVED(%rsp), %rsp
     swapgs
     sysretq
 
@@ -374,19 +361,14 @@ guest_enter:
     incq %gs:(CPU_CALLS + 8 * (CALL_GUEST_ENTER & 0xfff))
     mov %gs:CPU_THREAD, %rdx
     mov %gs:CPU_SCRATCH, %rsi
-    mov %rcx, THREAD_NATIVE + 136(%rdx)
-    mov %r11, THREAD_NATIVE + 152(%rdx)
-    mov %rsi, THREAD_NATIVE + 160(%rdx)
-    mov %r15, THREAD_NATIVE + 0(%rdx)
-    mov %r14, THREAD_NATIVE + 8(%rdx)
-    mov %r13, THREAD_NATIVE + 16(%rdx)
-    mov %r12, THREAD_NATIVE + 24(%rdx)
-    mov %rbp, THREAD_NATIVE + 32(%rdx)
-    mov %rbx, THREAD_NATIVE + 40(%rdx)
-    mov %rdx, %rbx
+    lea THREAD_NATIVE + PRESERVED(%rdx), %rsp
+    mov %rcx, FRAME_SIZE + FRAME_RIP - PRESERVED(%rsp)
+    mov %r11, FRAME_SIZE + FRAME_RFLAGS - PRESERVED(%rsp)
+    mov %rsi, FRAME_SIZE + FRAME_RSP - PRESERVED(%rsp)
+    push_preserved
     cmpl $0, %gs:CPU_WORK
     jne guest_enter_slowly
-    mov THREAD_GUEST_UTCB(%rbx), %rsi
+    mov THREAD_GUEST_UTCB(%rdx), %rsi
     test %rsi, %rsi
     jz guest_enter_slowly
     mov UTCB_RIP(%rsi), %rcx
@@ -395,14 +377,13 @@ guest_enter:
     jnz guest_enter_slowly
     mov %rsi, %rax
     xchg %rax, %gs:CPU_GUEST
-    cmpb $0, THREAD_KICK(%rbx)
+    cmpb $0, THREAD_KICK(%rdx)
     jne guest_kicked
-    lea THREAD_GUEST_END(%rbx), %rax
+    lea THREAD_GUEST_END(%rdx), %rax
     mov %rax, %gs:CPU_FRAME_TOP
-    mov %rax, %gs:CPU_RSP0
     test $GUEST_UNIFIED, %dil
     jnz 1f
-    mov THREAD_GUEST_ROOT(%rbx), %rax
+    mov THREAD_GUEST_ROOT(%rdx), %rax
     mov %rax, %cr3
     mov %rax, %gs:CPU_ROOT
     incq %gs:CPU_SWITCHES
@@ -441,14 +422,15 @@ guest_enter_full:
     swapgs
     iretq
 guest_kicked:
+    mov %rdx, %rbx
     movb $0, THREAD_KICK(%rbx)
     mov $GUEST_KICK, %eax
     jmp guest_leave
 guest_enter_slowly:             /* with a frame that a system call would have left */
-    mov %rdi, THREAD_NATIVE + 112(%rbx)
-    movq $CALL_GUEST_ENTER, THREAD_NATIVE + 80(%rbx)
-    movq $VECTOR_SYSCALL, THREAD_NATIVE + 120(%rbx)
-    lea THREAD_NATIVE(%rbx), %rdi
+    mov %rdi, FRAME_SIZE + FRAME_RDI(%rsp)
+    movq $CALL_GUEST_ENTER, FRAME_SIZE + FRAME_RAX(%rsp)
+    movq $VECTOR_SYSCALL, FRAME_SIZE + FRAME_VECTOR(%rsp)
+    mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
     cld
     stretch_enter
@@ -458,73 +440,49 @@ guest_enter_slowly:             /* with a frame that a system call would have le
 /* ---- interrupts and exceptions ---- */
 
 /*
- * The stubs are as short as they can be: a short jump reaches a relay in their middle, which takes the place of
- * STUB_RELAY bytes. idt_build in cpu.c knows where each stub is; .org is an error when one is longer.
+ * A stub pushes its vector and jumps, in STUB_BYTES bytes; cpu.c knows where each stub is. Further than a short jump goes,
+ * it jumps to the jump of another.
  */
-    .balign 8
-    .globl trap_stubs
-trap_stubs:                     /* exceptions 0-31 */
-    .set vector, 0
-    .rept 32
-    .if vector == TRAP_STUBS_BEFORE_RELAY
-    .org trap_stubs + TRAP_STUB * vector
-trap_relay:
-    jmp trap_entry
-    .set relay, STUB_RELAY
-    .elseif vector < TRAP_STUBS_BEFORE_RELAY
-    .set relay, 0
-    .endif
-    .org trap_stubs + TRAP_STUB * vector + relay
-    .if vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21 || vector == 29 || vector == 30
-    .else
-    push $0
-    .endif
+#define STUB_REACH 31 /* stubs */
+
+/* The error code's place is filled where the CPU pushed none: it aligns the stack before it pushes. */
+.macro exception_complete
+    test $8, %spl
+    jnz 1f
+    push (%rsp)
+    andl $0, 8(%rsp)
+1:
+.endm
+
+/* NMI, double fault, machine check: on their own stacks; gs may be anybody's. They do not return. */
+fatal_entry:
+    exception_complete
+    push_registers
+    mov %rsp, %rdi
+    cld
+    call trap_fatal
+
+exception_stubs:                /* 31-0, in this order */
+    .set vector, VECTOR_IRQ_FIRST - 1
+    .rept VECTOR_IRQ_FIRST
     push $vector
-    jmp trap_relay
-    .set vector, vector + 1
-    .endr
-
-    .balign 8
-    .globl interrupt_stubs
-interrupt_stubs:                /* vector - 128 fits a sign-extended byte */
-    .set vector, VECTOR_IRQ_FIRST
-    .rept VECTOR_MESSAGE + 1 - VECTOR_IRQ_FIRST
-    .set number, vector - VECTOR_IRQ_FIRST
-    .if number == INTERRUPT_STUBS_BEFORE_RELAY
-interrupt_relay:
-    jmp interrupt_entry
-    .set relay, STUB_RELAY
-    .elseif number < INTERRUPT_STUBS_BEFORE_RELAY
-    .set relay, 0
-    .endif
-    .org interrupt_stubs + INTERRUPT_STUB * number + relay
-    push $(vector - 128)
-    jmp interrupt_relay
-    .set vector, vector + 1
-    .endr
-    .globl local_stubs
-    .balign 4
-local_stubs:                    /* close to where they jump: no relay */
-    .set vector, VECTOR_LOCAL_FIRST
-    .rept 256 - VECTOR_LOCAL_FIRST
-    .org local_stubs + INTERRUPT_STUB * (vector - VECTOR_LOCAL_FIRST)
-    push $(vector - 256)
-    jmp local_entry
-    .set vector, vector + 1
-    .endr
-    .org local_stubs + INTERRUPT_STUB * (256 - VECTOR_LOCAL_FIRST)
-local_entry:
-    addq $128, (%rsp)
-    jmp interrupt_entry
-    .globl int80_stub
-int80_stub:
-    push $0
-    push $VECTOR_INT80
+    .if vector == VECTOR_PAGE_FAULT
     jmp trap_entry
-
-interrupt_entry:
-    addq $128, (%rsp)
-    push (%rsp)                 /* vector; the place below becomes the error code */
+    .elseif vector == VECTOR_MACHINE_CHECK
+    jmp fatal_entry
+    .elseif vector == VECTOR_DOUBLE_FAULT
+    jmp . - STUB_BYTES * (VECTOR_MACHINE_CHECK - VECTOR_DOUBLE_FAULT)
+    .elseif vector == VECTOR_NMI
+    jmp . - STUB_BYTES * (VECTOR_DOUBLE_FAULT - VECTOR_NMI)
+    .else
+    jmp exception_entry
+    .endif
+    .set vector, vector - 1
+    .endr
+    .org exception_stubs + STUB_BYTES * VECTOR_IRQ_FIRST
+    .globl exception_entry
+exception_entry:
+    exception_complete
 trap_entry:
     testb $3, 24(%rsp)
     jz trap_from_kernel_entry
@@ -548,23 +506,33 @@ trap_from_kernel_entry:
     add $16, %rsp
     iretq
 
-/* NMI, double fault, machine check: on their own stacks; gs may be anybody's. They do not return. */
-    .balign 16
-    .globl fatal_stubs
-fatal_stubs:
-    .irp vector, 2, 8, 18
-    .balign 16
-    .if \vector != 8
-    push $0
+interrupt_entry:
+    subq $-128, (%rsp)
+    push (%rsp)                 /* vector; the place below becomes the error code */
+    jmp trap_entry
+.macro interrupt_stub vector    /* vector - 128 fits a sign-extended byte */
+    push $(\vector - 128)
+    .if number < STUB_REACH - 3
+    jmp interrupt_entry
+    .else
+    jmp . - STUB_BYTES * STUB_REACH
     .endif
-    push $\vector
-    jmp fatal_entry
+    .set number, number + 1
+.endm
+    .set number, 0
+    .globl interrupt_stubs
+interrupt_stubs:
+    .set line, VECTOR_IRQ_FIRST
+    .rept VECTOR_MESSAGE + 1 - VECTOR_IRQ_FIRST
+    interrupt_stub line
+    .set line, line + 1
     .endr
-fatal_entry:
-    push_registers
-    mov %rsp, %rdi
-    cld
-    call trap_fatal
+    interrupt_stub VECTOR_TIMER
+    interrupt_stub VECTOR_RESCHEDULE
+    interrupt_stub VECTOR_TLB
+    interrupt_stub VECTOR_SPURIOUS
+    interrupt_stub VECTOR_INT80
+    .org interrupt_stubs + STUB_BYTES * (STUB_INT80 + 1)  /* an error when one is longer */
 
     .globl __stack_chk_fail
 __stack_chk_fail:

@@ -180,7 +180,6 @@ go_on:                          /* who ends its wait or kills it, with either lo
 1:
     lea THREAD_NATIVE_END(%rbx), %rcx
     mov %rcx, CPU_FRAME_TOP(%rdi)
-    mov %rcx, CPU_RSP0(%rdi)
     mov %rbx, CPU_THREAD(%rdi)
     movb $1, THREAD_ON_CPU(%rbx)
     movb $0, THREAD_ON_CPU(%rsp)

@@ -18,12 +18,13 @@
 #define VECTOR_SPURIOUS      0xff
 #define INTERRUPT_NMI        0x400 /* not a vector: cpu_interrupt sends a non-maskable one */
 
-/* The stubs of entry.S: bytes each, how many stand before the relay, and what the relay takes. */
-#define TRAP_STUB                    8
-#define TRAP_STUBS_BEFORE_RELAY      16
-#define INTERRUPT_STUB               4
-#define INTERRUPT_STUBS_BEFORE_RELAY 24
-#define STUB_RELAY                   8
+/* The stubs of entry.S, by number: those of the lines, one for all messages, one each for the timer,
+ * rescheduling, TLB and (at 0xff as at 0xf3) the spurious vector, and that of int 0x80. */
+#define STUB_BYTES    4
+#define STUB_MESSAGE  (VECTOR_MESSAGE - VECTOR_IRQ_FIRST)
+#define LOCAL_STUBS   4
+#define STUB_INT80    (STUB_MESSAGE + LOCAL_STUBS + 1)
+#define VECTORS_FATAL (1 << VECTOR_NMI | 1 << VECTOR_DOUBLE_FAULT | 1 << VECTOR_MACHINE_CHECK)
 
 #define KERNEL_CS    0x08
 #define KERNEL_SS    0x10
@@ -64,20 +65,19 @@
 #define CALL_PORT  5
 
 /* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
-#define CPU_SCRATCH     272
+#define CPU_SCRATCH     264
 #define CPU_GUEST       16
-#define CPU_FRAME_TOP   264
+#define CPU_FRAME_TOP   296
 #define CPU_STACK       256
 #define CPU_THREAD      0
 #define CPU_ROOT        40
 #define CPU_WORK        12
-#define CPU_REFLECTIONS 536
-#define CPU_SWITCHES    544
-#define CPU_ENTRIES     552
-#define CPU_CALLS       584 /* counted calls, by index */
-#define CPU_TRACE       464
+#define CPU_REFLECTIONS 528
+#define CPU_SWITCHES    536
+#define CPU_ENTRIES     544
+#define CPU_CALLS       576 /* counted calls, by index */
+#define CPU_TRACE       456
 #define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
-#define CPU_RSP0        304
 
 #define THREAD_GS_BASE      216
 #define THREAD_NATIVE       224
@@ -95,7 +95,7 @@
 #define CPU_INDEX            8
 #define CPU_NATIVE_SPACE     80
 #define CPU_BITMAP           100
-#define CPU_CONTEXT_SWITCHES 560
+#define CPU_CONTEXT_SWITCHES 552
 #define THREAD_PROCESS       32
 #define THREAD_STATE         40
 #define THREAD_ON_CPU        41
