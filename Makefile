@@ -31,7 +31,7 @@ NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib
 DRIVERS = $(patsubst drivers/%/manifest,%,$(wildcard drivers/*/manifest))
 DRIVER_LIB_SRC = $(wildcard lib/driver/*.c lib/virtio/*.c lib/pci/*.c)
 
-all: $(B)/keel.elf $(B)/efi.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/linux $(DRIVERS:%=$(B)/bin/%)
+all: $(B)/keel.elf $(B)/efi.elf $(B)/bin/init $(B)/bin/serial $(B)/bin/devices $(B)/bin/linux $(DRIVERS:%=$(B)/bin/%)
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -91,6 +91,7 @@ $(B)/efi.elf: $(call objects,efi,$(EFI_SRC)) boot/efi/efi.ld
 NATIVE_LINK = musl-gcc -static -no-pie -Wl,-e,native_start -Wl,--build-id=none
 native = $(call objects,native,$(1) $(NATIVE_LIB_SRC))
 $(B)/sym/init: $(call native,$(wildcard servers/init/*.c))
+$(B)/sym/devices: $(call native,$(wildcard servers/devices/*.c) servers/init/archive.c lib/pci/config.c)
 $(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c))
 $(B)/sym/keelstat: $(call native,$(wildcard servers/keelstat/*.c))
 $(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
@@ -98,8 +99,9 @@ $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
 $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
+$(B)/sym/dtest: $(call native,tests/native/dtest.c)
 $(B)/sym/ksched: $(call native,tests/native/ksched.c)
-$(B)/sym/init $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched:
+$(B)/sym/init $(B)/sym/devices $(B)/sym/serial $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched $(B)/sym/dtest:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
 define driver

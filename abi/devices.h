@@ -33,6 +33,8 @@ enum devices_call {
                            bytes of the reply, struct devices_pci; -ENOENT after the last */
     DEVICES_CONFIG = 5, /* words 0-2: address, offset, length. Bytes of the function's configuration space as
                            they are now; fewer than length at its end */
+    DEVICES_RESET = 6, /* word 0: address. Ends the driver of a function as if it had crashed: the function is
+                          reset, and the driver started again. -ENODEV: none runs */
 };
 
 enum { DEVICES_WATCHERS = 8, DEVICES_NAME = 16, DEVICES_CONFIG_MOST = 256 };

@@ -25,9 +25,6 @@ over; 125: the system itself failed, with the end of its log; 2: the command lin
 could not be started, was not found. In the interactive shell, Ctrl-] three times within a second leaves at once.
 """
 
-LATER = "not available yet; see docs/status.md"
-
-
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         raise UserError(f"{message}; see ./keel --help")
@@ -51,8 +48,11 @@ def run_parser():
     add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub", "uefi-secure"], default="pvh", help="boot path: QEMU's own "
         "loader; GRUB on BIOS; Keel's EFI program on UEFI; GRUB on UEFI; the EFI program signed with Debian's test key on "
         "firmware that trusts only that, q35 alone (default pvh; the others not on microvm)")
-    add("--disk", metavar="FILE", help="not available yet")
-    add("--net", action="store_true", help="not available yet")
+    add("--disk", metavar="FILE", action="append", default=[], help="a virtio disk with the file's contents, raw, or qcow2 by "
+        "its name; the program's changes go there. May be repeated; not on microvm")
+    add("--net", action="store_true", help="a virtio network card on QEMU's user network; not on microvm")
+    add("--device", metavar="STR", action="append", default=[], help="one more device, as for QEMU's -device. May be repeated; "
+        "not on microvm")
     add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
     add("--peer", choices=["linux"], help="run the same program and root on Debian's Linux 6.1 instead, for comparison")
     add("--json", action="store_true", help="print the result as JSON on standard error after the run")
@@ -60,9 +60,12 @@ def run_parser():
 
 
 def _arguments_check(options):
-    for value, name in ((options.disk, "--disk"), (options.net, "--net")):
-        if value:
-            raise UserError(f"{name}: {LATER}")
+    for value, name in ((options.disk, "--disk"), (options.net, "--net"), (options.device, "--device")):
+        if value and options.machine == "microvm":
+            raise UserError(f"{name}: microvm has no PCI; use q35 or pc")
+    for path in options.disk:
+        if not os.path.isfile(path):
+            raise UserError(f"--disk {path}: there is no such file")
     if options.boot != "pvh" and (options.machine == "microvm" or options.peer):
         raise UserError(f"--boot {options.boot}: only for Keel on q35 and pc")
     if options.boot == "uefi-secure" and options.machine != "q35":

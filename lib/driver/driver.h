@@ -16,8 +16,8 @@
  *   - "ioport.BASE": its I/O ports (all numbers hexadecimal); then --bar0=io:BASE,LENGTH
  *   - "irq0" … "irq7": interrupts; MSI-X or MSI vectors, or irq0 the line (INTx, or the manifest's irq)
  *     --irq=line|msi|msix says which of them
- *   - "dma": memory for the device; --dma=PHYSICAL is its address for it
- *   - "link", "link1" …: the areas of the links offered; --link=PHYSICAL, --link1=…
+ *   - "dma": memory for the device (object_info tells its physical address)
+ *   - "link", "link1" …: the areas of the links offered, likewise
  *   - "link.kick" (RECV), "link.call" (SEND), "link1.kick" …: their events
  *   - "config": the device's configuration space as it was when the driver was started, READ
  *   - "ping" (RECV), "alive" (SEND): the heartbeat

@@ -22,12 +22,12 @@ static uint64_t option_number(char **arguments, const char *name, int base) {
     return text ? strtoull(text, NULL, base) : 0;
 }
 
-static uint64_t vmo_length(handle_t vmo) {
+static struct vmo_info vmo_info(handle_t vmo) {
     struct vmo_info info = {0};
     int64_t result = keel_object_info(vmo, keel_pointer(&info), sizeof info);
     if (result < 0)
         driver_fail("object_info", result);
-    return info.size;
+    return info;
 }
 
 static void *vmo_map(handle_t vmo, uint64_t length, uint64_t flags) {
@@ -54,7 +54,7 @@ static void bar_open(struct driver_bar *bar, unsigned index, char **arguments) {
         return;
     }
     handle_t vmo = handle_find(name);
-    uint64_t length = vmo_length(vmo);
+    uint64_t length = vmo_info(vmo).size;
     if (first > length || bar->length > length - first)
         driver_fail(name, -EINVAL);
     bar->at = (volatile uint8_t *)vmo_map(vmo, length, MAP_READ | MAP_WRITE) + first;
@@ -70,21 +70,22 @@ static enum driver_irq_mode irq_mode(char **arguments) {
     return DRIVER_IRQ_NONE;
 }
 
-static void memory_open(struct driver_memory *memory, const char *name, char **arguments) {
+static void memory_open(struct driver_memory *memory, const char *name) {
     handle_t vmo = handle_find(name);
     if (vmo == HANDLE_NONE)
         return;
-    memory->length = vmo_length(vmo);
+    struct vmo_info info = vmo_info(vmo);
+    memory->length = info.size;
+    memory->physical = info.address;
     memory->bytes = vmo_map(vmo, memory->length, MAP_READ | MAP_WRITE);
-    memory->physical = option_number(arguments, name, 16);
 }
 
-static void link_open(struct driver_link *link, unsigned index, char **arguments) {
+static void link_open(struct driver_link *link, unsigned index) {
     char name[START_NAME_SIZE] = "link", event[START_NAME_SIZE];
     if (index)
         snprintf(name, sizeof name, "link%u", index);
     link->index = index;
-    memory_open(&link->area, name, arguments);
+    memory_open(&link->area, name);
     snprintf(event, sizeof event, "%.16s.kick", name);
     link->kick = handle_find(event);
     snprintf(event, sizeof event, "%.16s.call", name);
@@ -106,15 +107,15 @@ void device_open(struct driver_device *device, int argc, char **argv) {
             break;
     }
     device->irq_mode = irq_mode(argv);
-    memory_open(&device->dma, "dma", argv);
+    memory_open(&device->dma, "dma");
     for (; device->link_count < DRIVER_LINKS; device->link_count++) {
-        link_open(&device->links[device->link_count], device->link_count, argv);
+        link_open(&device->links[device->link_count], device->link_count);
         if (!device->links[device->link_count].area.bytes)
             break;
     }
     handle_t config = handle_find("config");
     if (config != HANDLE_NONE) {
-        device->config_length = vmo_length(config);
+        device->config_length = vmo_info(config).size;
         device->config = vmo_map(config, device->config_length, MAP_READ);
     }
 }

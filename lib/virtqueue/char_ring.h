@@ -6,7 +6,7 @@
  *
  *   0              struct link_header
  *   CHAR_RING      descriptors, available ring, used ring
- *   CHAR_REQUESTS  per queue slot a struct char_slot, for the client to use
+ *   CHAR_REQUESTS  per request a struct char_slot, for the client to use
  *   CHAR_DATA      per request CHAR_DATA_SIZE bytes
  */
 #pragma once

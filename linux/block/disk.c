@@ -15,10 +15,11 @@
 #include "linux/heap.h"
 #include "linux/platform.h"
 #include "linux/start.h"
+#include "linux/system.h"
 #include "linux/task.h"
 
-enum { WAIT_STEP_NS = 1000000, NODE_MODE = S_IFBLK | 0660 };
-#define WAIT_NS       3000000000ULL
+enum { WAIT_STEP_NS = 1000000, DISKS_EXPECTED_MOST = 26, NODE_MODE = S_IFBLK | 0660 };
+#define WAIT_NS       10000000000ULL
 #define CONTROL_TOKEN (1ULL << 63)
 
 static struct mutex disks_lock = MUTEX_INIT(disks_lock); /* innermost: held for the list alone */
@@ -244,19 +245,36 @@ void disks_use(void) {
     offers_use(&disk_kind);
 }
 
-static bool all_listed(void) {
+static unsigned listed_count(void) {
     struct disk *disk;
-    bool all = true;
+    unsigned count = 0;
     mutex_lock(&disks_lock);
     list_for_each(disk, &disks, link) {
-        all = all && (disk->listed || disk->client.gone);
+        count += disk->listed || disk->client.gone;
     }
     mutex_unlock(&disks_lock);
-    return all;
+    return count;
+}
+
+/* The number behind disks= on the command line. */
+static unsigned disks_expected(void) {
+    static const char word[] = "disks=";
+    unsigned count = 0;
+    const char *at = system_command_line;
+    while (*at && strncmp(at, word, sizeof(word) - 1) != 0) {
+        while (*at && *at != ' ')
+            at++;
+        at += *at == ' ';
+    }
+    if (*at)
+        for (at += sizeof(word) - 1; *at >= '0' && *at <= '9' && count < DISKS_EXPECTED_MOST; at++)
+            count = count * 10 + (unsigned)(*at - '0');
+    return count;
 }
 
 void disks_wait(void) {
     uint64_t end = clock_monotonic() + WAIT_NS;
-    while (!all_listed() && clock_monotonic() < end)
+    unsigned expected = disks_expected();
+    while (listed_count() < expected && clock_monotonic() < end)
         thread_park(clock_monotonic() + WAIT_STEP_NS);
 }

@@ -71,7 +71,8 @@ struct disk {
 
 /* Makes disks of what `devices` offers; before offers_start. */
 void disks_use(void);
-/* After it: waits a moment for drivers that are still starting, so that the first program finds its disks. */
+/* After it: waits until as many disks are there as disks=N on the kernel's command line says, or for a while;
+ * without the word nobody waits. */
 void disks_wait(void);
 
 /* The open operation of block device nodes. -ENXIO: no such disk. */

@@ -157,8 +157,27 @@ static void list_follow(void) {
 
 /* ---- the thread ---- */
 
+/* The server keeps the handle that it is sent; ours stays bound. The server's answer may take as long as it
+ * looks for devices. */
+static int64_t watch(void) {
+    int64_t event = keel_handle_create(OBJECT_EVENT, 0, 0, 0);
+    int64_t error = event < 0 ? event : keel_object_bind((uint64_t)event, port, KEY_LIST);
+    int64_t copy = error ? error : keel_handle_duplicate((uint64_t)event, RIGHT_SEND | RIGHT_GRANT);
+    if (copy < 0)
+        return copy;
+    struct ipc_message message = {.label = IPC_LABEL(DEVICES_WATCH, 0, 1)};
+    thread_handles()[0] = (uint32_t)copy;
+    error = ipc_call(server, DEADLINE_NEVER, &message);
+    return error ? error : (int64_t)message.words[0];
+}
+
 static void offers_run(void *argument) {
     (void)argument;
+    int64_t refused = watch();
+    if (refused) {
+        log_line("the list of devices cannot be followed (error %d)", (int)-refused);
+        return;
+    }
     for (;;) {
         struct ipc_message message = {0};
         int64_t error = ipc_receive(port, DEADLINE_NEVER, 0, &message);
@@ -175,19 +194,6 @@ static void offers_run(void *argument) {
     }
 }
 
-/* The server keeps the handle that it is sent; ours stays bound. */
-static int64_t watch(void) {
-    int64_t event = keel_handle_create(OBJECT_EVENT, 0, 0, 0);
-    int64_t error = event < 0 ? event : keel_object_bind((uint64_t)event, port, KEY_LIST);
-    int64_t copy = error ? error : keel_handle_duplicate((uint64_t)event, RIGHT_SEND | RIGHT_GRANT);
-    if (copy < 0)
-        return copy;
-    struct ipc_message message = {.label = IPC_LABEL(DEVICES_WATCH, 0, 1)};
-    thread_handles()[0] = (uint32_t)copy;
-    error = ipc_call(server, DEADLINE_NEVER, &message);
-    return error ? error : (int64_t)message.words[0];
-}
-
 int offers_start(handle_t devices) {
     if (devices == HANDLE_NONE)
         return 0;
@@ -196,9 +202,5 @@ int offers_start(handle_t devices) {
     if (made < 0)
         return (int)made;
     port = (handle_t)made;
-    int64_t error = watch();
-    if (error)
-        return (int)error;
-    list_follow();
     return thread_spawn(offers_run, NULL, NULL);
 }

@@ -32,6 +32,6 @@ struct device_kind {
 /* Makes a kind known; before offers_start. */
 void offers_use(const struct device_kind *kind);
 
-/* Follows the list of a "devices" port from now on, if there is one: the devices that are there already have
- * appeared when it returns. 0 or an error. */
+/* Follows the list of a "devices" port from now on, if there is one: all of it on the thread, so that
+ * nobody waits while the server looks for devices. 0 or an error. */
 int offers_start(handle_t devices);

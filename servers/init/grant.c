@@ -7,7 +7,7 @@
 
 #include "lib/native/keel.h"
 
-enum { KIND_SHIFT = 56 };
+enum { KIND_SHIFT = 56, INTERRUPTS = 256 };
 
 /* Adds a copy of a handle with some of its rights. GRANT is what lets it move to the service. */
 static void grant_copy(struct grants *grants, const char *name, handle_t handle, uint64_t rights) {
@@ -68,6 +68,17 @@ static void grant_link(struct grants *grants, const struct links *links, const s
     grant_copy(grants, call, link->call, end->offers ? RIGHT_SEND : RIGHT_RECV);
 }
 
+static void grant_ports(struct grants *grants, const struct manifest_service *spec,
+                        const struct links *links) {
+    char name[START_NAME_SIZE];
+    for (unsigned i = 0; i < spec->port_count; i++) {
+        const struct manifest_link *end = &spec->ports[i];
+        snprintf(name, sizeof name, end->offers ? "%s.port" : "%s", end->name);
+        grant_copy(grants, name, ports_find(links, end->name)->port,
+                   end->offers ? RIGHT_RECV | RIGHT_SEND : RIGHT_SEND);
+    }
+}
+
 void grants_collect(struct grants *grants, const struct service *service, const struct system *system) {
     const struct manifest_service *spec = service->spec;
     *grants = (struct grants){0};
@@ -86,7 +97,18 @@ void grants_collect(struct grants *grants, const struct service *service, const 
         grant_copy(grants, "job", service->job, RIGHT_READ | RIGHT_WRITE | RIGHT_KILL);
     if (spec->root && system->archive.root_offset)
         grant_copy(grants, "root", INIT_ARCHIVE, RIGHT_READ);
+    if (spec->interrupts)
+        grant_resource(grants, "interrupts", RESOURCE_IRQ, 0, INTERRUPTS, RIGHT_DEVICE);
+    if (spec->boot)
+        grant_copy(grants, "boot", INIT_BOOT, RIGHT_READ);
+    if (spec->archive)
+        grant_copy(grants, "archive", INIT_ARCHIVE, RIGHT_READ);
+    if (spec->power) {
+        grant_copy(grants, "power.off", system->power.off, RIGHT_RECV);
+        grant_copy(grants, "power.reset", system->power.reset, RIGHT_RECV);
+    }
     grant_ranges(grants, spec);
+    grant_ports(grants, spec, &system->links);
     for (unsigned i = 0; i < spec->link_count; i++)
         grant_link(grants, &system->links, &spec->links[i]);
 }

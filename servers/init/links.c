@@ -8,6 +8,8 @@
 #include "lib/native/keel.h"
 #include "lib/virtqueue/ring.h"
 
+enum { PORT_QUEUE = 64 };
+
 static int64_t link_create(struct link_object *link, const char *name) {
     int64_t vmo = keel_vmo_create(CONSOLE_AREA_SIZE, 0);
     int64_t kick = keel_handle_create(OBJECT_EVENT, 0, 0, 0),
@@ -16,6 +18,16 @@ static int64_t link_create(struct link_object *link, const char *name) {
         return vmo < 0 ? vmo : kick < 0 ? kick : call;
     *link = (struct link_object){.vmo = (handle_t)vmo, .kick = (handle_t)kick, .call = (handle_t)call};
     strcpy(link->name, name);
+    return 0;
+}
+
+static int64_t port_create(struct links *links, const char *name) {
+    int64_t port = keel_handle_create(OBJECT_PORT, PORT_QUEUE, 0, 0);
+    if (port < 0)
+        return port;
+    struct port_object *object = &links->ports[links->port_count++];
+    object->port = (handle_t)port;
+    strcpy(object->name, name);
     return 0;
 }
 
@@ -30,8 +42,20 @@ int64_t links_create(struct links *links, const struct manifest *manifest) {
                 return error;
             links->count++;
         }
+        for (unsigned k = 0; k < service->port_count; k++) {
+            int64_t error = service->ports[k].offers ? port_create(links, service->ports[k].name) : 0;
+            if (error < 0)
+                return error;
+        }
     }
     return 0;
+}
+
+const struct port_object *ports_find(const struct links *links, const char *name) {
+    for (unsigned i = 0; i < links->port_count; i++)
+        if (strcmp(links->ports[i].name, name) == 0)
+            return &links->ports[i];
+    return NULL;
 }
 
 const struct link_object *links_find(const struct links *links, const char *name) {

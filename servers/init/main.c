@@ -16,7 +16,14 @@
 #include "servers/init/power.h"
 #include "servers/init/service.h"
 
-enum { CANNOT_START = 126, PORT_QUEUE = 16, COMMAND_LINE_MAX = 4096 };
+enum {
+    CANNOT_START = 126,
+    PORT_QUEUE = 16,
+    LEVEL = 0,
+    LEVEL_USUAL = 3,
+    LEVEL_LATE = 4,
+    COMMAND_LINE_MAX = 4096
+};
 
 #define MANIFEST_FILE    "etc/manifest"
 #define DRAIN_STEP       1000000ULL    /* ns between looks */
@@ -28,7 +35,7 @@ static struct service services[MANIFEST_SERVICES];
 
 static _Noreturn void cannot_start(const char *what, int64_t error) {
     log_line("%s: %s", what, strerror((int)-error));
-    power_off(INIT_RESOURCE, CANNOT_START);
+    power_off(&the_system.power, CANNOT_START);
 }
 
 static handle_t need(const char *what, int64_t result) {
@@ -70,7 +77,7 @@ static void manifest_load(void) {
         cannot_start(MANIFEST_FILE, error);
     if (!manifest_parse(&the_system.manifest, file.bytes, file.length)) {
         log_line("%s", the_system.manifest.error);
-        power_off(INIT_RESOURCE, CANNOT_START);
+        power_off(&the_system.power, CANNOT_START);
     }
 }
 
@@ -78,7 +85,7 @@ static void start(struct service *service) {
     if (service_start(service, &the_system) == 0)
         return;
     if (service->spec->restart == RESTART_EXIT)
-        power_off(INIT_RESOURCE, CANNOT_START);
+        power_off(&the_system.power, CANNOT_START);
     service->next_start = DEADLINE_NEVER;
     service_back_off(service);
 }
@@ -93,13 +100,21 @@ static bool asked_for(const char *word) {
     return !length;
 }
 
+static void start_those(bool late) {
+    for (unsigned i = 0; i < the_system.manifest.count; i++)
+        if (services[i].spec->late == late && asked_for(services[i].spec->when))
+            start(&services[i]);
+}
+
+/* Late services are loaded at a level below that of programs, so that the first program does not wait. */
 static void start_all(void) {
-    for (unsigned i = 0; i < the_system.manifest.count; i++) {
+    for (unsigned i = 0; i < the_system.manifest.count; i++)
         services[i] = (struct service){
             .spec = &the_system.manifest.services[i], .key = i, .next_start = DEADLINE_NEVER};
-        if (asked_for(services[i].spec->when))
-            start(&services[i]);
-    }
+    start_those(false);
+    (void)keel_thread_set(0, LEVEL, LEVEL_LATE);
+    start_those(true);
+    (void)keel_thread_set(0, LEVEL, LEVEL_USUAL);
 }
 
 /* Waits until a driver has sent what its client wrote before it ended, as long as it makes progress. */
@@ -117,7 +132,9 @@ static void link_wait(const struct link_object *link) {
 static _Noreturn void system_end(const struct service *service, uint64_t status) {
     for (unsigned i = 0; i < service->spec->link_count; i++)
         link_wait(links_find(&the_system.links, service->spec->links[i].name));
-    power_off(INIT_RESOURCE, status & 0xff);
+    if (status == STATUS_REBOOT)
+        power_reset(&the_system.power);
+    power_off(&the_system.power, status & 0xff);
 }
 
 static void death_take(const struct port_packet *packet) {
@@ -144,8 +161,9 @@ static uint64_t start_due(void) {
 
 int main(void) {
     log_open();
-    if (archive_open(&the_system.archive) < 0)
-        power_off(INIT_RESOURCE, CANNOT_START);
+    (void)need("events", power_open(&the_system.power, INIT_RESOURCE));
+    if (archive_open(&the_system.archive, INIT_ARCHIVE, INIT_BOOT) < 0)
+        power_off(&the_system.power, CANNOT_START);
     manifest_load();
     memory_count();
     environment_build();

@@ -173,6 +173,21 @@ static bool take_dma(struct parser *parser) {
 static bool take_job(struct parser *parser) {
     return flag_take(&parser->service->job);
 }
+static bool take_interrupts(struct parser *parser) {
+    return flag_take(&parser->service->interrupts);
+}
+static bool take_boot(struct parser *parser) {
+    return flag_take(&parser->service->boot);
+}
+static bool take_late(struct parser *parser) {
+    return flag_take(&parser->service->late);
+}
+static bool take_archive(struct parser *parser) {
+    return flag_take(&parser->service->archive);
+}
+static bool take_power(struct parser *parser) {
+    return flag_take(&parser->service->power);
+}
 static bool take_root(struct parser *parser) {
     return flag_take(&parser->service->root);
 }
@@ -232,6 +247,23 @@ static bool take_uses(struct parser *parser) {
     return link_take(parser, false);
 }
 
+static bool port_take(struct parser *parser, bool offers) {
+    struct manifest_service *service = parser->service;
+    if (!count_check(parser, service->port_count, MANIFEST_LINKS))
+        return false;
+    struct manifest_link *port = &service->ports[service->port_count++];
+    port->offers = offers;
+    port->line = parser->line;
+    return name_take(parser, parser->words[1], port->name);
+}
+
+static bool take_serves(struct parser *parser) {
+    return port_take(parser, true);
+}
+static bool take_calls(struct parser *parser) {
+    return port_take(parser, false);
+}
+
 static bool take_restart(struct parser *parser) {
     static const char *const policies[] = {
         [RESTART_NEVER] = "never", [RESTART_ALWAYS] = "always", [RESTART_EXIT] = "exit"};
@@ -268,7 +300,10 @@ static const struct statement statements[] = {
     {"offers", 1, take_offers},     {"uses", 1, take_uses},
     {"restart", 1, take_restart},   {"when", 1, take_when},
     {"realtime", 0, take_realtime}, {"dma", 0, take_dma},
-    {"mmio", 2, take_mmio},
+    {"mmio", 2, take_mmio},         {"interrupts", 0, take_interrupts},
+    {"boot", 0, take_boot},         {"archive", 0, take_archive},
+    {"late", 0, take_late},         {"power", 0, take_power},
+    {"serves", 1, take_serves},     {"calls", 1, take_calls},
 };
 
 static bool statement_take(struct parser *parser) {
@@ -337,6 +372,26 @@ static bool link_check(struct parser *parser, const struct manifest_link *link) 
     return true;
 }
 
+/* A port has one service behind it, and any number of callers. */
+static unsigned port_ends(const struct manifest *manifest, const char *name) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < manifest->count; i++)
+        for (unsigned k = 0; k < manifest->services[i].port_count; k++)
+            if (manifest->services[i].ports[k].offers &&
+                strcmp(manifest->services[i].ports[k].name, name) == 0)
+                count++;
+    return count;
+}
+
+static bool port_check(struct parser *parser, const struct manifest_link *port) {
+    unsigned servers = port_ends(parser->manifest, port->name);
+    if (servers == 0)
+        return fail(parser, port->line, "no service serves \"%s\"", port->name);
+    if (servers > 1)
+        return fail(parser, port->line, "\"%s\" is served by more than one service", port->name);
+    return true;
+}
+
 static bool services_check(struct parser *parser) {
     const struct manifest *manifest = parser->manifest;
     unsigned exits = 0;
@@ -351,6 +406,9 @@ static bool services_check(struct parser *parser) {
                         service->name);
         for (unsigned k = 0; k < service->link_count; k++)
             if (!link_check(parser, &service->links[k]))
+                return false;
+        for (unsigned k = 0; k < service->port_count; k++)
+            if (!port_check(parser, &service->ports[k]))
                 return false;
     }
     return true;

@@ -12,12 +12,19 @@
  *   log | info | debug      the kernel log, system information, fault injection; handles of these names
  *   dma                     memory for devices (dma_create); a handle of this name
  *   realtime                processor time for real-time tasks (thread_realtime); a handle of this name
+ *   interrupts              every interrupt line and message; handle "interrupts"
+ *   boot | archive          struct boot_info and the initial archive, READ; handles of these names
+ *   power                   is asked to switch the machine off and to reset it; handles "power.off" and
+ *                           "power.reset", events that init signals
+ *   serves PORT | calls PORT  the two ends of a port that callers know the service by; handles "PORT.port"
+ *                           (RECV, SEND) and "PORT" (SEND)
  *   job                     the service's own job, handle "job"
  *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when it
  * is missing memory N[K|M|G] | N%    limit of the job, in bytes or of all memory objects N, threads N further
  * limits; what is not given is bounded only by the machine offers LINK, uses LINK  the two ends of a console
  * link (abi/console.h), handles "LINK", "LINK.kick", "LINK.call" restart always | never | exit   what happens
  * when it ends; exit: the system ends with its status. Default never
+ *   late                    starts after the others, when they leave processor time for it
  *   when WORD               starts only if the kernel's command line has WORD or WORD=…
  *
  * The parser is pure: text in, structure or an exact message out. It does not trust the text.
@@ -71,7 +78,9 @@ struct manifest_service {
     unsigned irq_count;
     struct manifest_link links[MANIFEST_LINKS];
     unsigned link_count;
-    bool log, info, debug, realtime, dma, job, root;
+    struct manifest_link ports[MANIFEST_LINKS]; /* offers: serves */
+    unsigned port_count;
+    bool log, info, debug, realtime, dma, job, root, interrupts, boot, archive, power, late;
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;

@@ -11,12 +11,14 @@
 #include "servers/init/archive.h"
 #include "servers/init/links.h"
 #include "servers/init/manifest.h"
+#include "servers/init/power.h"
 
 /* What all services share. */
 struct system {
     struct archive archive;
     struct manifest manifest;
     struct links links;
+    struct power power;
     handle_t port;              /* deaths arrive here, keyed by the service's index */
     uint64_t pages_total;       /* of the machine */
     const char *environment[2]; /* KEEL_CMDLINE=…, NULL */

@@ -17,6 +17,7 @@ PROGRAMS = {  # program: manifest
     "kfuzz": "tests/native/kfuzz.manifest",
     "provoke": "tests/native/provoke.manifest",
     "kbound": "tests/native/kbound.manifest",
+    "dtest": "tests/native/dtest.manifest",
     "ksched": "tests/native/ksched.manifest",
 }
 # Random class 1 calls: what one case makes, and with which arguments. KEEL_FUZZ_CALLS and KEEL_FUZZ_SEED ask for others.
@@ -29,7 +30,12 @@ def _archive(name, arguments):
     archive = cpio.Archive()
     archive.directory("bin")
     archive.directory("etc")
-    for program in ("init", "serial", name):
+    archive.directory("drivers")
+    drivers = build.drivers() if name == "dtest" else []
+    for driver in drivers:
+        with open(os.path.join(build.TOP, "drivers", driver, "manifest"), "rb") as file:
+            archive.file("drivers/" + driver, file.read())
+    for program in ("init", "serial", name, *drivers, *(["devices"] if drivers else [])):
         with open(os.path.join(build.BUILD, "bin", program), "rb") as file:
             archive.file("bin/" + program, file.read(), 0o755)
     with open(os.path.join(build.TOP, PROGRAMS[name]), "rb") as file:
@@ -96,12 +102,27 @@ def _exact_cases():
             yield case
 
 
+# A machine for drivers; the command line of the devices that tests/native/dtest.c uses.
+TEST_DEVICES = ("virtio-rng-pci", "edu,dma_mask=0xffffffff")
+
+
+def _device_cases():
+    for machine in ("q35", "pc"):
+        for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG)):
+            for cpus in (1, 4):
+                case = Case(f"native/dtest-{machine}{kind}@{cpus}", None)
+                case.run = lambda case=case, cpus=cpus, kernel=kernel, machine=machine: run_tests(
+                    case, "dtest", cpus, kernel, machine=machine, devices=TEST_DEVICES)
+                yield case
+
+
 def cases():
+    yield from _device_cases()
     yield from _fuzz_cases()
     yield _bounds_case()
     yield from _exact_cases()
     for name in PROGRAMS:
-        if name in ("kfuzz", "kbound", "ksched", "provoke"):
+        if name in ("kfuzz", "kbound", "ksched", "provoke", "dtest"):
             continue
         for kind, kernel in (("", build.KERNEL), ("-debug", build.KERNEL_DEBUG), ("-traps", build.KERNEL_TRAPS)):
             for cpus in (1, 4):

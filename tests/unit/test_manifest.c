@@ -30,12 +30,15 @@ TEST(shipped_manifest) {
     if (!manifest_parse(&manifest, text, length))
         fprintf(stderr, "%s\n", manifest.error);
     CHECK_EQ(manifest.error[0], 0);
-    CHECK_EQ(manifest.count, 4);
+    CHECK_EQ(manifest.count, 5);
     CHECK_EQ(manifest.services[0].ioports[0].base, 0x3f8);
     CHECK_EQ(manifest.services[1].irqs[0], 3);
     CHECK_EQ(strcmp(manifest.services[2].when, "keelstat"), 0);
     CHECK_EQ(manifest.services[3].when[0], 0);
     CHECK_EQ(manifest.services[3].restart, RESTART_EXIT);
+    CHECK_EQ(strcmp(manifest.services[3].ports[0].name, "devices"), 0);
+    CHECK(manifest.services[4].dma && manifest.services[4].interrupts && manifest.services[4].power);
+    CHECK(manifest.services[4].boot && manifest.services[4].archive && manifest.services[4].ports[0].offers);
     CHECK(manifest.services[3].root && manifest.services[3].log && manifest.services[3].job);
 }
 
@@ -43,7 +46,8 @@ TEST(all_statements) {
     CHECK(parse(
         "# comment\n\n\tservice a-1\nprogram bin/a\nargument x\nargument --y=1\narguments etc/run\n"
         "ioport 0x60 5\nioport 100 1\nirq 1\nirq 0x0c\nlog\ninfo\ndebug\njob\nroot\nmemory 3M\nobjects 7\n"
-        "threads 9\noffers l\nrestart always\nservice b\nprogram b\nuses l\nmemory 40%"));
+        "threads 9\noffers l\nlate\nserves p\npower\nrestart always\nservice b\ncalls p\nprogram b\nuses "
+        "l\nmemory 40%"));
     const struct manifest_service *a = &manifest.services[0], *b = &manifest.services[1];
     CHECK_EQ(strcmp(a->name, "a-1"), 0);
     CHECK_EQ(strcmp(a->program, "bin/a"), 0);
@@ -53,7 +57,7 @@ TEST(all_statements) {
     CHECK_EQ(a->ioport_count, 2);
     CHECK_EQ(a->ioports[1].base, 100);
     CHECK_EQ(a->irqs[1], 12);
-    CHECK(a->log && a->info && a->debug && a->job && a->root);
+    CHECK(a->log && a->info && a->debug && a->job && a->root && a->late && a->power);
     CHECK_EQ(a->memory_bytes, 3 << 20);
     CHECK_EQ(a->objects, 7);
     CHECK_EQ(a->threads, 9);
@@ -95,6 +99,9 @@ TEST(errors) {
     fails("service a\nprogram p\nuses l\n", "manifest:3: no service offers \"l\"");
     fails("service a\nprogram p\noffers l\nservice b\nprogram p\noffers l\n",
           "manifest:3: \"l\" is offered by more than one service");
+    fails("service a\nprogram p\ncalls x\n", "manifest:3: no service serves \"x\"");
+    fails("service a\nprogram p\nserves x\nservice b\nprogram p\nserves x\n",
+          "manifest:3: \"x\" is served by more than one service");
     fails("service a\nprogram p\nrestart exit\nservice b\nprogram p\nrestart exit\n",
           "manifest:4: service \"b\" is the second with restart exit");
     fails("service a\npro\x01gram p\n", "manifest:2: control character 0x01 at column 4");

@@ -1,5 +1,6 @@
 """Making build/ with make, and the archive of native programs the kernel starts from."""
 import fcntl
+import glob
 import os
 import subprocess
 
@@ -12,7 +13,7 @@ KERNEL = os.path.join(BUILD, "keel.elf")
 KERNEL_DEBUG = os.path.join(BUILD, "keel-debug.elf")
 EFI_LOADER = os.path.join(BUILD, "efi.elf")
 KERNEL_TRAPS = os.path.join(BUILD, "keel-traps.elf")
-NATIVE = ["init", "serial", "linux"]
+NATIVE = ["init", "serial", "linux", "devices"]
 PAGE = 4096
 
 
@@ -34,13 +35,21 @@ def _read(path):
         return file.read()
 
 
+def drivers():
+    """The drivers that `devices` starts: the folders with a manifest."""
+    return sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(os.path.join(TOP, "drivers/*/manifest")))
+
+
 def native_archive(arguments, more=()):
-    """The first archive: bin/*, etc/manifest and etc/run (arguments: bytes strings), padded to whole pages. more: programs
+    """The first archive: bin/*, etc/manifest, drivers/* and etc/run (arguments: bytes strings), padded to whole pages. more: programs
     beside the usual ones."""
     archive = cpio.Archive()
     archive.directory("bin")
     archive.directory("etc")
-    for name in [*NATIVE, *more]:
+    archive.directory("drivers")
+    for name in drivers():
+        archive.file("drivers/" + name, _read(os.path.join(TOP, "drivers", name, "manifest")))
+    for name in [*NATIVE, *drivers(), *more]:
         archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
     archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))

@@ -49,7 +49,7 @@ def _options(options, program):
     size = shutil.get_terminal_size((80, 24))
     return Options(program=program, root=options.root, smp=options.smp, mem=options.mem, machine=options.machine, boot=options.boot,
                    icount=options.icount, isolation=options.isolation, timeout=options.timeout, append=options.append,
-                   debug=options.debug, log=options.log, peer=options.peer == "linux", terminal=terminal,
+                   disks=tuple(options.disk), net=options.net, devices=tuple(options.device), debug=options.debug, log=options.log, peer=options.peer == "linux", terminal=terminal,
                    window=(size.lines, size.columns) if terminal else None,
                    term=os.environ.get("TERM") if terminal else None)
 

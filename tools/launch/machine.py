@@ -61,6 +61,20 @@ def _boot_arguments(options, initrd):
     return line
 
 
+def _devices(options):
+    """What the machine has beside its own: disks, a network card, whatever was asked for."""
+    line = []
+    for number, path in enumerate(options.disks):
+        kind = "qcow2" if path.endswith(".qcow2") else "raw"
+        line += ["-drive", f"if=none,id=disk{number},format={kind},file={path.replace(',', ',,')}",
+                 "-device", f"virtio-blk-pci,drive=disk{number},disable-legacy=on"]
+    if options.net:
+        line += ["-netdev", "user,id=net0", "-device", "virtio-net-pci,netdev=net0,disable-legacy=on"]
+    for device in options.devices:
+        line += ["-device", device]
+    return line
+
+
 def command(options, initrd, log, com1, com2, kernel_log=None):
     """The QEMU command line for a run's options; com1 and com2 are inherited descriptors."""
     machine = options.machine
@@ -80,9 +94,10 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
         line += ["-serial", "chardev:com2"]
     if kernel_log:
         line += ["-serial", "file:" + kernel_log]
-    line += ["-debugcon", "file:" + log, "-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
-    for device in options.devices:
-        line += ["-device", device]
+    line += ["-debugcon", "file:" + log]
+    if options.debug_exit:
+        line += ["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]
+    line += [*_devices(options), *options.more]
     for node in range(options.numa):
         size, cpus = memory_megabytes(options.mem) // options.numa, options.smp // options.numa
         line += ["-object", f"memory-backend-ram,id=node{node},size={size}M",

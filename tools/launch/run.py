@@ -23,6 +23,10 @@ class Options:
     machine: str = "q35"
     boot: str = "pvh"           # pvh, bios, uefi, uefi-grub, uefi-secure
     devices: tuple = ()         # QEMU's -device arguments
+    disks: tuple = ()           # files, each a virtio disk
+    net: bool = False           # a virtio network card on QEMU's user network
+    more: tuple = ()            # more of QEMU's command line
+    debug_exit: bool = True     # the device by which the system ends QEMU with its status
     image: str = None           # a bootable image made before, in place of what boot would make
     image_device: str = "virtio-blk-pci"
     cpu: str = "max"
@@ -68,6 +72,8 @@ def run_arguments(options):
 def prepare(options):
     """Builds what is needed, fills in the kernel. Returns the initrd's bytes."""
     root = options.root if isinstance(options.root, bytes) else root_bytes(options.root, build.BUILD)
+    if options.disks:  # which the first program finds
+        options.append = f"{options.append} disks={len(options.disks)}".strip()
     if options.peer:
         build.make("build/peer/init")
         options.kernel = options.kernel or peer.kernel()

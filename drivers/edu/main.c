@@ -1,0 +1,158 @@
+/*
+ * QEMU's edu device (docs/specs/edu.txt there), the worked example of docs/drivers.md: registers, an
+ * interrupt and DMA in a hundred lines. A program writes a 32-bit number to /dev/edu0 and reads its factorial
+ * (modulo 2^32), which the device computes. An ioctl sends up to 4,096 bytes through the device's own memory
+ * and back.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "lib/driver/driver.h"
+
+/* Registers in BAR 0. */
+enum edu {
+    EDU_ID = 0x00,
+    EDU_LIVENESS = 0x04, /* reads back inverted */
+    EDU_FACTORIAL = 0x08,
+    EDU_STATUS = 0x20,
+    EDU_IRQ_STATUS = 0x24,
+    EDU_IRQ_ACK = 0x64,
+    EDU_DMA_FROM = 0x80,
+    EDU_DMA_TO = 0x88,
+    EDU_DMA_COUNT = 0x90,
+    EDU_DMA_COMMAND = 0x98,
+};
+enum { STATUS_IRQ = 0x80, IRQ_FACTORIAL = 1, IRQ_DMA = 0x100 };
+enum { DMA_START = 1, DMA_TO_MEMORY = 2, DMA_IRQ = 4, DMA_MEMORY = 0x40000, DMA_MOST = 4096 };
+enum { LIVE = 0x12345678 };
+
+/* ioctls of /dev/edu0 */
+enum { EDU_IOCTL_COPY = 0xed01, EDU_IOCTL_HANG = 0xed02 };
+
+static struct driver_request *reading, *copying; /* which wait for the device; NULL: none */
+static bool computing, returning;
+
+static const struct driver_bar *registers(const struct driver_device *device) {
+    return &device->bars[0];
+}
+
+static int64_t edu_init(struct driver_device *device) {
+    const struct driver_bar *bar = registers(device);
+    if (!bar->at || (bar_read(bar, EDU_ID, 4) & 0xffff) != 0x00ed || device->irq_count == 0)
+        return -ENODEV;
+    bar_write(bar, EDU_LIVENESS, 4, LIVE);
+    if (bar_read(bar, EDU_LIVENESS, 4) != ~(uint32_t)LIVE)
+        return -EIO;
+    bar_write(bar, EDU_IRQ_ACK, 4, bar_read(bar, EDU_IRQ_STATUS, 4));
+    return 0;
+}
+
+/* The requests of the last session are gone. */
+static void edu_session(struct driver_device *device, struct driver_link *link) {
+    (void)device, (void)link;
+    reading = copying = NULL;
+}
+
+static int64_t edu_write(struct driver_device *device, struct driver_request *request) {
+    uint32_t number;
+    if (request->length != sizeof number)
+        return -EINVAL;
+    if (computing)
+        return -EBUSY;
+    memcpy(&number, request->bytes, sizeof number);
+    computing = true;
+    bar_write(registers(device), EDU_STATUS, 4, STATUS_IRQ);
+    bar_write(registers(device), EDU_FACTORIAL, 4, number);
+    return sizeof number;
+}
+
+/* The result, once it is there. */
+static int64_t result_give(struct driver_device *device, struct driver_request *request) {
+    uint32_t number = bar_read(registers(device), EDU_FACTORIAL, 4);
+    memcpy(request->bytes, &number, sizeof number);
+    return sizeof number;
+}
+
+static int64_t edu_read(struct driver_device *device, struct driver_request *request) {
+    if (request->length < sizeof(uint32_t))
+        return -EINVAL;
+    if (!computing)
+        return result_give(device, request);
+    if (reading)
+        return -EBUSY;
+    reading = request;
+    return DRIVER_LATER;
+}
+
+/* The device moves the bytes of the client's area itself: it is told their physical address. */
+static void dma_start(struct driver_device *device, uint64_t from, uint64_t to, uint32_t direction) {
+    const struct driver_bar *bar = registers(device);
+    bar_write(bar, EDU_DMA_FROM, 4, (uint32_t)from);
+    bar_write(bar, EDU_DMA_FROM + 4, 4, (uint32_t)(from >> 32));
+    bar_write(bar, EDU_DMA_TO, 4, (uint32_t)to);
+    bar_write(bar, EDU_DMA_TO + 4, 4, (uint32_t)(to >> 32));
+    bar_write(bar, EDU_DMA_COUNT, 4, copying->length);
+    bar_write(bar, EDU_DMA_COMMAND, 4, DMA_START | DMA_IRQ | direction);
+}
+
+static int64_t edu_ioctl(struct driver_device *device, struct driver_request *request) {
+    if (request->control == EDU_IOCTL_HANG)
+        for (volatile bool forever = true; forever;) /* shows that the heartbeat notices */
+            continue;
+    if (request->control != EDU_IOCTL_COPY)
+        return -ENOTTY;
+    if (request->length == 0 || request->length > DMA_MOST)
+        return -EINVAL;
+    if (copying)
+        return -EBUSY;
+    copying = request;
+    returning = false;
+    dma_start(device, request->physical, DMA_MEMORY, 0);
+    return DRIVER_LATER;
+}
+
+static void dma_done(struct driver_device *device) {
+    if (!copying)
+        return;
+    if (!returning) {
+        memset(copying->bytes, 0, copying->length); /* so that what comes back is the device's */
+        returning = true;
+        dma_start(device, DMA_MEMORY, copying->physical, DMA_TO_MEMORY);
+        return;
+    }
+    struct driver_request *request = copying;
+    copying = NULL;
+    driver_complete(request, request->length);
+}
+
+static void factorial_done(struct driver_device *device) {
+    struct driver_request *request = reading;
+    computing = false;
+    reading = NULL;
+    if (request)
+        driver_complete(request, result_give(device, request));
+}
+
+static void edu_interrupt(struct driver_device *device, unsigned index) {
+    uint32_t cause = bar_read(registers(device), EDU_IRQ_STATUS, 4);
+    (void)index;
+    bar_write(registers(device), EDU_IRQ_ACK, 4, cause);
+    if (cause & IRQ_FACTORIAL)
+        factorial_done(device);
+    if (cause & IRQ_DMA)
+        dma_done(device);
+}
+
+static const struct driver edu = {
+    .name = "edu",
+    .init = edu_init,
+    .session = edu_session,
+    .read = edu_read,
+    .write = edu_write,
+    .ioctl = edu_ioctl,
+    .interrupt = edu_interrupt,
+};
+
+int main(int argc, char **argv) {
+    return driver_main(&edu, argc, argv);
+}

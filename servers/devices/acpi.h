@@ -1,0 +1,49 @@
+/*
+ * What user space needs from the ACPI tables: where PCI Express configuration spaces lie (MCFG), and how the
+ * machine is switched off and reset (FADT, and the \_S5 package of the DSDT). The tables are firmware's and
+ * are checked like any input: bounds, lengths, checksums; a damaged one is refused with a message and the
+ * rest is used.
+ *
+ * Pure but for the two functions of struct acpi_memory: tables come from there, messages go there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { ACPI_SEGMENTS = 8, ACPI_TABLE_MOST = 1 << 20 };
+
+struct acpi_memory {
+    /* Copies physical memory; false when it cannot be read. */
+    bool (*read)(void *context, uint64_t address, void *to, uint32_t length);
+    void (*complain)(void *context, const char *what, uint64_t address);
+    void *context;
+};
+
+/* Configuration spaces of buses first … last of a segment: 1 MB a bus, that of bus 0 at base. */
+struct acpi_segment {
+    uint64_t base;
+    uint16_t segment;
+    uint8_t first, last;
+};
+
+struct acpi_power {
+    bool known;          /* PM1a control and \_S5 were found */
+    uint16_t pm1a, pm1b; /* control registers, I/O ports; pm1b 0: none */
+    uint8_t sleep_a, sleep_b;
+    uint16_t smi_port; /* 0: none */
+    uint8_t enable;    /* value that turns ACPI on there; 0: none */
+    bool can_reset;
+    bool reset_memory; /* the reset register is memory, otherwise a port */
+    uint64_t reset;
+    uint8_t reset_value;
+};
+
+struct acpi_facts {
+    struct acpi_segment segments[ACPI_SEGMENTS];
+    unsigned segment_count;
+    struct acpi_power power;
+};
+
+/* Reads everything from the root pointer on. An address of 0, or one without a valid structure: no facts. */
+void acpi_read(struct acpi_facts *facts, const struct acpi_memory *memory, uint64_t rsdp);

@@ -1,0 +1,55 @@
+/*
+ * One driver while the system runs: the device it serves, its links, its process, and when it may start
+ * again. Links, events and DMA memory are made once and outlive the process; interrupts, BARs and the job are
+ * made for each start. A driver that ends is started again after a while that grows with how often it fails;
+ * the device is reset before.
+ */
+#pragma once
+
+#include "lib/native/spawn.h"
+#include "servers/devices/machine.h"
+#include "servers/devices/manifest.h"
+
+enum { DRIVERS_MOST = 64 };
+
+/* A kind of driver: its folder. */
+struct driver_kind {
+    struct manifest manifest;
+    struct archive_file program;
+};
+
+/* A link that a driver offers. */
+struct device_link {
+    uint32_t id;     /* abi/devices.h; 0: never listed so far */
+    uint32_t number; /* in place of the % of its name */
+    bool numbered;
+    char name[DEVICES_NAME];
+    uint64_t length;
+    handle_t area, kick, call;
+    struct link_header *header; /* the area's first page, mapped here */
+};
+
+struct driver_run {
+    const struct driver_kind *kind;
+    uint32_t address; /* of the function; DEVICES_NO_ADDRESS */
+    uint64_t key;     /* index among all */
+    struct device_link links[MANIFEST_LINKS];
+    handle_t ping, alive, dma;
+    bool prepared; /* links, events and DMA memory are there */
+
+    handle_t job, process;               /* HANDLE_NONE while it does not run */
+    uint32_t generation;                 /* of the last start */
+    bool ready;                          /* its init has succeeded */
+    unsigned missed;                     /* questions without an answer */
+    uint64_t started, next_start, delay; /* ns */
+};
+
+/* Starts it with exactly what its manifest and its device say. On failure the next start is planned, a log
+ * line says why, and the negated error is returned. */
+int64_t driver_start(struct driver_run *run, struct devices_pci *function);
+
+/* Its process has ended: ends its job, stops and resets the device, plans the next start. */
+void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t status);
+
+/* Ends the process; driver_ended follows when its death is reported. */
+void driver_kill(struct driver_run *run);

@@ -1,0 +1,12 @@
+/* A function's interrupts: MSI-X, else MSI, else its line. */
+#pragma once
+
+#include "abi/devices.h"
+#include "servers/devices/grants.h"
+
+/* Makes up to count interrupts, programs the function to send them, and adds "irq0" … and --irq=MODE to the
+ * grants. A function without any is no error: the driver sees that it has none. */
+void interrupts_grant(struct grants *grants, const struct devices_pci *function, unsigned count);
+
+/* Stops the function's messages. */
+void interrupts_stop(const struct devices_pci *function);

@@ -1,0 +1,243 @@
+/* See list.h. */
+#include "servers/devices/list.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/native/keel.h"
+
+enum { KINDS_MOST = 48, MISSED_MOST = 3 };
+
+struct pci_tree pci_tree;
+
+static struct driver_kind kinds[KINDS_MOST];
+static unsigned kind_count;
+static struct driver_run runs[DRIVERS_MOST];
+static unsigned run_count;
+static uint32_t last_id;
+static handle_t watchers[DEVICES_WATCHERS];
+
+/* ---- matching ---- */
+
+static void kind_add(const struct archive_file *text, const char *name) {
+    char path[64];
+    struct driver_kind *kind = &kinds[kind_count];
+    if (kind_count == KINDS_MOST)
+        return;
+    if (!manifest_parse(&kind->manifest, name, text->bytes, text->length)) {
+        log_line("drivers/%s", kind->manifest.error);
+        return;
+    }
+    snprintf(path, sizeof path, "bin/%s", name);
+    if (archive_find(&machine.archive, path, &kind->program) < 0)
+        log_line("drivers/%s: there is no %s", name, path);
+    else
+        kind_count++;
+}
+
+static void kinds_read(void) {
+    static const char folder[] = "drivers/";
+    struct archive_file file;
+    const char *path;
+    size_t at = 0;
+    while (archive_next(&machine.archive, &at, &path, &file))
+        if (!strncmp(path, folder, strlen(folder)) && strlen(path) < strlen(folder) + DEVICES_NAME)
+            kind_add(&file, path + strlen(folder));
+}
+
+/* The lowest number that no link of the same pattern has. Numbers are given in the order in which devices are
+ * found, not in that in which their drivers come up, so that a disk has the same name each time. */
+static uint32_t number_choose(const char *pattern) {
+    uint64_t taken = 0;
+    for (unsigned i = 0; i < run_count; i++)
+        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+            if (runs[i].links[k].numbered && !strcmp(runs[i].kind->manifest.links[k].name, pattern) &&
+                runs[i].links[k].number < 64)
+                taken |= 1ULL << runs[i].links[k].number;
+    return taken == UINT64_MAX ? 64 : (uint32_t)__builtin_ctzll(~taken);
+}
+
+static void run_add(const struct driver_kind *kind, uint32_t address) {
+    if (run_count == DRIVERS_MOST) {
+        log_line("more than %d devices; %s is left out", DRIVERS_MOST, kind->manifest.name);
+        return;
+    }
+    struct driver_run *run = &runs[run_count];
+    *run = (struct driver_run){.kind = kind, .address = address, .key = run_count};
+    run_count++;
+    for (unsigned i = 0; i < kind->manifest.link_count; i++) {
+        run->links[i].number = number_choose(kind->manifest.links[i].name);
+        run->links[i].numbered = true;
+    }
+}
+
+static void match(const struct devices_pci *function) {
+    const struct driver_kind *best = NULL;
+    unsigned fit = 0;
+    for (unsigned i = 0; i < kind_count; i++) {
+        unsigned found = manifest_fits(&kinds[i].manifest, function);
+        if (found > fit) {
+            fit = found;
+            best = &kinds[i];
+        }
+    }
+    if (best)
+        run_add(best, function->address);
+}
+
+static void match_always(const struct driver_kind *kind) {
+    for (unsigned i = 0; i < kind->manifest.match_count; i++)
+        if (kind->manifest.matches[i].kind == MATCH_ALWAYS) {
+            run_add(kind, DEVICES_NO_ADDRESS);
+            return;
+        }
+}
+
+void list_make(void) {
+    kinds_read();
+    for (unsigned i = 0; i < kind_count; i++)
+        match_always(&kinds[i]);
+    for (unsigned i = 0; i < pci_tree.count; i++)
+        match(&pci_tree.functions[i]);
+}
+
+/* ---- running ---- */
+
+static struct devices_pci *function_of(const struct driver_run *run) {
+    return run->address == DEVICES_NO_ADDRESS ? NULL : pci_find(&pci_tree, run->address);
+}
+
+uint64_t list_start_due(void) {
+    uint64_t next = DEADLINE_NEVER;
+    for (unsigned i = 0; i < run_count; i++) {
+        struct driver_run *run = &runs[i];
+        if (run->next_start <= clock_now())
+            (void)driver_start(run, function_of(run));
+        if (run->next_start < next)
+            next = run->next_start;
+    }
+    return next;
+}
+
+static void changed(void) {
+    for (unsigned i = 0; i < DEVICES_WATCHERS; i++)
+        if (watchers[i] != HANDLE_NONE && keel_event_signal(watchers[i]) < 0) {
+            (void)keel_handle_close(watchers[i]);
+            watchers[i] = HANDLE_NONE;
+        }
+}
+
+/* The pattern with its %a or %d filled in. */
+static void name_make(struct device_link *link, const char *pattern) {
+    const char *percent = strchr(pattern, '%');
+    if (!percent)
+        snprintf(link->name, sizeof link->name, "%s", pattern);
+    else if (percent[1] == 'a')
+        snprintf(link->name, sizeof link->name, "%.*s%c%s", (int)(percent - pattern), pattern,
+                 'a' + (char)(link->number % 26), percent + 2);
+    else
+        snprintf(link->name, sizeof link->name, "%.*s%u%s", (int)(percent - pattern), pattern, link->number,
+                 percent + 2);
+}
+
+static void ready(struct driver_run *run) {
+    run->ready = true;
+    for (unsigned i = 0; i < run->kind->manifest.link_count; i++) {
+        struct device_link *link = &run->links[i];
+        if (link->id)
+            continue;
+        link->id = ++last_id;
+        name_make(link, run->kind->manifest.links[i].name);
+    }
+    changed();
+}
+
+void list_packet(uint64_t key, int64_t status) {
+    struct driver_run *run = &runs[key % DRIVERS_MOST];
+    if (key >= DRIVERS_MOST) {
+        driver_ended(run, function_of(run), status);
+        changed();
+    } else {
+        run->missed = 0;
+        if (!run->ready && run->process != HANDLE_NONE)
+            ready(run);
+    }
+}
+
+void list_ask(void) {
+    for (unsigned i = 0; i < run_count; i++) {
+        struct driver_run *run = &runs[i];
+        if (run->process == HANDLE_NONE)
+            continue;
+        if (run->missed++ == MISSED_MOST) {
+            log_line("driver %s does not answer and is ended", run->kind->manifest.name);
+            driver_kill(run);
+        }
+        (void)keel_event_signal(run->ping);
+    }
+}
+
+bool list_running(void) {
+    for (unsigned i = 0; i < run_count; i++)
+        if (runs[i].process != HANDLE_NONE)
+            return true;
+    return false;
+}
+
+unsigned list_count(void) {
+    return run_count;
+}
+
+/* ---- what clients see ---- */
+
+static void describe(const struct driver_run *run, unsigned index, struct devices_device *device) {
+    const struct device_link *link = &run->links[index];
+    *device = (struct devices_device){
+        .id = link->id,
+        .device_class = run->kind->manifest.links[index].device_class,
+        .generation = run->ready ? run->generation : 0,
+        .address = run->address,
+        .area_length = link->length,
+    };
+    memcpy(device->name, link->name, sizeof device->name);
+    memcpy(device->driver, run->kind->manifest.name, sizeof device->driver);
+}
+
+bool list_next(uint32_t id, struct devices_device *device) {
+    bool found = false;
+    device->id = UINT32_MAX;
+    for (unsigned i = 0; i < run_count; i++)
+        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+            if (runs[i].links[k].id > id && runs[i].links[k].id < device->id) {
+                describe(&runs[i], k, device);
+                found = true;
+            }
+    return found;
+}
+
+const struct device_link *list_link(uint32_t id) {
+    for (unsigned i = 0; id && i < run_count; i++)
+        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+            if (runs[i].links[k].id == id)
+                return &runs[i].links[k];
+    return NULL;
+}
+
+int64_t list_reset(uint32_t address) {
+    for (unsigned i = 0; i < run_count; i++)
+        if (runs[i].address == address && runs[i].process != HANDLE_NONE) {
+            driver_kill(&runs[i]);
+            return 0;
+        }
+    return -ENODEV;
+}
+
+int64_t list_watch(handle_t event) {
+    for (unsigned i = 0; i < DEVICES_WATCHERS; i++)
+        if (watchers[i] == HANDLE_NONE) {
+            watchers[i] = event;
+            return 0;
+        }
+    return -ENOSPC;
+}

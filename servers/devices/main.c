@@ -1,0 +1,232 @@
+/*
+ * devices: finds the machine's devices, starts a driver for each as a process that holds only that device's
+ * things, starts those again that die or hang, and tells clients what there is (abi/devices.h). It starts
+ * beside the personality and finds devices at a lower level than programs run at, so that nobody waits for
+ * it.
+ *
+ * Handles: "ioport.0" and "mmio.0" (all of both), "interrupts", "dma", "job", "log", "boot" (struct
+ * boot_info), "archive" (drivers/NAME and bin/NAME of every driver), "devices.port" (where clients call),
+ * "power.off" and "power.reset" (events by which init asks for the end).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/native/ipc.h"
+#include "lib/native/keel.h"
+#include "servers/devices/list.h"
+
+enum { EXIT_FAILED = 1, LEVEL = 0, LEVEL_SCAN = 4, LEVEL_SERVE = 1 };
+enum { KEY_TIMER = 0x1000, KEY_POWER_OFF = 0x1001, KEY_RESET = 0x1002 };
+#define ASK_PERIOD 1000000000ULL /* ns */
+
+/* ---- what clients ask ---- */
+
+/* A structure as the reply's bytes. */
+static uint64_t reply_bytes(const void *bytes, size_t length) {
+    memcpy((uint8_t *)utcb_own() + UTCB_SIZE / 2, bytes, length);
+    return IPC_LABEL(0, length, 0);
+}
+
+static uint64_t serve_next(struct ipc_message *message) {
+    struct devices_device device;
+    if (!list_next((uint32_t)message->words[0], &device)) {
+        message->words[0] = (uint64_t)-ENOENT;
+        return 0;
+    }
+    message->words[0] = 0;
+    return reply_bytes(&device, sizeof device);
+}
+
+static uint64_t serve_link(struct ipc_message *message) {
+    const struct device_link *link = list_link((uint32_t)message->words[0]);
+    message->words[0] = (uint64_t)-ENOENT;
+    if (!link)
+        return 0;
+    int64_t handles[] = {
+        keel_handle_duplicate(link->area, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT),
+        keel_handle_duplicate(link->kick, RIGHT_SEND | RIGHT_GRANT),
+        keel_handle_duplicate(link->call, RIGHT_RECV | RIGHT_GRANT),
+    };
+    for (unsigned i = 0; i < 3; i++)
+        utcb_own()->handles[i] = handles[i] < 0 ? HANDLE_NONE : (handle_t)handles[i];
+    if (handles[0] >= 0 && handles[1] >= 0 && handles[2] >= 0) {
+        message->words[0] = 0;
+        message->words[1] = link->length;
+        return IPC_LABEL(0, 0, 3);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        if (handles[i] >= 0)
+            (void)keel_handle_close((uint64_t)handles[i]);
+    message->words[0] = (uint64_t)-ENOMEM;
+    return 0;
+}
+
+static uint64_t serve_pci(struct ipc_message *message) {
+    uint64_t from = message->words[0];
+    message->words[0] = (uint64_t)-ENOENT;
+    for (unsigned i = 0; i < pci_tree.count; i++)
+        if (pci_tree.functions[i].address >= from) {
+            message->words[0] = 0;
+            return reply_bytes(&pci_tree.functions[i], sizeof pci_tree.functions[i]);
+        }
+    return 0;
+}
+
+static uint64_t serve_config(struct ipc_message *message) {
+    uint8_t bytes[DEVICES_CONFIG_MOST];
+    uint64_t address = message->words[0], offset = message->words[1], length = message->words[2];
+    const struct devices_pci *function =
+        address < DEVICES_NO_ADDRESS ? pci_find(&pci_tree, (uint32_t)address) : NULL;
+    message->words[0] = (uint64_t)-ENOENT;
+    if (!function)
+        return 0;
+    message->words[0] = 0;
+    if (offset > function->config_length)
+        offset = function->config_length;
+    if (length > function->config_length - offset)
+        length = function->config_length - offset;
+    if (length > sizeof bytes)
+        length = sizeof bytes;
+    for (uint64_t i = 0; i < length; i++)
+        bytes[i] = (uint8_t)config_read(function->address, (uint32_t)(offset + i), 1);
+    return reply_bytes(bytes, length);
+}
+
+static uint64_t serve_watch(struct ipc_message *message, unsigned handles) {
+    int64_t error = handles == 1 ? list_watch(utcb_own()->handles[0]) : -EINVAL;
+    message->words[0] = (uint64_t)error;
+    if (error == 0) /* what changed before */
+        (void)keel_event_signal(utcb_own()->handles[0]);
+    return 0;
+}
+
+/* Handles that came along and are not wanted. */
+static void handles_drop(unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        (void)keel_handle_close(utcb_own()->handles[i]);
+}
+
+static void request_serve(struct ipc_message *message) {
+    uint32_t call = IPC_LABEL_USER(message->label);
+    unsigned handles = IPC_LABEL_HANDLES(message->label);
+    uint64_t label = 0;
+    if (call == DEVICES_WATCH) {
+        label = serve_watch(message, handles);
+        if (message->words[0] != 0)
+            handles_drop(handles);
+        message->label = label;
+        return;
+    }
+    handles_drop(handles);
+    switch (call) {
+    case DEVICES_NEXT:
+        label = serve_next(message);
+        break;
+    case DEVICES_LINK:
+        label = serve_link(message);
+        break;
+    case DEVICES_PCI:
+        label = serve_pci(message);
+        break;
+    case DEVICES_CONFIG:
+        label = serve_config(message);
+        break;
+    case DEVICES_RESET:
+        message->words[0] = (uint64_t)list_reset((uint32_t)message->words[0]);
+        break;
+    default:
+        message->words[0] = (uint64_t)-EOPNOTSUPP;
+    }
+    message->label = label;
+}
+
+/* ---- the loop ---- */
+
+static handle_t timer;
+static bool timer_runs;
+
+static void packet_take(const struct port_packet *packet) {
+    if (packet->key < 2 * DRIVERS_MOST)
+        list_packet(packet->key, (int64_t)packet->count);
+    else if (packet->key == KEY_TIMER)
+        list_ask();
+    else if (packet->key == KEY_POWER_OFF)
+        machine_power_off();
+    else if (packet->key == KEY_RESET)
+        machine_reset();
+}
+
+/* Without drivers there is nobody to ask, and the processor sleeps. */
+static void timer_follow(void) {
+    bool wanted = list_running();
+    if (wanted != timer_runs)
+        (void)keel_timer_set(timer, wanted ? clock_now() + ASK_PERIOD : 0, wanted ? ASK_PERIOD : 0);
+    timer_runs = wanted;
+}
+
+static _Noreturn void serve(void) {
+    struct ipc_message message;
+    uint64_t reply = 0;
+    for (;;) {
+        uint64_t next = list_start_due();
+        timer_follow();
+        int64_t result = ipc_receive(machine.port, next, reply, &message);
+        reply = 0;
+        if (result < 0)
+            continue;
+        if (message.label & IPC_PACKET) {
+            packet_take((const struct port_packet *)message.words);
+        } else {
+            request_serve(&message);
+            reply = IPC_REPLY;
+        }
+    }
+}
+
+static int64_t source_bind(const char *name, uint64_t key) {
+    handle_t event = handle_find(name);
+    return event == HANDLE_NONE ? 0 : keel_object_bind(event, machine.port, key);
+}
+
+static int64_t sources_bind(void) {
+    int64_t made = keel_handle_create(OBJECT_TIMER, 0, 0, 0);
+    if (made < 0)
+        return made;
+    timer = (handle_t)made;
+    int64_t error = keel_object_bind(timer, machine.port, KEY_TIMER);
+    if (!error)
+        error = source_bind("power.off", KEY_POWER_OFF);
+    return error ? error : source_bind("power.reset", KEY_RESET);
+}
+
+static void scan(void) {
+    if (!machine.access.config_length) {
+        log_line("there is no PCI");
+        return;
+    }
+    if (machine.acpi.segment_count == 0)
+        pci_scan(&pci_tree, &machine.access, 0, 0);
+    for (unsigned i = 0; i < machine.acpi.segment_count; i++)
+        pci_scan(&pci_tree, &machine.access, machine.acpi.segments[i].segment,
+                 machine.acpi.segments[i].first);
+    if (pci_tree.full)
+        log_line("there are more than %d PCI functions", PCI_FUNCTIONS_MOST);
+}
+
+int main(void) {
+    (void)keel_thread_set(0, LEVEL, LEVEL_SCAN);
+    int64_t error = machine_open();
+    if (!error)
+        error = sources_bind();
+    if (error) {
+        log_line("cannot start: %s", strerror((int)-error));
+        return EXIT_FAILED;
+    }
+    scan();
+    list_make();
+    log_line("%u PCI functions by %s, %u drivers", pci_tree.count,
+             machine.acpi.segment_count ? "ECAM" : "ports", list_count());
+    (void)keel_thread_set(0, LEVEL, LEVEL_SERVE);
+    serve();
+}
