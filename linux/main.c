@@ -12,6 +12,7 @@
 #include "lib/keel/call.h"
 #include "linux/abi/fcntl.h"
 #include "linux/block/disk.h"
+#include "linux/device/char.h"
 #include "linux/device/offers.h"
 #include "linux/fs/fd.h"
 #include "linux/fs/file.h"
@@ -130,6 +131,7 @@ static void parts_start(struct console_options *console) {
     if (fs_start(system_handles.root, options.root_offset, message, sizeof(message)))
         container_fail(STATUS_NOT_RUN, "root", message);
     disks_use();
+    char_devices_use();
     error = offers_start(devices);
     if (error)
         log_line("no devices: %s", error_text(error));

@@ -26,8 +26,8 @@ enum { STATUS_IRQ = 0x80, IRQ_FACTORIAL = 1, IRQ_DMA = 0x100 };
 enum { DMA_START = 1, DMA_TO_MEMORY = 2, DMA_IRQ = 4, DMA_MEMORY = 0x40000, DMA_MOST = 4096 };
 enum { LIVE = 0x12345678 };
 
-/* ioctls of /dev/edu0 */
-enum { EDU_IOCTL_COPY = 0xed01, EDU_IOCTL_HANG = 0xed02 };
+/* ioctls of /dev/edu0: _IOWR('e', 1, the bytes) and _IO('e', 2) */
+enum { EDU_IOCTL_COPY = (int)0xc0006501, EDU_IOCTL_HANG = 0x6502, IOCTL_SIZE = 0x3fff0000 };
 
 static struct driver_request *reading, *copying; /* which wait for the device; NULL: none */
 static bool computing, returning;
@@ -99,7 +99,7 @@ static int64_t edu_ioctl(struct driver_device *device, struct driver_request *re
     if (request->control == EDU_IOCTL_HANG)
         for (volatile bool forever = true; forever;) /* shows that the heartbeat notices */
             continue;
-    if (request->control != EDU_IOCTL_COPY)
+    if ((request->control & ~(uint32_t)IOCTL_SIZE) != (uint32_t)EDU_IOCTL_COPY)
         return -ENOTTY;
     if (request->length == 0 || request->length > DMA_MOST)
         return -EINVAL;

@@ -12,7 +12,13 @@
 #include "lib/native/keel.h"
 #include "lib/virtqueue/char_client.h"
 
-enum { EDU_IOCTL_COPY = 0xed01, EDU_IOCTL_HANG = 0xed02, RESETS = 10, RANDOM_BYTES = 256, COPY_BYTES = 4000 };
+enum {
+    EDU_IOCTL_COPY = (int)0xc0006501,
+    EDU_IOCTL_HANG = 0x6502,
+    RESETS = 10,
+    RANDOM_BYTES = 256,
+    COPY_BYTES = 4000
+};
 #define MS      1000000ULL
 #define PATIENT (60000 * MS)
 
@@ -147,7 +153,7 @@ static bool copy_through(unsigned seed) {
     static uint8_t there[COPY_BYTES], back[COPY_BYTES];
     for (unsigned i = 0; i < COPY_BYTES; i++)
         there[i] = back[i] = (uint8_t)((i * 7 + seed) ^ i >> 8);
-    return request(&edu, CHAR_IOCTL, EDU_IOCTL_COPY, back, COPY_BYTES) == COPY_BYTES &&
+    return request(&edu, CHAR_IOCTL, (uint32_t)EDU_IOCTL_COPY, back, COPY_BYTES) == COPY_BYTES &&
            !memcmp(there, back, COPY_BYTES);
 }
 

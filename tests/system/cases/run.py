@@ -97,10 +97,8 @@ def command_line(context):
         expect(b'"status": 0' in result.stderr, f"json: {result}")
         with open(log, "rb") as file:
             expect(b"keel: exit 0" in file.read(), "log")
-    for option in (["--disk", "x"], ["--net"]):
-        result = keel("run", *option, "--", "/bin/true")
-        expect(result.returncode == 2 and b"not available yet; see docs/status.md" in result.stderr, f"{option}: {result}")
-    for wrong in (["--nonsense"], ["--smp", "0"], ["--mem", "lots"], ["--root", "/nonexistent"], ["--smp", "2", "--icount"]):
+    for wrong in (["--nonsense"], ["--disk", "/nonexistent"], ["--net", "--machine", "microvm"],
+                  ["--device", "edu", "--machine", "microvm"], ["--smp", "0"], ["--mem", "lots"], ["--root", "/nonexistent"], ["--smp", "2", "--icount"]):
         result = keel("run", *wrong, "--", "/bin/true")
         expect(result.returncode == 2 and result.stderr.startswith(b"keel: "), f"{wrong}: {result}")
         expect(result.stderr.count(b"\n") == 1, f"one line: {result}")
