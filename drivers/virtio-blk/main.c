@@ -61,10 +61,10 @@ static void request_enter(unsigned tag, const struct block_request_header *heade
         driver_fail("virtqueue_add", error);
 }
 
-static void start(struct driver_device *device, unsigned tag, const struct block_io *io, uint64_t data) {
+static void start(struct block_server *server, unsigned tag, const struct block_io *io, uint64_t data) {
     struct block_request_header header = {.type = io->type, .sector = io->sector};
     uint32_t length = io->length;
-    (void)device;
+    (void)server;
     if (io->type == BLOCK_DISCARD) {
         header.sector = 0;
         disk.slots[tag].range = (struct block_range){.sector = io->sector, .count = io->sectors};
@@ -74,8 +74,8 @@ static void start(struct driver_device *device, unsigned tag, const struct block
     request_enter(tag, &header, data, length, io->type == BLOCK_IN);
 }
 
-static void doorbell(struct driver_device *device) {
-    (void)device;
+static void doorbell(struct block_server *server) {
+    (void)server;
     virtio_publish(&disk.queue);
 }
 
@@ -163,7 +163,7 @@ static int64_t blk_init(struct driver_device *device) {
     identity_read(&identity);
     disk.server.start = start;
     disk.server.doorbell = doorbell;
-    block_server_init(&disk.server, device, &identity, depth);
+    block_server_init(&disk.server, device, 0, &identity, depth);
     return 0;
 }
 

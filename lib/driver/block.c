@@ -5,12 +5,11 @@
 
 #include "lib/native/keel.h"
 
-void block_server_init(struct block_server *server, struct driver_device *device,
+void block_server_init(struct block_server *server, struct driver_device *device, unsigned link,
                        const struct block_identity *identity, unsigned depth) {
-    if (!device->link_count || device->links[0].area.length < BLOCK_AREA_MIN)
+    if (link >= device->link_count || device->links[link].area.length < BLOCK_AREA_MIN)
         driver_fail("the link's area", -EINVAL);
-    server->device = device;
-    server->link = &device->links[0];
+    server->link = &device->links[link];
     server->tags = depth >= BLOCK_TAGS ? UINT64_MAX : (1ULL << depth) - 1;
     server->free = server->tags;
     server->stale = 0;
@@ -28,7 +27,7 @@ static bool request_start(struct block_server *server) {
     if (!block_link_take(&server->ring, io))
         return false;
     server->free &= ~(1ULL << tag);
-    server->start(server->device, tag, io, io->length ? server->link->area.physical + io->offset : 0);
+    server->start(server, tag, io, io->length ? server->link->area.physical + io->offset : 0);
     return true;
 }
 
@@ -43,7 +42,7 @@ void block_server_run(struct block_server *server) {
         } while (server->free && block_link_await(&server->ring));
     }
     if (started && server->doorbell)
-        server->doorbell(server->device);
+        server->doorbell(server);
     if (block_link_publish(&server->ring))
         driver_call(server->link);
 }

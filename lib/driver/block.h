@@ -17,7 +17,6 @@
 enum { BLOCK_TAGS = 64 };
 
 struct block_server {
-    struct driver_device *device;
     struct driver_link *link;
     struct block_link ring;
     uint64_t tags;  /* bit per tag that the device takes */
@@ -25,13 +24,13 @@ struct block_server {
     uint64_t stale; /* in the device for a session that is over */
     struct block_io ios[BLOCK_TAGS];
     /* The device's address of the data is data; 0 for requests without. */
-    void (*start)(struct driver_device *device, unsigned tag, const struct block_io *io, uint64_t data);
-    void (*doorbell)(struct driver_device *device);
+    void (*start)(struct block_server *server, unsigned tag, const struct block_io *io, uint64_t data);
+    void (*doorbell)(struct block_server *server);
 };
 
-/* start and doorbell are set. depth: tags the device may have, 1 to BLOCK_TAGS. Ends the driver when it has
- * no link. */
-void block_server_init(struct block_server *server, struct driver_device *device,
+/* Serves a link of the device; start and doorbell are set. depth: tags the device may have, 1 to BLOCK_TAGS.
+ * Ends the driver when it has no such link. */
+void block_server_init(struct block_server *server, struct driver_device *device, unsigned link,
                        const struct block_identity *identity, unsigned depth);
 
 void block_server_session(struct block_server *server);
