@@ -250,7 +250,7 @@ static unsigned listed_count(void) {
     unsigned count = 0;
     mutex_lock(&disks_lock);
     list_for_each(disk, &disks, link) {
-        count += disk->listed || disk->client.gone;
+        count += disk->listed;
     }
     mutex_unlock(&disks_lock);
     return count;
