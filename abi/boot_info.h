@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define DIRECT_MAP_BASE 0xffff800000000000ULL
@@ -25,7 +26,8 @@ enum {
     BOOT_MAX_CPUS = 64,
     BOOT_MAX_SEGMENTS = 8,
     BOOT_MAX_OVERRIDES = 16,
-    BOOT_LINES = 48
+    BOOT_LINES = 48,
+    BOOT_PAGE_BYTES = 32 /* what the kernel notes per page */
 };
 
 enum boot_range_kind {
@@ -96,6 +98,15 @@ struct boot_info {
     uint64_t wall_ns;                           /* Unix time at boot from the RTC, ns; 0 when there is none */
     uint64_t entry_tsc;                         /* TSC at the boot path's first instruction */
     uint64_t lapic, ioapic;                     /* 0: none; the pins of the ioapic are masked */
+    uint64_t clock_scale, timer_scale; /* ns per TSC tick, LAPIC timer ticks per ns; 32 fractional bits */
+    uint64_t page_limit;               /* pages from 0 to the end of usable memory … */
+    uint64_t page_array;               /* … and room for BOOT_PAGE_BYTES each, above 16 MB where possible */
+    uint64_t copy,
+        copy_length;   /* for the first program: pages with this structure and the command line behind */
+    uint32_t fpu_size; /* bytes of vector state, as XCR0 enables it */
+    bool has_smap, has_xsaveopt;
+    char panic_ending;     /* of the command line: the letter after panic=, or 0 … */
+    uint32_t sched_policy; /* … and a bit for each letter after sched=, its code modulo 32 */
     uint32_t ioapic_gsi_base;
     uint32_t cpu_count; /* the boot CPU is cpus[0] */
     uint32_t range_count, segment_count, override_count;

@@ -5,6 +5,7 @@
 
 #include "boot/console.h"
 #include "boot/io.h"
+#include "boot/memory.h"
 #include "lib/base/string.h"
 
 enum register_name { EAX, EBX, ECX, EDX };
@@ -85,6 +86,8 @@ struct cpu_control cpu_control_values(void) {
         control.cr4 |= CR4_SMAP;
     if (seven.ecx >> 2 & 1)
         control.cr4 |= CR4_UMIP;
+    boot_info.has_smap = seven.ebx >> 20 & 1;
+    boot_info.has_xsaveopt = cpuid(0xd, 1).eax & 1;
     return control;
 }
 
@@ -93,6 +96,7 @@ void cpu_control_load(const struct cpu_control *control) {
     __asm__ volatile("mov %0, %%cr4" : : "r"(control->cr4) : "memory");
     write_msr(MSR_EFER, control->efer);
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)control->xcr0), "d"((uint32_t)(control->xcr0 >> 32)));
+    boot_info.fpu_size = cpuid(0xd, 0).ebx;
 }
 
 /* False when the generator has nothing at the moment. */

@@ -51,6 +51,9 @@ static void describe_source(void) {
     boot_info.canary = cpu_random() & ~0xffULL; /* a string does not reach beyond its first byte */
     boot_info.command_line = (uint64_t)(uintptr_t)source.command_line;
     boot_info.command_line_length = source.command_line_length;
+    uint32_t letters;
+    boot_info.panic_ending = source_option(&source, "panic=", &letters);
+    source_option(&source, "sched=", &boot_info.sched_policy);
     boot_info.framebuffer = source.framebuffer;
     if (source.framebuffer.address)
         boot_note("framebuffer of %u x %u pixels at 0x%lx", source.framebuffer.width,
@@ -65,6 +68,20 @@ static uint64_t rsdp_address(void) {
     memset((void *)page, 0, PAGE_SIZE);
     memcpy((void *)page, source.rsdp_copy, source.rsdp_copied);
     return page;
+}
+
+/* Room for what the first program gets; filled when all is known. */
+static void take_copy(void) {
+    boot_info.copy_length = sizeof(boot_info) + boot_info.command_line_length;
+    boot_info.copy = memory_take((boot_info.copy_length + PAGE_SIZE - 1) / PAGE_SIZE, BOOT_RANGE_KERNEL);
+}
+
+static void fill_copy(void) {
+    struct boot_info *copy = (struct boot_info *)boot_info.copy;
+    memset(copy, 0, (boot_info.copy_length + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE);
+    memcpy(copy, &boot_info, sizeof(boot_info));
+    memcpy(copy + 1, source.command_line, source.command_line_length);
+    copy->canary = 0;
 }
 
 void boot_main(uint32_t protocol, uint64_t address) {
@@ -92,6 +109,9 @@ void boot_main(uint32_t protocol, uint64_t address) {
     load_init();
     boot_info.wall_ns = rtc_read();
     smp_finish();
+    take_copy();
+    memory_take_page_array();
     acpi_set_nodes();
+    fill_copy();
     boot_enter_kernel(boot_info.kernel_entry, high(&boot_info), high(boot_stack_end), high(boot_gdt));
 }

@@ -12,6 +12,7 @@
 
 #define LOW_MEMORY_END 0xa0000ULL
 #define ONE_MEGABYTE   0x100000ULL
+#define ISA_MEMORY_END 0x1000000ULL
 #define ONE_GIGABYTE   (1ULL << 30)
 #define FOUR_GIGABYTES (1ULL << 32)
 /* Beyond this RAM stays unused: the direct map is to leave the rest of the upper half to the kernel. */
@@ -166,4 +167,20 @@ uint64_t memory_take_low(enum boot_range_kind kind) {
     if (base)
         mark(base, base + PAGE_SIZE, kind);
     return base;
+}
+
+void memory_take_page_array(void) {
+    for (uint32_t i = 0; i < boot_info.range_count; i++) {
+        const struct boot_range *range = &boot_info.ranges[i];
+        if (range->kind == BOOT_RANGE_FREE || range->kind == BOOT_RANGE_BOOT)
+            boot_info.page_limit = most(boot_info.page_limit, (range->base + range->length) / PAGE_SIZE);
+    }
+    uint64_t size = round_up(boot_info.page_limit * BOOT_PAGE_BYTES, PAGE_SIZE);
+    uint64_t base = find_free(size, ISA_MEMORY_END, MOST_MEMORY);
+    if (!base)
+        base = find_free(size, ONE_MEGABYTE, MOST_MEMORY);
+    if (!base)
+        boot_fail("not enough memory: no room for %lu KB", size / 1024);
+    mark(base, base + size, BOOT_RANGE_KERNEL);
+    boot_info.page_array = base;
 }

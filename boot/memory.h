@@ -24,5 +24,8 @@ uint64_t memory_take(uint64_t pages, enum boot_range_kind kind);
 /* Takes one page below 640 KB. Returns 0 when there is none. */
 uint64_t memory_take_low(enum boot_range_kind kind);
 
+/* Sets page_limit and takes room for the page array. */
+void memory_take_page_array(void);
+
 /* Notes the NUMA node of [base, end), splitting ranges where needed. */
 void memory_set_node(uint64_t base, uint64_t end, uint32_t node);

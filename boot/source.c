@@ -39,3 +39,16 @@ bool source_has_word(const struct boot_source *source, const char *word) {
     }
     return false;
 }
+
+char source_option(const struct boot_source *source, const char *text, uint32_t *letters) {
+    size_t length = strlen(text);
+    char last = 0;
+
+    *letters = 0;
+    for (size_t i = 0; i + length < source->command_line_length; i++)
+        if (!memcmp(source->command_line + i, text, length)) {
+            last = source->command_line[i + length];
+            *letters |= 1u << last % 32;
+        }
+    return last;
+}

@@ -47,5 +47,9 @@ bool source_add_memory(struct boot_source *source, uint64_t base, uint64_t lengt
 /* Sets the command line, cut to what fits. False when it was cut. */
 bool source_set_command_line(struct boot_source *source, const char *text, uint64_t length);
 
+/* The characters that stand behind each place where the command line has this text: returns the last, 0 when
+ * there is none; *letters gets a bit for each, its code modulo 32. */
+char source_option(const struct boot_source *source, const char *text, uint32_t *letters);
+
 /* Whether the command line has this word, between blanks or its ends. */
 bool source_has_word(const struct boot_source *source, const char *word);

@@ -34,7 +34,7 @@ extern uint64_t kernel_root;
 
 void cpu_halt(void);
 /* Where the boot path found the local APIC, and how fast its timer counts; once, before cpu_setup. */
-void apic_init(uint64_t physical, uint64_t timer_hz);
+void apic_init(const struct boot_info *info);
 /* A vector, or INTERRUPT_NMI. */
 void cpu_interrupt(struct cpu *cpu, unsigned vector);
 void timer_program(uint64_t ns);

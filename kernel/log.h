@@ -24,5 +24,5 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 _Noreturn void panic_frame(const struct frame *frame, const char *what);
 /* An NMI: stops this CPU for good if another one panics, else returns. */
 void panic_stop(const struct frame *frame);
-/* Reads panic=halt, reboot or exit, and for the scheduler sched=rr, from the kernel's command line. */
-void panic_configure(const char *options, uint64_t length);
+/* What the command line asks for: the letter after panic= (halt, reboot or exit). */
+extern char panic_ending;

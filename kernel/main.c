@@ -72,76 +72,61 @@ static void cpus_prepare(void) {
 
 /* ---- init ---- */
 
-static void check(bool good, const char *what) {
+/* Where it was the report's return addresses say. */
+static void check(bool good) {
     if (!good)
-        panic("cannot start init: %s", what);
+        panic("cannot start init");
 }
 
 static void init_map_segments(struct process *process) {
     for (uint32_t i = 0; i < boot_info->segment_count; i++) {
         const struct boot_segment *segment = &boot_info->segments[i];
         struct vmo *vmo;
-        check(!vmo_create_physical(process->object.job, segment->physical, segment->length, true, &vmo),
-              "segment");
-        check(!space_map(process->space, segment->address, vmo, 0, segment->length, segment->protection),
-              "map");
+        check(!vmo_create_physical(process->object.job, segment->physical, segment->length, true, &vmo));
+        check(!space_map(process->space, segment->address, vmo, 0, segment->length, segment->protection));
         object_put(&vmo->object);
     }
 }
 
 static void init_map_stack(struct process *process) {
     check(!space_map(process->space, INIT_STACK_TOP - INIT_STACK_SIZE, NULL, 0, INIT_STACK_SIZE,
-                     MAP_READ | MAP_WRITE | MAP_COPY),
-          "stack");
+                     MAP_READ | MAP_WRITE | MAP_COPY));
 }
 
-/* A copy of boot_info with the command line behind it, for user space. */
-static struct vmo *boot_info_vmo(struct job *job) {
-    uint64_t size = sizeof(*boot_info) + boot_info->command_line_length;
-    uint64_t pages = (size + PAGE_SIZE - 1) / PAGE_SIZE;
+/* Pages that the boot path filled. */
+static struct object *init_pages(struct job *job, uint64_t physical, uint64_t length) {
     struct vmo *vmo;
-    check(!vmo_create(job, pages * PAGE_SIZE, VMO_PINNED, &vmo), "boot_info");
-    const char *parts[2] = {(const char *)boot_info, phys_to_virt(boot_info->command_line)};
-    for (uint64_t i = 0; i < size; i++) {
-        char *page = phys_to_virt(vmo_page(vmo, i / PAGE_SIZE, true));
-        page[i % PAGE_SIZE] = i < sizeof(*boot_info) ? parts[0][i] : parts[1][i - sizeof(*boot_info)];
-    }
-    return vmo;
-}
-
-static void init_give(struct process *process, struct object *object, handle_t expected) {
-    check(object && handle_add(&process->handles, object, RIGHT_ALL) == expected, "handles");
+    check(!vmo_create_physical(job, physical, (length + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE, true, &vmo));
+    return &vmo->object;
 }
 
 static void init_start(void) {
     struct job *job = job_create(NULL);
-    check(job, "job");
+    check(job);
     struct process *process = process_create(job);
-    check(process && process_enlist(process), "process");
+    check(process && process_enlist(process));
     init_map_segments(process);
     init_map_stack(process);
-
-    struct resource *root = resource_create(job, RESOURCE_ROOT, 0, UINT64_MAX);
-    struct vmo *archive, *info = boot_info_vmo(job);
-    uint64_t archive_size = (boot_info->archive_length + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
-    check(!vmo_create_physical(job, boot_info->archive, archive_size, true, &archive), "archive");
     struct thread *thread;
-    check(!thread_create(process, boot_info->init_entry, INIT_STACK_TOP, INIT_UTCB, INIT_UTCB, &thread),
-          "thread");
+    check(!thread_create(process, boot_info->init_entry, INIT_STACK_TOP, INIT_UTCB, INIT_UTCB, &thread));
     thread->utcb->user[0] = 1; /* bare start: lib/native/start.S makes argc, argv and auxv */
 
-    init_give(process, &job->object, 1);
-    init_give(process, &process->object, 2);
-    init_give(process, &root->object, 3);
-    init_give(process, &archive->object, 4);
-    init_give(process, &info->object, 5);
-    init_give(process, &thread->object, 6);
-    object_put(&root->object);
-    object_put(&archive->object);
-    object_put(&info->object);
-    object_put(&process->object);
+    struct resource *root = resource_create(job, RESOURCE_ROOT, 0, UINT64_MAX);
+    check(root);
+    struct object *given[] = {
+        &job->object,
+        &process->object,
+        &root->object,
+        init_pages(job, boot_info->archive, boot_info->archive_length),
+        init_pages(job, boot_info->copy, boot_info->copy_length),
+        &thread->object,
+    };
+    for (unsigned i = 0; i < sizeof(given) / sizeof(given[0]); i++) {
+        check(handle_add(&process->handles, given[i], RIGHT_ALL) == i + 1);
+        if (i) /* the root job stays */
+            object_put(given[i]);
+    }
     thread_start(thread);
-    object_put(&thread->object);
 }
 
 /* ---- CPUs ---- */
@@ -159,16 +144,16 @@ _Noreturn void kernel_main(const struct boot_info *info) {
     boot_tsc = info->entry_tsc;
     cpu_count = 1;
     cpu_init(&boot_cpu, 0, (uint64_t)(uintptr_t)boot_stack_end);
-    panic_configure(phys_to_virt(info->command_line), info->command_line_length);
+    panic_ending = info->panic_ending;
+    sched_policy = info->sched_policy;
     cpu_detect(info);
-    apic_init(info->lapic, info->lapic_hz);
+    apic_init(info);
     cpu_setup(&boot_cpu);
     if (info->magic != BOOT_MAGIC)
         panic("no boot_info from the boot path");
     kernel_root = info->page_table;
     clock_init(info);
-    if (!page_init(info))
-        panic("no free memory for the page array");
+    page_init(info);
     kmem_init();
     futex_init();
     space_init(info->page_table);

@@ -312,62 +312,22 @@ void page_add_range(uint64_t base, uint64_t length, unsigned node) {
     }
 }
 
-static bool range_managed(const struct boot_range *range) {
-    return range->kind == BOOT_RANGE_FREE || range->kind == BOOT_RANGE_BOOT;
-}
-
-/* The end of a range, as far as the direct map and 32-bit page numbers reach. */
-static uint64_t range_end(const struct boot_info *info, const struct boot_range *range) {
-    uint64_t end = range->base + range->length, most = 1ULL << (32 + PAGE_SHIFT);
-    if (most > info->direct_map_end)
-        most = info->direct_map_end;
-    return end < most ? end : most;
-}
-
-/* Where the metadata goes: above the ISA band if possible. 0 when there is no room. */
-static uint64_t metadata_place(const struct boot_info *info, uint64_t bytes) {
-    for (uint64_t lowest = PAGE_LIMIT_ISA;; lowest = PAGE_SIZE) {
-        for (uint32_t i = 0; i < info->range_count; i++) {
-            const struct boot_range *range = &info->ranges[i];
-            uint64_t base = range->base > lowest ? range->base : lowest, end = range_end(info, range);
-            if (range->kind == BOOT_RANGE_FREE && base < end && end - base >= bytes)
-                return base;
-        }
-        if (lowest == PAGE_SIZE)
-            return 0;
-    }
-}
-
-bool page_init(const struct boot_info *info) {
+void page_init(const struct boot_info *info) {
     for (unsigned i = 0; i < NODES * BANDS; i++)
         lock_init(&zones[i].lock, LOCK_RANK_PAGES);
-    for (uint32_t i = 0; i < info->range_count; i++)
-        if (range_managed(&info->ranges[i]) && range_end(info, &info->ranges[i]) >> PAGE_SHIFT > page_limit)
-            page_limit = range_end(info, &info->ranges[i]) >> PAGE_SHIFT;
-
-    uint64_t bytes = (page_limit * sizeof(struct page) + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
-    uint64_t place = metadata_place(info, bytes);
-    if (!place)
-        return false;
-    page_array = phys_to_virt(place);
+    page_limit = info->page_limit;
+    page_array = phys_to_virt(info->page_array);
     page_array[0].state = 0;
-    for (uint32_t i = 0; i < info->range_count; i++)
-        if (range_managed(&info->ranges[i]) && info->ranges[i].base < range_end(info, &info->ranges[i]))
-            rim_mark(info->ranges[i].base, range_end(info, &info->ranges[i]));
-    rim_mark(place + bytes, place); /* the rims of the hole that the metadata makes */
-
     for (uint32_t i = 0; i < info->range_count; i++) {
         const struct boot_range *range = &info->ranges[i];
-        uint64_t base = range->base, end = range_end(info, range);
-        if (range->kind != BOOT_RANGE_FREE || base >= end)
-            continue;
-        if (place >= base && place < end) {
-            page_add_range(base, place - base, range->node);
-            base = place + bytes;
-        }
-        page_add_range(base, end - base, range->node);
+        if (range->kind == BOOT_RANGE_FREE || range->kind == BOOT_RANGE_BOOT)
+            rim_mark(range->base, range->base + range->length);
     }
-    return true;
+    for (uint32_t i = 0; i < info->range_count; i++) {
+        const struct boot_range *range = &info->ranges[i];
+        if (range->kind == BOOT_RANGE_FREE)
+            page_add_range(range->base, range->length, range->node);
+    }
 }
 
 /* ---- statistics ---- */

@@ -45,7 +45,7 @@ struct page {
     uint16_t poison;    /* debug kernel: how much of the free page has its pattern */
 };
 
-_Static_assert(sizeof(struct page) == 32, "one page in 128 for the metadata");
+_Static_assert(sizeof(struct page) == BOOT_PAGE_BYTES, "one page in 128 for the metadata");
 
 struct page_statistics {
     uint64_t total, free; /* pages; free ones include those in magazines */
@@ -71,9 +71,8 @@ static inline __attribute__((always_inline)) void *page_virt(const struct page *
     return phys_to_virt(page_phys(page));
 }
 
-/* Takes the FREE ranges of the boot information; part of one holds the metadata. Once, before anything else
- * here. False when no free range can hold the metadata. */
-bool page_init(const struct boot_info *info);
+/* Takes the FREE ranges of the boot information. Once, before anything else here. */
+void page_init(const struct boot_info *info);
 
 /* Hands a BOOT range of the same boot information over to the allocator. */
 void page_add_range(uint64_t base, uint64_t length, unsigned node);

@@ -35,16 +35,7 @@ extern char kernel_text[], kernel_text_end[];
 static _Atomic uint32_t owner; /* 1 + index of the CPU whose panic it is */
 static bool reporting;
 static char message[128];
-static char ending; /* first letter after panic= */
-
-void panic_configure(const char *options, uint64_t length) {
-    for (uint64_t i = 0; i + 6 < length; i++) {
-        if (!memcmp(options + i, "panic=", 6))
-            ending = options[i + 6];
-        if (!memcmp(options + i, "sched=", 6))
-            sched_policy |= 1u << options[i + 6] % 32;
-    }
-}
+char panic_ending;
 
 static void panic_print(const char *format, ...) {
     char text[160];
@@ -67,12 +58,12 @@ static _Noreturn void panic_halt(void) {
 static _Noreturn void panic_end(void) {
     static const struct { uint64_t words[2]; } no_idt;
 
-    if (ending == 'r') {
+    if (panic_ending == 'r') {
         port_out(RESET_PORT, 1, RESET_FULL);
         port_out(KEYBOARD_PORT, 1, KEYBOARD_RESET);
         __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* a triple fault resets as well */
     }
-    if (ending != 'h')
+    if (panic_ending != 'h')
         port_out(EXIT_PORT, 1, PANIC_STATUS);
     panic_halt();
 }

@@ -26,7 +26,7 @@ static struct { uint64_t tsc_base, mult, tsc_hz, wall_base, burst_short; } clock
 void clock_init(const struct boot_info *info) {
     clock.tsc_base = info->entry_tsc;
     clock.tsc_hz = info->tsc_hz;
-    clock.mult = (1000000000UL << 32) / info->tsc_hz;
+    clock.mult = info->clock_scale;
     clock.wall_base = info->wall_ns;
     clock.burst_short = info->tsc_hz / (1000000000 / BURST_SHORT_NS);
 }

@@ -65,7 +65,7 @@ static void level_give(unsigned i, unsigned level) {
 }
 
 static void setup(unsigned count) {
-    struct boot_info info = {.tsc_hz = 1000000000};
+    struct boot_info info = {.tsc_hz = 1000000000, .clock_scale = 1ULL << 32};
     clock_init(&info);
     now_ns = 1000;
     cpus_idle = 0;

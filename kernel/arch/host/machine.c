@@ -121,6 +121,35 @@ unsigned host_lowest_rank(void) {
 
 /* ---- memory ---- */
 
+static bool room_at(const struct boot_range *range, uint64_t base, uint64_t bytes) {
+    return range->kind == BOOT_RANGE_FREE && base < range->base + range->length &&
+           range->base + range->length - base >= bytes;
+}
+
+/* As the boot path does: above the ISA band if possible. */
+static void take_page_array(struct boot_info *info) {
+    for (uint32_t i = 0; i < info->range_count; i++) {
+        const struct boot_range *range = &info->ranges[i];
+        if (range->kind <= BOOT_RANGE_BOOT && (range->base + range->length) / PAGE_SIZE > info->page_limit)
+            info->page_limit = (range->base + range->length) / PAGE_SIZE;
+    }
+    uint64_t bytes = (info->page_limit * BOOT_PAGE_BYTES + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE;
+    for (uint64_t lowest = PAGE_LIMIT_ISA; lowest; lowest = lowest == PAGE_SIZE ? 0 : PAGE_SIZE)
+        for (uint32_t i = 0; i < info->range_count; i++) {
+            struct boot_range *range = &info->ranges[i], whole = *range;
+            uint64_t base = range->base > lowest ? range->base : lowest;
+            if (!room_at(range, base, bytes))
+                continue;
+            range->length = base - range->base;
+            info->ranges[info->range_count] = whole;
+            info->ranges[info->range_count].base = base + bytes;
+            info->ranges[info->range_count++].length = whole.base + whole.length - base - bytes;
+            info->page_array = base;
+            return;
+        }
+    fail("no room for the metadata");
+}
+
 void machine_init(uint64_t bytes, const struct boot_range *ranges, uint32_t count) {
     static struct boot_info info;
     host_memory_size = bytes;
@@ -129,8 +158,8 @@ void machine_init(uint64_t bytes, const struct boot_range *ranges, uint32_t coun
     info.direct_map_end = bytes;
     info.range_count = count;
     memcpy(info.ranges, ranges, count * sizeof *ranges);
-    if (!page_init(&info))
-        fail("no room for the metadata");
+    take_page_array(&info);
+    page_init(&info);
     kmem_init();
 }
 

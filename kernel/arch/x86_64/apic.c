@@ -29,9 +29,9 @@ static uint64_t timer_scale; /* ticks per ns, 32 fractional bits; below 4 GHz */
 static uint32_t irq_lines[IRQS]; /* boot_info.lines; 0 for messages */
 _Static_assert((int)BOOT_LINES == (int)IRQ_LINES, "ioapic_init");
 
-void apic_init(uint64_t physical, uint64_t timer_hz) {
-    lapic = phys_to_virt(physical);
-    timer_scale = (timer_hz << 32) / 1000000000;
+void apic_init(const struct boot_info *info) {
+    lapic = phys_to_virt(info->lapic);
+    timer_scale = info->timer_scale;
 }
 
 static void lapic_write(unsigned offset, uint32_t value) {

@@ -40,12 +40,6 @@ static void msr_write(uint32_t msr, uint64_t value) {
     __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
 }
 
-static void cpuid(uint32_t leaf, uint32_t subleaf, uint32_t registers[4]) {
-    __asm__("cpuid"
-            : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3])
-            : "a"(leaf), "c"(subleaf));
-}
-
 static void gate_set(struct gate *gates, unsigned vector, const char *entry, unsigned ist, unsigned ring) {
     uint64_t address = (uint64_t)(uintptr_t)entry;
     gates[vector] = (struct gate){
@@ -75,13 +69,9 @@ static void idt_build(const struct boot_info *info) {
 }
 
 void cpu_detect(const struct boot_info *info) {
-    uint32_t r[4];
-    cpuid(7, 0, r);
-    cpu_has_smap = r[1] >> 20 & 1;
-    cpuid(0xd, 1, r);
-    cpu_has_xsaveopt = r[0] & 1;
-    cpuid(0xd, 0, r);
-    fpu_size = r[1]; /* for what XCR0 enables, as the boot path set it */
+    cpu_has_smap = info->has_smap;
+    cpu_has_xsaveopt = info->has_xsaveopt;
+    fpu_size = info->fpu_size;
     idt_build(info);
 }
 
