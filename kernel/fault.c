@@ -8,6 +8,7 @@
 #include "kernel/mapping.h"
 
 enum { AROUND = 16, AHEAD = 3 };
+#define LARGE_BYTES (2ULL << 20)
 
 /* One fault under way; space and Vmo are locked. */
 struct fault {
@@ -77,6 +78,19 @@ static void fault_enter(struct fault *fault, uint64_t *entry, unsigned access) {
         fault_around(fault, entry);
 }
 
+/* All of the 2 MB around, where they are in one place and shown whole. */
+static __attribute__((noinline)) bool fault_enter_large(struct fault *fault) {
+    const struct mapping *mapping = fault->mapping;
+    const struct vmo *vmo = mapping->vmo;
+    uint64_t physical = vmo->base + (fault->index << PAGE_SHIFT), inset = fault->address % LARGE_BYTES;
+    uint64_t uncached = vmo->kind & VMO_KIND_CACHED ? 0 : PTE_UNCACHED;
+
+    return physical % LARGE_BYTES == inset && fault->address - mapping->node.key >= inset &&
+           mapping->end - fault->address >= LARGE_BYTES - inset &&
+           vmo->base + vmo->size - physical >= LARGE_BYTES - inset &&
+           page_table_set_large(fault->space, fault->address, (physical - inset) | fault->flags | uncached);
+}
+
 static void fault_enter_physical(struct fault *fault, uint64_t *entry) {
     struct vmo *vmo = fault->mapping->vmo;
     uint64_t uncached = vmo->kind & VMO_KIND_CACHED ? 0 : PTE_UNCACHED;
@@ -94,13 +108,17 @@ static int fault_resolve(struct fault *fault, unsigned access, struct page_list 
         return -ENOMEM;
     fault->flags = pte_flags(fault->mapping->flags);
     spin_lock_inline(&fault->space->table_lock);
-    uint64_t *entry = page_table_entry(fault->space, fault->address);
-    if (entry && physical)
-        fault_enter_physical(fault, entry);
-    else if (entry)
-        fault_enter(fault, entry, access);
+    bool done = physical && fault_enter_large(fault);
+    if (!done) {
+        uint64_t *entry = page_table_entry(fault->space, fault->address);
+        done = entry;
+        if (entry && physical)
+            fault_enter_physical(fault, entry);
+        else if (entry)
+            fault_enter(fault, entry, access);
+    }
     spin_unlock(&fault->space->table_lock);
-    return entry ? 0 : -ENOMEM;
+    return done ? 0 : -ENOMEM;
 }
 
 /* The mapping of an address that allows the access, or why not. */

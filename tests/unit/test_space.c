@@ -49,6 +49,10 @@ static uint64_t table_walk(uint64_t root, uint64_t address) {
             return 0;
         entry = ((uint64_t *)phys_to_virt(entry & PTE_ADDRESS))[address >> shift & 511];
         missing |= ~entry & PTE_WRITE;
+        if (entry & PTE_LARGE) {
+            entry += (address >> 12 & 511) * PAGE_SIZE - PTE_LARGE;
+            break;
+        }
     }
     return entry & ~missing;
 }
@@ -571,6 +575,69 @@ TEST(physical_memory) {
     CHECK(!(entry & (PTE_WRITE | PTE_UNCACHED)));
     object_put(&device->object);
     object_put(&cached->object);
+    object_put(&native->object);
+    check_nothing_left(free_pages);
+}
+
+/* Each page of a range shows the same page of physical memory, or nothing; faults is how many that took. */
+static unsigned physical_check(uint64_t address, uint64_t physical, unsigned pages, unsigned access) {
+    uint64_t before = faults, *word;
+    for (unsigned i = 0; i < pages; i++) {
+        CHECK_EQ(word_access(native, native->root, address + i * 4096ULL, access, &word), 0);
+        CHECK_EQ((char *)word - (char *)phys_to_virt(0), physical + i * 4096ULL);
+    }
+    return (unsigned)(faults - before);
+}
+
+/* What was there goes table by table. */
+static void large_map(uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length, unsigned flags) {
+    int result;
+    while ((result = space_map(native, address, vmo, offset, length, flags)) == -EAGAIN)
+        ;
+    CHECK_EQ(result, 0);
+}
+
+TEST(large_pages) {
+    enum { LARGE = 2 << 20, SLOTS = 512 };
+    uint64_t free_pages = start(), at = 0x40000000 - LARGE, *word;
+    struct vmo *memory;
+    struct space_info info;
+    job = job_create(NULL);
+    CHECK_EQ(space_create_native(job, &native), 0);
+    CHECK_EQ(vmo_create_physical(job, LARGE, 2 * LARGE, true, &memory), 0);
+    /* All of it, then with one page less at either end. */
+    large_map(at, memory, 0, 2 * LARGE, MAP_READ | MAP_WRITE);
+    CHECK_EQ(physical_check(at, LARGE, 2 * SLOTS, MAP_WRITE), 2);
+    space_info(native, &info);
+    CHECK_EQ(info.resident_pages, 2 * SLOTS);
+    large_map(at, NULL, 0, 2 * LARGE, MAP_READ | MAP_COPY);
+    CHECK_EQ(word_access(native, native->root, at + LARGE, MAP_READ, &word), 0);
+    CHECK(word != phys_to_virt(2 * LARGE));
+    CHECK_EQ(word_access(native, native->root, at + 4096, MAP_WRITE, &word), -EACCES);
+    large_map(at + 4096, memory, 4096, 2 * LARGE - 8192, MAP_READ);
+    CHECK_EQ(physical_check(at + 4096, LARGE + 4096, SLOTS - 1, MAP_READ), SLOTS - 1);
+    CHECK_EQ(physical_check(at + LARGE, 2 * LARGE, SLOTS - 1, MAP_READ), SLOTS - 1);
+    /* Off by a page, and beyond the end of the Vmo. */
+    large_map(at, memory, 4096, LARGE, MAP_READ);
+    CHECK_EQ(physical_check(at, LARGE + 4096, SLOTS, MAP_READ), SLOTS);
+    large_map(at, memory, LARGE, 2 * LARGE, MAP_READ | MAP_WRITE);
+    CHECK_EQ(physical_check(at, 2 * LARGE, SLOTS, MAP_READ), 1);
+    CHECK_EQ(word_access(native, native->root, at + LARGE, MAP_READ, &word), -ENXIO);
+    /* What concerns a part leaves the rest as it was. */
+    CHECK_EQ(space_protect(native, at + 8192, 4096, MAP_READ), 0);
+    CHECK_EQ(word_access(native, native->root, at + 8192, MAP_WRITE, &word), -EACCES);
+    CHECK_EQ(physical_check(at, 2 * LARGE, 2, MAP_WRITE), 2);
+    CHECK_EQ(physical_check(at + 8192, 2 * LARGE + 8192, 1, MAP_READ), 1);
+    CHECK_EQ(physical_check(at + 12288, 2 * LARGE + 12288, SLOTS - 3, MAP_WRITE), SLOTS - 3);
+    large_map(at, memory, 0, 2 * LARGE, MAP_READ | MAP_WRITE);
+    CHECK_EQ(physical_check(at, LARGE, 2 * SLOTS, MAP_READ), 2);
+    CHECK_EQ(space_unmap(native, at + LARGE - 4096, 8192), 0);
+    CHECK_EQ(word_access(native, native->root, at + LARGE - 4096, MAP_READ, &word), -EFAULT);
+    CHECK_EQ(word_access(native, native->root, at + LARGE, MAP_READ, &word), -EFAULT);
+    CHECK_EQ(physical_check(at, LARGE, SLOTS - 1, MAP_READ), SLOTS - 1);
+    CHECK_EQ(space_move(native, at, 4096, at + LARGE), 0);
+    CHECK_EQ(physical_check(at + LARGE, LARGE, 1, MAP_READ), 1);
+    object_put(&memory->object);
     object_put(&native->object);
     check_nothing_left(free_pages);
 }

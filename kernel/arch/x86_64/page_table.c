@@ -127,39 +127,64 @@ static void table_unprotect(struct space *space, uint64_t *entry, unsigned shift
     entry_store(space, entry, *entry | PTE_WRITE, shift);
 }
 
-/* Walks down to the last-level table of an address, creating what is missing; NULL as page_table_entry. Not
- * inline: the table is usually at hand. */
-static __attribute__((noinline)) uint64_t *table_walk(struct space *space, uint64_t address) {
+/* Takes a large entry away, and out of the TLBs; false when it is none. */
+static bool entry_drop(struct space *space, uint64_t *entry, uint64_t address) {
+    if (!(*entry & PTE_LARGE))
+        return false;
+    pte_store(entry, 0);
+    page_from_phys(virt_to_phys(entry))->count--;
+    space->resident -= TABLE_SLOTS;
+    address &= -(1ULL << TABLE_SHIFT);
+    tlb_shootdown(space, address, address + (1ULL << TABLE_SHIFT));
+    return true;
+}
+
+/* Walks down to the entry of a level for an address, creating the tables that are missing; NULL as
+ * page_table_entry. Not inline: the table is usually at hand. */
+static __attribute__((noinline)) uint64_t *table_walk(struct space *space, uint64_t address, unsigned level) {
     uint64_t *table = table_virt(space->root);
 
-    for (unsigned shift = TOP_SHIFT; shift > PAGE_SHIFT; shift -= LEVEL_BITS) {
+    for (unsigned shift = TOP_SHIFT; shift > level; shift -= LEVEL_BITS) {
         uint64_t *entry = &table[table_slot(address, shift)];
+        entry_drop(space, entry, address);
         if (!*entry && !table_add(space, entry, address, shift))
             return NULL;
         if (!(*entry & PTE_WRITE))
             table_unprotect(space, entry, shift);
         table = table_virt(*entry);
     }
-    space->last_table = table;
-    space->last_table_place = address >> TABLE_SHIFT;
-    return table;
+    if (level == PAGE_SHIFT) {
+        space->last_table = table;
+        space->last_table_place = address >> TABLE_SHIFT;
+    }
+    return &table[table_slot(address, level)];
 }
 
 uint64_t *page_table_entry(struct space *space, uint64_t address) {
     uint64_t *table = space->last_table;
-    if (!table || space->last_table_place != address >> TABLE_SHIFT)
-        table = table_walk(space, address);
-    return table ? &table[table_slot(address, PAGE_SHIFT)] : NULL;
+    if (table && space->last_table_place == address >> TABLE_SHIFT)
+        return &table[table_slot(address, PAGE_SHIFT)];
+    return table_walk(space, address, PAGE_SHIFT);
 }
 
-/* The entry of a level, told by its shift, for an address, or NULL. *next is the first address behind what
- * the entry covers, or what the absent one in its place would. */
+bool page_table_set_large(struct space *space, uint64_t address, uint64_t value) {
+    uint64_t *entry = table_walk(space, address, TABLE_SHIFT);
+    if (!entry || *entry)
+        return false;
+    page_table_use(entry);
+    space->resident += TABLE_SLOTS;
+    pte_store(entry, value | PTE_LARGE);
+    return true;
+}
+
+/* The entry of a level, told by its shift, for an address, or a large one above it, or NULL. *next is the
+ * first address behind what the entry covers, or what the absent one in its place would. */
 static uint64_t *entry_find(struct space *space, uint64_t address, unsigned level, uint64_t *next) {
     uint64_t *table = table_virt(space->root);
 
     for (unsigned shift = TOP_SHIFT;; shift -= LEVEL_BITS) {
         uint64_t *entry = &table[table_slot(address, shift)];
-        if (!*entry || shift == level) {
+        if (!*entry || shift == level || *entry & PTE_LARGE) {
             *next = ((address >> shift) + 1) << shift;
             return *entry ? entry : NULL;
         }
@@ -242,7 +267,7 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
         uint64_t *entry = entry_find(space, at, TABLE_SHIFT, &next);
         if (next > end)
             next = end;
-        if (!entry)
+        if (!entry || entry_drop(space, entry, at))
             continue;
         struct page *page = page_from_phys(*entry);
         bool whole = next - at == 1ULL << TABLE_SHIFT;
@@ -279,7 +304,7 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
         uint64_t *table = entry_find(space, at, TABLE_SHIFT, &next);
         if (next > end)
             next = end;
-        if (!table)
+        if (!table || entry_drop(space, table, at))
             continue;
         table_change(space, table_virt(*table), at, next, restriction, &flush);
     }

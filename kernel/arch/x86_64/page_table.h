@@ -5,6 +5,10 @@
  * is free of entries again, for its next use, at little cost. Callers hold space->table_lock, except where it
  * says that it is taken.
  *
+ * Where 2 MB of a mapping are contiguous memory, one large entry may stand in the place of a last-level
+ * table. Nothing is behind it: what concerns only a part of it takes it away, and faults bring back the rest
+ * by small entries, so that splitting cannot fail.
+ *
  * A range of any size is write-protected at once in the entries of a level where it has only a few: what is
  * below such an entry keeps its own write bits, which mean nothing until a walk to a last-level table moves
  * the protection down. So a protected entry may take the ability to write from neighbours of the range, too;
@@ -22,6 +26,7 @@ enum pte_bits {
     PTE_UNCACHED = 0x18, /* PCD and PWT: UC in the PAT as it is after reset */
     PTE_ACCESSED = 0x20,
     PTE_DIRTY = 0x40,
+    PTE_LARGE = 0x80, /* in the place of a last-level table: 2 MB at once */
 };
 #define PTE_NO_EXEC (1ULL << 63)
 #define PTE_ADDRESS 0x000ffffffffff000ULL
@@ -63,7 +68,11 @@ static inline void page_table_set(struct space *space, uint64_t *entry, uint64_t
     pte_store(entry, value);
 }
 
-/* How far into [start, end) the first last-level table reaches. Takes table_lock. */
+/* Enters 2 MB at once, at a multiple of 2 MB, unless something is there: whether it did. The value is as for
+ * a small entry. */
+bool page_table_set_large(struct space *space, uint64_t address, uint64_t value);
+
+/* How far into [start, end) the first last-level table or large entry reaches. Takes table_lock. */
 uint64_t page_table_reach(struct space *space, uint64_t start, uint64_t end);
 /* Removes every entry in [start, end), flushes TLBs, frees tables left empty when asked to. Takes table_lock.
  */
