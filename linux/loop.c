@@ -14,6 +14,7 @@
 #include "linux/platform.h"
 #include "linux/syscalls.h"
 #include "linux/system.h"
+#include "linux/task/mm.h"
 #include "linux/task/process.h"
 #include "linux/task/session.h"
 #include "linux/task/signal.h"
@@ -84,12 +85,17 @@ static bool memory_may_come(struct task *task) {
     return task->memory_waits != 0;
 }
 
-/* A page fault that no mapping explains, or that found no memory. */
+/* A page fault that no mapping of the kernel's explains, or that found no memory. */
 static void serve_fault(struct task *task) {
     const struct utcb *utcb = task->utcb;
+    int64_t error = utcb->fault_error;
 
-    if (utcb->fault_error != -ENOMEM)
-        signal_from_fault(task, utcb->fault_address, utcb->fault_code, utcb->fault_error);
+    if (error == -EFAULT)
+        error = mm_fault(task, utcb->fault_address);
+    if (!error)
+        return;
+    if (error != -ENOMEM)
+        signal_from_fault(task, utcb->fault_address, utcb->fault_code, error);
     else if (memory_may_come(task) || process_kill_largest(task))
         task_wait(NULL, clock_monotonic() + OUT_OF_MEMORY_PAUSE_NS); /* for it */
 }

@@ -5,6 +5,7 @@
 #include "linux/abi/fcntl.h"
 #include "linux/fs.h"
 #include "linux/platform.h"
+#include "linux/task/mm.h"
 
 /* Steps over used-up segments, so that the front has bytes while length is not 0. */
 static void settle(struct buffer *buffer) {
@@ -27,6 +28,8 @@ size_t buffer_span(const struct buffer *buffer, uint64_t *address) {
     *address = copy.kernel ? (uint64_t)(uintptr_t)copy.kernel : copy.guest;
     if (!copy.kernel && (copy.guest >= GUEST_END || span > GUEST_END - copy.guest))
         return 0;
+    if (!copy.kernel)
+        mm_ready(copy.guest, span);
     return span;
 }
 

@@ -17,7 +17,8 @@ static int discard(struct mm *mm, const struct vma *vma, uint64_t start, uint64_
         return -EINVAL;
     if (vma->flags & (VMA_SHARED | VMA_DIRECT))
         return 0;
-    return mm_show_again(mm, vma, start, end, vma->protection);
+    int error = lazy_show(mm, start, end);
+    return error ? error : mm_show_again(mm, vma, start, end, vma->protection);
 }
 
 static uint32_t changed_flags(uint32_t flags, uint64_t advice) {

@@ -20,11 +20,14 @@
 /* ---- life ---- */
 
 static struct mm *mm_alloc(void) {
-    struct mm *mm = heap_zalloc(sizeof(*mm));
+    struct mm *mm = heap_alloc(sizeof(*mm));
     if (!mm)
         return NULL;
+    memset(mm, 0,
+           offsetof(struct mm, lazy)); /* what is behind says itself how much of it is used, or is copied */
     mm->references = 1;
     mutex_init(&mm->lock);
+    mutex_init(&mm->lazy_lock);
     return mm;
 }
 
@@ -39,6 +42,7 @@ struct mm *mm_create(handle_t job) {
     }
     mm->space = (handle_t)space;
     mm->job = job;
+    memset(mm->auxv, 0, sizeof(mm->auxv));
     return mm;
 }
 
@@ -87,7 +91,13 @@ static int mm_copy(struct mm *to, struct mm *from) {
     int error = vma_copy_all(to, from);
     if (error)
         return error;
-    int64_t space = keel_space_clone(from->space, to->job);
+    int64_t space = from->fork_exceptions ? lazy_show(from, 0, GUEST_END) : 0;
+    if (!space) {
+        mutex_lock(&from->lazy_lock);
+        space = keel_space_clone(from->space, to->job);
+        lazy_copy(to, from);
+        mutex_unlock(&from->lazy_lock);
+    }
     if (space < 0) {
         vma_free_all(to);
         return (int)space;
@@ -139,6 +149,7 @@ void mm_switch(struct task *task, struct mm *mm) {
     mutex_lock(&tasks_lock); /* others find task->mm under it */
     struct mm *old = task->mm;
     task->mm = mm;
+    task->lazy_seen = 0;
     mutex_unlock(&tasks_lock);
     if (keel_guest_attach(mm ? mm->space : 0))
         fatal("attaching a guest space failed");
@@ -190,7 +201,9 @@ static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo
                                               : vma_spares_take(&spares, mm, address, address + length, true);
     if (error)
         return error;
-    error = mm_show(mm, address, length, model->protection, model->flags, vmo, model->offset);
+    error = lazy_show(mm, address, address + length);
+    if (!error)
+        error = mm_show(mm, address, length, model->protection, model->flags, vmo, model->offset);
     if (!error) {
         vma_isolate(mm, address, address + length, &spares);
         vma_clear(mm, address, address + length);
@@ -225,15 +238,42 @@ int mm_map_vmo(struct mm *mm, uint64_t address, uint64_t length, uint32_t protec
     return map_at(mm, address, length, vmo, &model);
 }
 
+int mm_map_lazily(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection) {
+    struct vma *vma = mm->vma_count > VMA_COUNT_MAX ? NULL : vma_alloc(mm);
+    if (!vma)
+        return -ENOMEM;
+    int error = lazy_add(mm, address, address + length, protection);
+    if (error) {
+        vma_free(mm, vma);
+        return error;
+    }
+    *vma = (struct vma){.end = address + length, .protection = protection};
+    vma_insert(mm, vma, address);
+    return 0;
+}
+
+static int kernel_unmap(struct mm *mm, uint64_t address, uint64_t length) {
+    if (lazy_take(mm, address, address + length))
+        return 0;
+    int error = lazy_show(mm, address, address + length);
+    return error ? error : (int)keel_space_unmap(mm->space, address, length);
+}
+
 int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
     struct vma *first = mm_find(mm, address);
     if (!first || vma_start(first) >= address + length)
         return 0;
+    if (vma_start(first) == address && first->end == address + length) { /* just what was mapped */
+        int error = kernel_unmap(mm, address, length);
+        if (!error)
+            vma_remove(mm, first);
+        return error;
+    }
     struct vma_spares spares;
     int error = vma_spares_take(&spares, mm, address, address + length, false);
     if (error)
         return error;
-    error = (int)keel_space_unmap(mm->space, address, length);
+    error = kernel_unmap(mm, address, length);
     if (!error) {
         vma_isolate(mm, address, address + length, &spares);
         vma_clear(mm, address, address + length);
@@ -252,6 +292,8 @@ static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
     int error;
     if (vma->protection == protection)
         return 0;
+    if ((error = lazy_show(mm, start, vma->end)))
+        return error;
     if (flags & VMA_SEALED ||
         (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
         return -EACCES;
@@ -326,14 +368,18 @@ static void attach_own(void) {
 
 int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length) {
     keel_guest_attach(mm->space);
-    int error = guest_copy_in(to, address, length);
+    int error = lazy_show(mm, address, address + length);
+    if (!error)
+        error = guest_copy_in(to, address, length);
     attach_own();
     return error ? error : (int64_t)length;
 }
 
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length) {
     keel_guest_attach(mm->space);
-    int error = guest_copy_out(address, from, length);
+    int error = lazy_show(mm, address, address + length);
+    if (!error)
+        error = guest_copy_out(address, from, length);
     attach_own();
     return error ? error : (int64_t)length;
 }

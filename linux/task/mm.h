@@ -5,8 +5,9 @@
  *
  *   program …  heap (brk)  …            …  mmap area, growing down  | gap | stack | vvar, vdso | GUEST_END
  *
- * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space. It may be held across
- * copies of guest memory and class 1 calls.
+ * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space but one: memory that
+ * nobody has touched yet becomes known to the kernel under lazy_lock (linux/task/lazy.c). mm->lock may be
+ * held across copies of guest memory and class 1 calls.
  */
 #pragma once
 
@@ -49,12 +50,23 @@ static inline uint64_t vma_start(const struct vma *vma) {
     return vma->node.key;
 }
 
+/* Fresh private memory of the tree that the kernel does not know yet (linux/task/lazy.c). */
+struct lazy_area {
+    uint64_t start, end;
+    uint32_t protection; /* PROT_ */
+};
+enum { LAZY_MOST = 4 };
+
 struct mm {
     _Atomic uint32_t references;
     struct mutex lock;
+    struct mutex lazy_lock;      /* the innermost lock: lazy, and that it agrees with the kernel space */
+    _Atomic uint32_t lazy_count; /* areas in use, the oldest first */
+    uint32_t lazy_shown;         /* how many have been made known so far */
     handle_t space;
     handle_t job; /* borrowed from the session: what the space is charged to */
     struct tree vmas;
+    struct vma *spare; /* a free node, or NULL */
     uint32_t vma_count;
     uint64_t total_pages; /* of all VMAs, the stack as shown */
     uint64_t data_pages;  /* private and writable */
@@ -71,7 +83,8 @@ struct mm {
     bool lock_future;        /* MCL_FUTURE */
     bool fork_exceptions;    /* some VMA is VMA_DONTFORK or VMA_WIPEONFORK */
     struct file *executable; /* /proc/PID/exe; referenced, counted as running (ETXTBSY) */
-    uint64_t auxv[48];       /* as given to the program, for /proc/PID/auxv */
+    struct lazy_area lazy[LAZY_MOST];
+    uint64_t auxv[48]; /* as given to the program, for /proc/PID/auxv */
 };
 
 /* An empty address space charged to the job, one reference; NULL: no memory. */
@@ -92,6 +105,10 @@ int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection
            struct file *file, uint64_t offset, const char *label);
 /* Free room for length bytes below mm->mmap_top, or -ENOMEM. mm->lock held. */
 int64_t mm_find_room(struct mm *mm, uint64_t length);
+/* Maps fresh private memory for reading and so on (PROT_) where nothing is, without telling the kernel before
+ * it is touched. At most MM_LAZY_LONGEST bytes. mm->lock held. 0 or -ENOMEM. */
+int mm_map_lazily(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection);
+#define MM_LAZY_LONGEST (1ULL << 32) /* what the kernel would refuse must be refused at once */
 int mm_unmap(struct mm *mm, uint64_t address, uint64_t length); /* mm->lock held; 0 or -ENOMEM */
 int mm_protect(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection); /* mm->lock held */
 
@@ -115,6 +132,14 @@ void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context),
  */
 int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length);
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length);
+
+/* The kernel found nothing mapped where the task's program faulted: 0 try again, -ENOMEM, or -EFAULT there is
+ * nothing. */
+int mm_fault(struct task *task, uint64_t address);
+/* Before the kernel is told to copy to or from memory of the calling task's program, and after a copy that
+ * failed: makes what the program has mapped there, but not touched so far, known to the kernel. False: it
+ * could not, or there is no program. Any locks may be held. */
+bool mm_ready(uint64_t address, uint64_t length);
 
 /* Where a shared futex at the address lives: the inode and offset of a shared file mapping, the shared
  * anonymous object, or (mm, address) for private memory. Two addresses are the same futex when all three are

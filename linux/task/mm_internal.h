@@ -34,6 +34,11 @@ void vma_spares_free(struct vma_spares *spares);
 
 /* Makes the range's ends boundaries between VMAs. */
 void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares);
+/* Memory for a VMA, and back: one is kept at hand. */
+struct vma *vma_alloc(struct mm *mm);
+void vma_free(struct mm *mm, struct vma *vma);
+/* Takes one VMA away. */
+void vma_remove(struct mm *mm, struct vma *vma);
 /* Takes the (isolated) range's VMAs away. */
 void vma_clear(struct mm *mm, uint64_t start, uint64_t end);
 /* Enters a VMA (fields but the node filled in, file already referenced) and joins it with equal neighbours.
@@ -50,6 +55,19 @@ bool vma_covered(const struct mm *mm, uint64_t start, uint64_t end);
 void vma_free_all(struct mm *mm);
 /* Copies all VMAs: 0 or -ENOMEM (none left). */
 int vma_copy_all(struct mm *to, const struct mm *from);
+
+/* ---- lazy.c ---- */
+
+/* Makes all lazy areas that overlap the range known to the kernel: 0 or -ENOMEM. Needed before the kernel's
+ * mappings of the range change. */
+int lazy_show(struct mm *mm, uint64_t start, uint64_t end);
+/* Enters an area in which nothing is mapped: 0 or -ENOMEM. */
+int lazy_add(struct mm *mm, uint64_t start, uint64_t end, uint32_t protection);
+/* Whether the range was all, the first or the last part of one lazy area, and is none any more: the kernel
+ * has nothing there. */
+bool lazy_take(struct mm *mm, uint64_t start, uint64_t end);
+/* To a new space, which nobody uses yet, that is cloned under the same hold of from->lazy_lock. */
+void lazy_copy(struct mm *to, const struct mm *from);
 
 /* ---- mm.c ---- */
 

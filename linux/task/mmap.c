@@ -14,6 +14,8 @@
 #include "linux/task.h"
 #include "linux/task/mm_internal.h"
 
+/* Flags without meaning here. */
+enum { FLAGS_IDLE = MAP_NORESERVE | MAP_STACK };
 enum { MS_NOEXEC = 8, DEVICE_ZERO_MAJOR = 1, DEVICE_ZERO_MINOR = 5, PROT_SEM = 8, PROT_ALL = 7 };
 #define LINUX_TASK_END 0x7ffffffff000ULL
 #define LOW_AREA_START 0x40000000ULL /* MAP_32BIT */
@@ -183,11 +185,31 @@ static int64_t map_run(struct map_request *request) {
     return address;
 }
 
+/* The usual request: so many bytes of fresh private memory anywhere. */
+static int64_t map_fresh(uint64_t length, uint32_t protection) {
+    struct mm *mm = mm_own();
+    length = page_up(length);
+    mutex_lock(&mm->lock);
+    int64_t address = mm_find_room(mm, length);
+    if (address >= 0) {
+        int error = mm_check_limits(mm, length / PAGE_SIZE, protection & PROT_WRITE);
+        if (!error)
+            error = mm_map_lazily(mm, (uint64_t)address, length, protection);
+        if (error)
+            address = error;
+    }
+    mutex_unlock(&mm->lock);
+    return address;
+}
+
 int64_t sys_mmap(uint64_t address, uint64_t length, uint64_t protection, uint64_t flags, uint64_t fd,
                  uint64_t offset) {
     struct map_request request = {address, length, offset, (uint32_t)protection, (uint32_t)flags, NULL, NULL};
     if (offset % PAGE_SIZE)
         return -EINVAL;
+    if ((flags & ~(uint64_t)FLAGS_IDLE) == (MAP_PRIVATE | MAP_ANONYMOUS) && !address &&
+        length - 1 < MM_LAZY_LONGEST && !(protection & ~(uint64_t)PROT_ALL) && !mm_own()->lock_future)
+        return map_fresh(length, (uint32_t)protection);
     if (!(flags & MAP_ANONYMOUS) && !(request.file = fd_get((int)fd)))
         return -EBADF;
     int64_t result;

@@ -75,7 +75,11 @@ static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
         vma_spares_free(&at_from);
         return error;
     }
-    error = (int)keel_space_move(mm->space, move->from, kept, to);
+    error = lazy_show(mm, move->from, move->from + move->old_length);
+    if (!error)
+        error = lazy_show(mm, to, to + move->new_length);
+    if (!error)
+        error = (int)keel_space_move(mm->space, move->from, kept, to);
     if (!error && move->new_length > kept)
         error = tail_show(mm, move, to, kept);
     if (!error && move->old_length > kept)

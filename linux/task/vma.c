@@ -56,10 +56,23 @@ static void sums_add(struct mm *mm, const struct vma *vma, int64_t sign) {
 
 /* ---- single areas ---- */
 
-static void vma_drop(struct vma *vma) {
+struct vma *vma_alloc(struct mm *mm) {
+    struct vma *vma = mm->spare;
+    mm->spare = NULL;
+    return vma ? vma : heap_alloc(sizeof(*vma));
+}
+
+void vma_free(struct mm *mm, struct vma *vma) {
+    if (mm->spare)
+        heap_free(vma);
+    else
+        mm->spare = vma;
+}
+
+static void vma_drop(struct mm *mm, struct vma *vma) {
     if (vma->file)
         file_put(vma->file);
-    heap_free(vma);
+    vma_free(mm, vma);
 }
 
 static void tree_enter(struct mm *mm, struct vma *vma, uint64_t start) {
@@ -90,7 +103,7 @@ void vma_join(struct mm *mm, uint64_t start, uint64_t end) {
         }
         uint64_t new_end = next->end;
         tree_leave(mm, next);
-        vma_drop(next);
+        vma_drop(mm, next);
         sums_add(mm, vma, -1);
         vma->end = new_end;
         sums_add(mm, vma, 1);
@@ -99,7 +112,14 @@ void vma_join(struct mm *mm, uint64_t start, uint64_t end) {
 
 void vma_insert(struct mm *mm, struct vma *vma, uint64_t start) {
     tree_enter(mm, vma, start);
-    vma_join(mm, start, vma->end);
+    const struct vma *before = vma_prev(vma), *next = vma_next(vma);
+    if ((before && vma_joins(before, vma)) || (next && vma_joins(vma, next)))
+        vma_join(mm, start, vma->end);
+}
+
+void vma_remove(struct mm *mm, struct vma *vma) {
+    tree_leave(mm, vma);
+    vma_drop(mm, vma);
 }
 
 void vma_set(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags) {
@@ -177,8 +197,7 @@ void vma_clear(struct mm *mm, uint64_t start, uint64_t end) {
     struct vma *vma = mm_find(mm, start);
     while (vma && vma_start(vma) < end) {
         struct vma *next = vma_next(vma);
-        tree_leave(mm, vma);
-        vma_drop(vma);
+        vma_remove(mm, vma);
         vma = next;
     }
 }
@@ -194,12 +213,26 @@ bool vma_covered(const struct mm *mm, uint64_t start, uint64_t end) {
     return vma;
 }
 
+/* Leaves first, so that nothing has to be put in order again. */
 void vma_free_all(struct mm *mm) {
-    struct tree_node *node;
-    while ((node = mm->vmas.root)) {
-        tree_remove(&mm->vmas, node);
-        vma_drop(vma_of(node));
+    struct tree_node *node = mm->vmas.root;
+    mm->vmas.root = NULL;
+    while (node) {
+        struct tree_node *child = node->left ? node->left : node->right, *parent = node->parent;
+        if (!child) {
+            struct vma *vma = vma_of(node);
+            if (vma->file)
+                file_put(vma->file);
+            heap_free(vma);
+            if (parent && parent->left == node)
+                parent->left = NULL;
+            else if (parent)
+                parent->right = NULL;
+        }
+        node = child ? child : parent;
     }
+    heap_free(mm->spare);
+    mm->spare = NULL;
 }
 
 int vma_copy_all(struct mm *to, const struct mm *from) {

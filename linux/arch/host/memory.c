@@ -6,6 +6,7 @@
 #include "linux/arch/host/host.h"
 #include "linux/arch/host/thread.h"
 #include "linux/platform.h"
+#include "linux/task/mm.h"
 
 void *host_guest_memory(void) {
     static void *region;
@@ -23,24 +24,34 @@ static bool guest_range(uint64_t address, uint64_t length) {
     return length <= GUEST_END && address <= GUEST_END - length;
 }
 
+/* As on x86_64, a copy that failed is tried once more: linux/task/lazy.c. */
+
+static bool copy_in(void *to, uint64_t from, size_t length) {
+    host_lock();
+    size_t done = length ? host_user_read(to, from, length) : 0;
+    host_unlock();
+    return done == length;
+}
+
 int guest_copy_in(void *to, uint64_t from, size_t length) {
     host_preempt();
     if (!guest_range(from, length))
         return -EFAULT;
+    return copy_in(to, from, length) || (mm_ready(from, length) && copy_in(to, from, length)) ? 0 : -EFAULT;
+}
+
+static bool copy_out(uint64_t to, const void *from, size_t length) {
     host_lock();
-    size_t done = length ? host_user_read(to, from, length) : 0;
+    size_t done = length ? host_user_write(to, from, length) : 0;
     host_unlock();
-    return done == length ? 0 : -EFAULT;
+    return done == length;
 }
 
 int guest_copy_out(uint64_t to, const void *from, size_t length) {
     host_preempt();
     if (!guest_range(to, length))
         return -EFAULT;
-    host_lock();
-    size_t done = length ? host_user_write(to, from, length) : 0;
-    host_unlock();
-    return done == length ? 0 : -EFAULT;
+    return copy_out(to, from, length) || (mm_ready(to, length) && copy_out(to, from, length)) ? 0 : -EFAULT;
 }
 
 int guest_clear(uint64_t to, size_t length) {
@@ -67,12 +78,18 @@ int64_t guest_string_in(char *to, uint64_t from, size_t size) {
     return -ENAMETOOLONG;
 }
 
+/* The host's lock is held. */
 static int byte_at(uint64_t address, unsigned access, uint8_t **byte) {
     if (address % 4)
         return -EINVAL;
     if (!guest_range(address, 4))
         return -EFAULT;
-    return host_user_byte(address, access, byte) ? -EFAULT : 0;
+    if (!host_user_byte(address, access, byte))
+        return 0;
+    host_unlock();
+    bool ready = mm_ready(address, 4);
+    host_lock();
+    return ready && !host_user_byte(address, access, byte) ? 0 : -EFAULT;
 }
 
 int guest_load32(uint64_t address, uint32_t *found) {

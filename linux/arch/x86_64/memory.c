@@ -3,6 +3,7 @@
 #include "linux/arch/memory.h"
 #include "linux/arch/x86_64/thread.h"
 #include "linux/platform.h"
+#include "linux/task/mm.h"
 #include "linux/task/process.h"
 
 static bool guest_range(uint64_t address, uint64_t length) {
@@ -13,22 +14,34 @@ static uint64_t *fixup_own(void) {
     return &native_thread_self()->utcb->fixup_rip;
 }
 
+/* A copy that failed is tried once more: the program may have mapped the memory without touching it so far.
+ */
+
+static __attribute__((noinline, cold)) int copy_again(void *to, const void *from, size_t length,
+                                                      uint64_t guest) {
+    return mm_ready(guest, length) && !memory_copy(to, from, length, fixup_own()) ? 0 : -EFAULT;
+}
+
 int guest_copy_in(void *to, uint64_t from, size_t length) {
     if (!guest_range(from, length))
         return -EFAULT;
-    return memory_copy(to, (const void *)from, length, fixup_own()) ? -EFAULT : 0;
+    return memory_copy(to, (const void *)from, length, fixup_own())
+               ? copy_again(to, (const void *)from, length, from)
+               : 0;
 }
 
 int guest_copy_out(uint64_t to, const void *from, size_t length) {
     if (!guest_range(to, length))
         return -EFAULT;
-    return memory_copy((void *)to, from, length, fixup_own()) ? -EFAULT : 0;
+    return memory_copy((void *)to, from, length, fixup_own()) ? copy_again((void *)to, from, length, to) : 0;
 }
 
 int guest_clear(uint64_t to, size_t length) {
     if (!guest_range(to, length))
         return -EFAULT;
-    return memory_fill((void *)to, length, fixup_own()) ? -EFAULT : 0;
+    if (!memory_fill((void *)to, length, fixup_own()))
+        return 0;
+    return mm_ready(to, length) && !memory_fill((void *)to, length, fixup_own()) ? 0 : -EFAULT;
 }
 
 int64_t guest_string_in(char *to, uint64_t from, size_t size) {
@@ -36,6 +49,8 @@ int64_t guest_string_in(char *to, uint64_t from, size_t size) {
         return -EFAULT;
     size_t limit = size < GUEST_END - from ? size : GUEST_END - from;
     int64_t length = memory_string(to, (const char *)from, limit, fixup_own());
+    if (length < 0 && mm_ready(from, limit))
+        length = memory_string(to, (const char *)from, limit, fixup_own());
     if (length < 0)
         return -EFAULT;
     if ((size_t)length < limit)
@@ -48,7 +63,10 @@ int guest_load32(uint64_t address, uint32_t *found) {
         return -EINVAL;
     if (!guest_range(address, 4))
         return -EFAULT;
-    return memory_load32(found, (const uint32_t *)address, fixup_own()) ? -EFAULT : 0;
+    if (!memory_load32(found, (const uint32_t *)address, fixup_own()))
+        return 0;
+    return mm_ready(address, 4) && !memory_load32(found, (const uint32_t *)address, fixup_own()) ? 0
+                                                                                                 : -EFAULT;
 }
 
 int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found) {
@@ -57,7 +75,12 @@ int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint
     if (!guest_range(address, 4))
         return -EFAULT;
     *found = expected;
-    return memory_exchange32(found, (uint32_t *)address, desired, fixup_own()) ? -EFAULT : 0;
+    if (!memory_exchange32(found, (uint32_t *)address, desired, fixup_own()))
+        return 0;
+    *found = expected;
+    return mm_ready(address, 4) && !memory_exchange32(found, (uint32_t *)address, desired, fixup_own())
+               ? 0
+               : -EFAULT;
 }
 
 int memory_commit(void *address, uint64_t length) {

@@ -34,6 +34,8 @@ enum {
     FUNCTIONS_MOST = 64,
     SYSCALL_LENGTH = 2,
     EXCEPTION_PAGE_FAULT = 14,
+    FAULT_READ = 4,
+    FAULT_WRITE = 6,
     FAULT_FETCH = 0x14
 };
 
@@ -193,25 +195,28 @@ enum guest_exit host_guest_run(struct host_thread *thread, uint64_t flags) {
 
 static uint64_t scratch_used;
 
-void guest_put(uint64_t to, const void *from, size_t length) {
+/* A byte as the program would find it; where the kernel has nothing mapped there is a fault, once. */
+static uint8_t *guest_byte(uint64_t address, bool write) {
     uint8_t *byte;
+    if (!host_space_byte_any(host_attached(), address, write, &byte))
+        return byte;
+    guest_exception(EXCEPTION_PAGE_FAULT, write ? FAULT_WRITE : FAULT_READ, address);
+    if (host_space_byte_any(host_attached(), address, write, &byte))
+        abort();
+    return byte;
+}
+
+void guest_put(uint64_t to, const void *from, size_t length) {
     host_fail_pause(true);
-    for (size_t i = 0; i < length; i++) {
-        if (host_space_byte_any(host_attached(), to + i, true, &byte))
-            abort();
-        *byte = ((const uint8_t *)from)[i];
-    }
+    for (size_t i = 0; i < length; i++)
+        *guest_byte(to + i, true) = ((const uint8_t *)from)[i];
     host_fail_pause(false);
 }
 
 void guest_get(void *to, uint64_t from, size_t length) {
-    uint8_t *byte;
     host_fail_pause(true);
-    for (size_t i = 0; i < length; i++) {
-        if (host_space_byte_any(host_attached(), from + i, false, &byte))
-            abort();
-        ((uint8_t *)to)[i] = *byte;
-    }
+    for (size_t i = 0; i < length; i++)
+        ((uint8_t *)to)[i] = *guest_byte(from + i, false);
     host_fail_pause(false);
 }
 
