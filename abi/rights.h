@@ -21,7 +21,7 @@ enum rights {
     RIGHT_REVOKE = 1u << 6,    /* make every other handle to the object stale */
     RIGHT_DEBUG = 1u << 7,     /* measure, and make allocations fail */
     RIGHT_KILL = 1u << 8,      /* end a process or a job */
-    RIGHT_SUSPEND = 1u << 9,   /* carried; no call needs it */
+    RIGHT_SUSPEND = 1u << 9,   /* stop and resume a thread */
     RIGHT_PRIORITY = 1u << 10, /* level and CPUs of a thread */
     RIGHT_MEMORY = 1u << 11,   /* change the mappings of a space or process */
     RIGHT_DEVICE = 1u << 12,   /* I/O ports, physical memory, interrupts */

@@ -91,6 +91,13 @@ int64_t call_thread_set(struct thread *thread, uint64_t what, uint64_t value) {
     return sched_set(thread, what, value);
 }
 
+int64_t call_thread_suspend(struct thread *thread, uint64_t suspended) {
+    if (suspended > 1)
+        return -EINVAL;
+    thread_suspend(thread, suspended);
+    return 0;
+}
+
 int64_t call_guest_attach(uint64_t handle) {
     struct object *object;
     struct space *space = NULL;

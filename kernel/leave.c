@@ -40,6 +40,8 @@ static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
         wait_release(thread);
     if (thread->dying && thread->state == THREAD_RUNNING)
         thread_end_current();
+    if (thread->suspended && thread->state == THREAD_RUNNING)
+        thread_park_suspended();
     if (thread->state != THREAD_RUNNING)
         return false;
     if (cpu->guest && thread->kick)

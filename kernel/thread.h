@@ -30,7 +30,7 @@ struct port_use {
 #define HANDLE_CHANGED UINT64_MAX
 
 /* What a thread without wait_object waits for. */
-enum park { PARK_NONE, PARK_KICK, PARK_BUDGET };
+enum park { PARK_NONE, PARK_KICK, PARK_BUDGET, PARK_SUSPENDED };
 
 /* The fields used most lie in the first 128 bytes, where an access is three bytes shorter. */
 struct thread {
@@ -87,7 +87,8 @@ struct thread {
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
     uint64_t utcb_address;
-    uint64_t exit_flag; /* thread_exit: user address to store 1 at */
+    uint64_t exit_flag;     /* thread_exit: user address to store 1 at */
+    _Atomic bool suspended; /* parks at its next way out of the kernel */
 };
 
 _Static_assert(offsetof(struct thread, gs_base) == THREAD_GS_BASE, "entry.S");
@@ -113,6 +114,10 @@ void thread_hand_over_set(struct thread *thread);
 
 /* Latches a kick: ends thread_wait or guest mode. */
 void thread_kick(struct thread *thread);
+/* Stops it, wherever it is, or lets it go on. */
+void thread_suspend(struct thread *thread, bool suspended);
+/* On the way out: the current thread waits until it may go on. */
+void thread_park_suspended(void);
 /* Makes the thread end at its next way out of the kernel, waking it if it waits. */
 void thread_kill(struct thread *thread);
 /* Ends the current thread; it is gone once the CPU has switched away. */

@@ -20,8 +20,10 @@ static struct spinlock *wait_lock(struct object *object, const struct thread *th
 }
 
 void thread_hand_over_set(struct thread *thread) {
-    thread->hand_over = thread->guest_space || thread->period ? 0 : thread->affinity;
+    spin_lock(&thread->lock); /* of two that change different fields the later one sees both */
+    thread->hand_over = thread->guest_space || thread->period || thread->suspended ? 0 : thread->affinity;
     thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
+    spin_unlock(&thread->lock);
 }
 
 int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
@@ -115,6 +117,26 @@ int64_t thread_park(uint64_t deadline) {
     }
     spin_unlock(&thread->lock);
     return result;
+}
+
+void thread_park_suspended(void) {
+    struct thread *thread = thread_current();
+
+    spin_lock(&thread->lock);
+    if (thread->suspended)
+        park_begin(thread, PARK_SUSPENDED, DEADLINE_NEVER);
+    spin_unlock(&thread->lock);
+}
+
+void thread_suspend(struct thread *thread, bool suspended) {
+    thread->suspended = suspended;
+    thread_hand_over_set(thread);
+    spin_lock(&thread->lock);
+    if (!suspended && thread->state == THREAD_BLOCKED && thread->parked == PARK_SUSPENDED)
+        park_end(thread, 0);
+    spin_unlock(&thread->lock);
+    /* A hand-over that began before it was forbidden has made it run there. */
+    cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
 }
 
 void thread_kick(struct thread *thread) {

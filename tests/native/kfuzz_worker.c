@@ -65,7 +65,7 @@ static const char shapes[FUZZ_CALLS][SHAPE] = {
     [CALL_port_call] = "hm",       [CALL_port_receive] = "hd",     [CALL_port_send] = "hxxx",
     [CALL_event_wait] = "hd",      [CALL_timer_set] = "hdd",       [CALL_io_read] = "hiw",
     [CALL_io_write] = "hiwx",      [CALL_log_read] = "hspl",       [CALL_job_limit] = "hlll",
-    [CALL_dma_create] = "hzA",
+    [CALL_thread_suspend] = "hn",  [CALL_dma_create] = "hzA",
 };
 
 static const uint8_t given_types[] = {OBJECT_NONE,

@@ -281,6 +281,70 @@ static void test_realtime_budget(void) {
     thread_join(0, task);
 }
 
+/* ---- suspended threads ---- */
+
+static void counting(uint64_t i) {
+    while (!stop)
+        task_turns++;
+    thread_end(i);
+}
+
+/* Whether the counter stands still, soon. */
+static bool turns_stop(void) {
+    for (unsigned tries = 0; tries < 1000; tries++) {
+        uint64_t before = task_turns;
+        keel_thread_wait(clock_now() + 2 * MS);
+        if (task_turns == before)
+            return true;
+    }
+    return false;
+}
+
+static bool turns_go_on(void) {
+    uint64_t before = task_turns;
+    for (unsigned tries = 0; tries < 1000 && task_turns == before; tries++)
+        keel_thread_wait(clock_now() + MS);
+    return task_turns != before;
+}
+
+static void echo_caller(uint64_t i) {
+    for (; !stop; task_turns++)
+        EQ(echo(port, 1, DEADLINE_NEVER), 0);
+    thread_end(i);
+}
+
+/* A thread that runs, and a server that calls are handed to. */
+static void test_suspend(void) {
+    stop = false;
+    handle_t thread = thread_start(0, counting);
+    EQ(keel_thread_suspend(thread, 2), -EINVAL);
+    for (unsigned round = 0; round < 20; round++) {
+        EQ(turns_go_on(), true);
+        EQ(keel_thread_suspend(thread, 1), 0);
+        EQ(keel_thread_kick(thread), 0);
+        EQ(turns_stop(), true);
+        EQ(keel_thread_suspend(thread, 0), 0);
+    }
+    stop = true;
+    thread_join(0, thread);
+
+    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    stop = false;
+    handle_t server = thread_start(0, echo_server), caller = thread_start(1, echo_caller);
+    for (unsigned round = 0; round < 20; round++) {
+        EQ(turns_go_on(), true);
+        EQ(keel_thread_suspend(server, 1), 0);
+        EQ(turns_stop(), true);
+        EQ(echo(port, 1, clock_now() + MS), -ETIMEDOUT);
+        EQ(keel_thread_suspend(server, 0), 0);
+    }
+    stop = true;
+    thread_join(1, caller);
+    EQ(echo(port, 99, DEADLINE_NEVER), 0);
+    thread_join(0, server);
+    EQ(keel_handle_close((uint64_t)port), 0);
+}
+
 /* Before a thread has used any port, handle 0 is not that port. */
 static void no_port(uint64_t i) {
     struct ipc_message message = {0};
@@ -301,5 +365,6 @@ const struct test sched_tests[] = {
     {"loan_ends", test_loan_ends},
     {"realtime", test_realtime},
     {"realtime_budget", test_realtime_budget},
+    {"suspend", test_suspend},
     {NULL, NULL},
 };
