@@ -12,17 +12,14 @@
  * may power the machine off. Input that finds no room stays in the UART, which stops the sender where it can.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "abi/console.h"
-#include "drivers/serial/link.h"
 #include "drivers/serial/uart.h"
+#include "lib/console/start.h"
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
 
-enum { KEY_KICK = 1, KEY_INTERRUPT = 2, PORT_QUEUE = 8, POLL_NS = 200000, EXIT_USAGE = 2 };
+enum { KEY_KICK = 1, KEY_INTERRUPT = 2, PORT_QUEUE = 8, POLL_NS = 200000 };
 
 struct serial {
     struct uart uart;
@@ -30,30 +27,10 @@ struct serial {
     bool sink;       /* no UART */
     bool complained; /* about this session's broken rings */
     unsigned overruns;
-    handle_t port, kick, call, interrupt;
+    handle_t port, call, interrupt;
 };
 
 enum tx_wait { TX_IDLE, TX_WAIT_READY, TX_WAIT_EMPTY };
-
-static void fail(const char *what, int64_t error) {
-    log_line("%s: %s", what, strerror((int)-error));
-    exit(EXIT_FAILURE);
-}
-
-static handle_t handle_need(const char *name) {
-    handle_t handle = handle_find(name);
-    if (handle == HANDLE_NONE) {
-        log_line("no handle \"%s\" was given", name);
-        exit(EXIT_USAGE);
-    }
-    return handle;
-}
-
-static handle_t link_handle_need(const char *link, const char *part) {
-    char name[START_NAME_SIZE];
-    snprintf(name, sizeof name, "%s%s", link, part);
-    return handle_need(name);
-}
 
 static void sink_run(struct serial *serial) {
     uint8_t bytes[256];
@@ -128,7 +105,7 @@ static void packet_wait(struct serial *serial, enum tx_wait wait) {
     uint64_t deadline = wait == TX_WAIT_EMPTY ? clock_now() + POLL_NS : DEADLINE_NEVER;
     int64_t result = packet_receive(serial->port, deadline, &packet);
     if (result < 0 && result != -ETIMEDOUT)
-        fail("port_receive", result);
+        start_fail("port_receive", result);
     /* Unmask first: what happens from here on raises the line again and is not missed. */
     if (result == 0 && packet.key == KEY_INTERRUPT)
         (void)keel_interrupt_ack(serial->interrupt);
@@ -150,63 +127,29 @@ static _Noreturn void serial_run(struct serial *serial) {
     }
 }
 
-static void bind(handle_t object, handle_t port, uint64_t key) {
-    int64_t error = keel_object_bind(object, port, key);
-    if (error < 0)
-        fail("object_bind", error);
-}
-
-static handle_t create(enum object_type type, uint64_t a, uint64_t b) {
-    int64_t handle = keel_handle_create(type, a, b, 0);
-    if (handle < 0)
-        fail("handle_create", handle);
-    return (handle_t)handle;
-}
-
 static void uart_open(struct serial *serial, unsigned port, unsigned irq) {
-    char name[START_NAME_SIZE];
-    snprintf(name, sizeof name, "ioport.%x", port);
-    serial->uart = (struct uart){.ports = handle_need(name), .base = (uint16_t)port};
+    serial->uart = (struct uart){.ports = handle_need_number("ioport.%x", port), .base = (uint16_t)port};
     serial->sink = !uart_probe(&serial->uart);
     if (serial->sink) {
         log_line("no UART at port 0x%x, output is dropped", port);
         return;
     }
-    snprintf(name, sizeof name, "irq.%u", irq);
-    serial->interrupt = create(OBJECT_INTERRUPT, handle_need(name), irq);
-    bind(serial->interrupt, serial->port, KEY_INTERRUPT);
+    serial->interrupt = object_make(OBJECT_INTERRUPT, handle_need_number("irq.%u", irq), irq);
+    object_bind_need(serial->interrupt, serial->port, KEY_INTERRUPT);
     int waiting = uart_start(&serial->uart);
     if (waiting >= 0)
         link_receive(&serial->link, (uint8_t)waiting);
 }
 
-static void link_open(struct serial *serial, const char *name) {
-    void *area = memory_map(handle_need(name), 0, CONSOLE_AREA_SIZE, MAP_READ | MAP_WRITE);
-    if (!area)
-        fail("the link cannot be mapped", -ENOMEM);
-    link_init(&serial->link, area);
-    serial->kick = link_handle_need(name, ".kick");
-    serial->call = link_handle_need(name, ".call");
-    bind(serial->kick, serial->port, KEY_KICK);
-}
-
-/* The text after "--NAME=" in the arguments. */
-static const char *option_need(char **arguments, const char *prefix) {
-    for (; *arguments; arguments++)
-        if (strncmp(*arguments, prefix, strlen(prefix)) == 0)
-            return *arguments + strlen(prefix);
-    log_line("usage: serial --link=NAME --port=NUMBER --irq=NUMBER");
-    exit(EXIT_USAGE);
-}
-
 int main(int argc, char **argv) {
+    static const char usage[] = "serial --link=NAME --port=NUMBER --irq=NUMBER";
     static struct serial serial;
     (void)argc;
-    const char *name = option_need(argv, "--link=");
-    unsigned long port = strtoul(option_need(argv, "--port="), NULL, 0);
-    unsigned long irq = strtoul(option_need(argv, "--irq="), NULL, 0);
-    serial.port = create(OBJECT_PORT, PORT_QUEUE, 0);
-    link_open(&serial, name);
+    const char *name = option_need(argv, "--link=", usage);
+    unsigned long port = strtoul(option_need(argv, "--port=", usage), NULL, 0);
+    unsigned long irq = strtoul(option_need(argv, "--irq=", usage), NULL, 0);
+    serial.port = object_make(OBJECT_PORT, PORT_QUEUE, 0);
+    serial.call = link_open(&serial.link, name, serial.port, KEY_KICK);
     uart_open(&serial, (unsigned)port & 0xffff, (unsigned)irq);
     serial_run(&serial);
 }

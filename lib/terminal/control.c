@@ -46,7 +46,6 @@ void terminal_reset(struct terminal *terminal) {
     terminal->top = 0;
     terminal->bottom = terminal->rows;
     terminal->utf8 = true;
-    terminal->lights = 0;
     terminal->cursor =
         (struct terminal_cursor){.charsets = {TERMINAL_ASCII, TERMINAL_DRAWING}, .pen = attributes_none()};
     tabs_reset(terminal);

@@ -212,16 +212,6 @@ static void tabs_clear(struct terminal *terminal) {
         memset(terminal->tabs, 0, sizeof terminal->tabs);
 }
 
-static void lights_set(struct terminal *terminal) {
-    for (unsigned i = 0; i < terminal->parser.count; i++) {
-        unsigned light = number_of(terminal, i);
-        if (light == 0)
-            terminal->lights = 0;
-        else if (light <= 3)
-            terminal->lights |= (uint8_t)(1U << (light - 1));
-    }
-}
-
 /* ---- dispatch ---- */
 
 static void cursor_sequence(struct terminal *terminal, uint8_t final) {
@@ -304,9 +294,6 @@ static void plain_sequence(struct terminal *terminal, uint8_t final) {
         return;
     case 'm':
         attributes_take(terminal);
-        return;
-    case 'q':
-        lights_set(terminal);
         return;
     case 'r':
         region_set(terminal);

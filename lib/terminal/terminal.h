@@ -111,7 +111,6 @@ struct terminal {
     struct terminal_parser parser;
     char answers[TERMINAL_ANSWERS];
     uint8_t answer_length;
-    uint8_t lights; /* DECLL: bit 0 scroll, 1 num, 2 caps lock */
 };
 
 /* Bytes of memory that terminal_init wants; columns and rows from 2 up to the limits above. */

@@ -1,4 +1,4 @@
-/* sources: lib/virtqueue/driver.c lib/virtqueue/device.c lib/virtqueue/console_client.c drivers/serial/link.c
+/* sources: lib/virtqueue/driver.c lib/virtqueue/device.c lib/virtqueue/console_client.c lib/console/link.c
  */
 /*
  * A console link whose shared memory an enemy writes between any two steps of either side: whatever stands
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drivers/serial/link.h"
+#include "lib/console/link.h"
 #include "lib/virtqueue/console_client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,11 +1,11 @@
-/* sources: lib/virtqueue/driver.c lib/virtqueue/device.c lib/virtqueue/console_client.c drivers/serial/link.c
+/* sources: lib/virtqueue/driver.c lib/virtqueue/device.c lib/virtqueue/console_client.c lib/console/link.c
  */
 /* Both sides of a virtqueue against each other and against a hostile other side; the console client against
  * the serial driver's end of the link. */
 #include <string.h>
 
 #include "abi/errors.h"
-#include "drivers/serial/link.h"
+#include "lib/console/link.h"
 #include "lib/virtqueue/console_client.h"
 #include "lib/virtqueue/console_ring.h"
 #include "lib/virtqueue/device.h"

@@ -1,6 +1,6 @@
 /*
  * The device side of a console link (abi/console.h): which session is attached, the chain being sent, and
- * input that waits for buffers. It knows nothing of the UART; output is asked for and confirmed in small
+ * input that waits for buffers. It knows nothing of the device; output is asked for and confirmed in small
  * pieces, in order.
  */
 #pragma once

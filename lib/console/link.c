@@ -1,5 +1,5 @@
 /* See link.h. */
-#include "drivers/serial/link.h"
+#include "lib/console/link.h"
 
 #include <string.h>
 
