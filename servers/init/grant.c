@@ -25,13 +25,10 @@ static void grant_copy(struct grants *grants, const char *name, handle_t handle,
     snprintf(entry->name, sizeof entry->name, "%s", name);
 }
 
-/* Adds authority over a range of a kind of resource. */
-static void grant_resource(struct grants *grants, const char *name, enum resource_kind kind, uint64_t base,
-                           uint64_t length, uint64_t rights) {
+/* Adds an object that init made for the service alone, and drops init's own handle. */
+static void grant_made(struct grants *grants, const char *name, int64_t made, uint64_t rights) {
     if (grants->error)
         return;
-    int64_t made =
-        keel_handle_create(OBJECT_RESOURCE, INIT_RESOURCE, (uint64_t)kind << KIND_SHIFT | base, length);
     if (made < 0) {
         log_line("capability \"%s\": %s", name, strerror((int)-made));
         grants->error = made;
@@ -39,6 +36,16 @@ static void grant_resource(struct grants *grants, const char *name, enum resourc
     }
     grant_copy(grants, name, (handle_t)made, rights);
     (void)keel_handle_close((uint64_t)made);
+}
+
+/* Adds authority over a range of a kind of resource. */
+static void grant_resource(struct grants *grants, const char *name, enum resource_kind kind, uint64_t base,
+                           uint64_t length, uint64_t rights) {
+    if (!grants->error)
+        grant_made(
+            grants, name,
+            keel_handle_create(OBJECT_RESOURCE, INIT_RESOURCE, (uint64_t)kind << KIND_SHIFT | base, length),
+            rights);
 }
 
 static void grant_ranges(struct grants *grants, const struct manifest_service *spec) {
@@ -58,8 +65,38 @@ static void grant_ranges(struct grants *grants, const struct manifest_service *s
     }
 }
 
+/* A new memory object with the bytes, or the kernel's negated error. */
+static int64_t vmo_filled(const uint8_t *bytes, size_t length) {
+    int64_t vmo = keel_vmo_create(length, 0);
+    for (size_t at = 0; vmo >= 0 && at < length;) {
+        int64_t wrote = keel_vmo_write((uint64_t)vmo, at, keel_pointer(bytes + at), length - at);
+        if (wrote <= 0) {
+            (void)keel_handle_close((uint64_t)vmo);
+            return wrote < 0 ? wrote : -EIO;
+        }
+        at += (size_t)wrote;
+    }
+    return vmo;
+}
+
+/* A file that is missing is the service's to complain about. */
+static void grant_file(struct grants *grants, const struct archive *archive,
+                       const struct manifest_file *file) {
+    struct archive_file found;
+    if (!grants->error && archive_find(archive, file->path, &found) == 0 && found.length > 0)
+        grant_made(grants, file->name, vmo_filled(found.bytes, found.length), RIGHT_READ);
+}
+
+static void grant_framebuffer(struct grants *grants, const struct framebuffer_pages *pages) {
+    if (pages->length && !grants->error)
+        grant_made(grants, "framebuffer", keel_vmo_physical(INIT_RESOURCE, pages->base, pages->length),
+                   RIGHT_READ | RIGHT_WRITE);
+}
+
 static void grant_link(struct grants *grants, const struct links *links, const struct manifest_link *end) {
     const struct link_object *link = links_find(links, end->name);
+    if (!link) /* the service that offers it was not asked for */
+        return;
     char kick[START_NAME_SIZE], call[START_NAME_SIZE];
     snprintf(kick, sizeof kick, "%s.kick", end->name);
     snprintf(call, sizeof call, "%s.call", end->name);
@@ -109,6 +146,10 @@ void grants_collect(struct grants *grants, const struct service *service, const 
     }
     grant_ranges(grants, spec);
     grant_ports(grants, spec, &system->links);
+    for (unsigned i = 0; i < spec->file_count; i++)
+        grant_file(grants, &system->archive, &spec->files[i]);
+    if (spec->framebuffer)
+        grant_framebuffer(grants, &system->framebuffer);
     for (unsigned i = 0; i < spec->link_count; i++)
         grant_link(grants, &system->links, &spec->links[i]);
 }

@@ -100,6 +100,15 @@ static bool asked_for(const char *word) {
     return !length;
 }
 
+/* Services that the command line does not ask for have no links either: who uses one finds that it is not
+ * there. */
+static void links_open(void) {
+    for (unsigned i = 0; i < the_system.manifest.count; i++)
+        if (!asked_for(the_system.manifest.services[i].when))
+            the_system.manifest.services[i].link_count = 0;
+    (void)need("links", links_create(&the_system.links, &the_system.manifest));
+}
+
 static void start_those(bool late) {
     for (unsigned i = 0; i < the_system.manifest.count; i++)
         if (services[i].spec->late == late && asked_for(services[i].spec->when))
@@ -130,8 +139,11 @@ static void link_wait(const struct link_object *link) {
 }
 
 static _Noreturn void system_end(const struct service *service, uint64_t status) {
-    for (unsigned i = 0; i < service->spec->link_count; i++)
-        link_wait(links_find(&the_system.links, service->spec->links[i].name));
+    for (unsigned i = 0; i < service->spec->link_count; i++) {
+        const struct link_object *link = links_find(&the_system.links, service->spec->links[i].name);
+        if (link)
+            link_wait(link);
+    }
     if (status == STATUS_REBOOT)
         power_reset(&the_system.power);
     power_off(&the_system.power, status & 0xff);
@@ -168,7 +180,7 @@ int main(void) {
     memory_count();
     environment_build();
     the_system.port = need("port", keel_handle_create(OBJECT_PORT, PORT_QUEUE, 0, 0));
-    (void)need("links", links_create(&the_system.links, &the_system.manifest));
+    links_open();
     start_all();
     for (;;) {
         struct port_packet packet;

@@ -152,6 +152,14 @@ static bool take_irq(struct parser *parser) {
     return true;
 }
 
+static bool take_file(struct parser *parser) {
+    struct manifest_service *service = parser->service;
+    if (!count_check(parser, service->file_count, MANIFEST_FILES))
+        return false;
+    struct manifest_file *file = &service->files[service->file_count++];
+    return name_take(parser, parser->words[1], file->name) && text_take(parser, parser->words[2], file->path);
+}
+
 static bool flag_take(bool *flag) {
     return *flag = true;
 }
@@ -190,6 +198,10 @@ static bool take_power(struct parser *parser) {
 }
 static bool take_root(struct parser *parser) {
     return flag_take(&parser->service->root);
+}
+
+static bool take_framebuffer(struct parser *parser) {
+    return flag_take(&parser->service->framebuffer);
 }
 
 /* N%, or N bytes with a suffix. */
@@ -280,7 +292,14 @@ static bool take_restart(struct parser *parser) {
 }
 
 static bool take_when(struct parser *parser) {
-    return name_take(parser, parser->words[1], parser->service->when);
+    const char *word = parser->words[1];
+    size_t length = strlen(word);
+    if (length >= MANIFEST_NAME || strspn(word, "abcdefghijklmnopqrstuvwxyz0123456789-=") != length)
+        return fail(parser, parser->line,
+                    "\"%.40s\" is not a word of a command line: up to %d of a-z 0-9 - =", word,
+                    MANIFEST_NAME - 1);
+    memcpy(parser->service->when, word, length + 1);
+    return true;
 }
 
 struct statement {
@@ -304,6 +323,7 @@ static const struct statement statements[] = {
     {"boot", 0, take_boot},         {"archive", 0, take_archive},
     {"late", 0, take_late},         {"power", 0, take_power},
     {"serves", 1, take_serves},     {"calls", 1, take_calls},
+    {"file", 2, take_file},         {"framebuffer", 0, take_framebuffer},
 };
 
 static bool statement_take(struct parser *parser) {

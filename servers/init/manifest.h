@@ -9,6 +9,9 @@
  *   ioport BASE LENGTH      I/O ports, handle "ioport.BASE" (hexadecimal)
  *   mmio BASE LENGTH        device memory, handle "mmio.BASE" (hexadecimal)
  *   irq NUMBER              interrupt line or message, handle "irq.NUMBER"
+ *   framebuffer             the one that the boot path found: a Vmo, handle "framebuffer", and an argument
+ *                           --framebuffer=… (servers/init/framebuffer.h); neither when there is none
+ *   file NAME FILE          a copy of a file of the archive: a Vmo, handle NAME; none when it is missing
  *   log | info | debug      the kernel log, system information, fault injection; handles of these names
  *   dma                     memory for devices (dma_create); a handle of this name
  *   realtime                processor time for real-time tasks (thread_realtime); a handle of this name
@@ -25,7 +28,8 @@
  * link (abi/console.h), handles "LINK", "LINK.kick", "LINK.call" restart always | never | exit   what happens
  * when it ends; exit: the system ends with its status. Default never
  *   late                    starts after the others, when they leave processor time for it
- *   when WORD               starts only if the kernel's command line has WORD or WORD=…
+ *   when WORD               starts only if the kernel's command line has WORD or WORD=…; its links exist only
+ * then
  *
  * The parser is pure: text in, structure or an exact message out. It does not trust the text.
  */
@@ -43,6 +47,7 @@ enum {
     MANIFEST_IOPORTS = 8,
     MANIFEST_MMIOS = 4,
     MANIFEST_IRQS = 8,
+    MANIFEST_FILES = 2,
     MANIFEST_LINKS = 4, /* ends per service */
     MANIFEST_ERROR = 160,
 };
@@ -55,6 +60,11 @@ struct manifest_ioport {
 
 struct manifest_mmio {
     uint64_t base, length;
+};
+
+struct manifest_file {
+    char name[MANIFEST_NAME];
+    char path[MANIFEST_TEXT];
 };
 
 /* One end of a link. */
@@ -76,11 +86,13 @@ struct manifest_service {
     unsigned mmio_count;
     uint32_t irqs[MANIFEST_IRQS];
     unsigned irq_count;
+    struct manifest_file files[MANIFEST_FILES];
+    unsigned file_count;
     struct manifest_link links[MANIFEST_LINKS];
     unsigned link_count;
     struct manifest_link ports[MANIFEST_LINKS]; /* offers: serves */
     unsigned port_count;
-    bool log, info, debug, realtime, dma, job, root, interrupts, boot, archive, power, late;
+    bool log, info, debug, realtime, dma, job, root, interrupts, boot, archive, power, late, framebuffer;
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;

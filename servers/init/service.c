@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/boot_info.h"
 #include "lib/native/keel.h"
 #include "lib/native/spawn.h"
 #include "servers/init/grant.h"
@@ -45,18 +46,20 @@ static int64_t arguments_from_file(struct argument_list *list, const struct arch
 }
 
 static int64_t arguments_build(struct argument_list *list, const struct manifest_service *spec,
-                               const struct archive *archive) {
+                               const struct system *system) {
     *list = (struct argument_list){0};
     int64_t error = argument_add(list, spec->name);
     for (unsigned i = 0; i < spec->argument_count && !error; i++)
         error = argument_add(list, spec->arguments[i]);
-    if (spec->root && archive->root_offset && !error) {
+    if (spec->root && system->archive.root_offset && !error) {
         snprintf(list->root, sizeof list->root, "--root-offset=%llu",
-                 (unsigned long long)archive->root_offset);
+                 (unsigned long long)system->archive.root_offset);
         error = argument_add(list, list->root);
     }
+    if (spec->framebuffer && system->framebuffer.length && !error)
+        error = argument_add(list, system->framebuffer.argument);
     if (spec->arguments_file[0] && !error)
-        error = arguments_from_file(list, archive, spec->arguments_file);
+        error = arguments_from_file(list, &system->archive, spec->arguments_file);
     return error;
 }
 
@@ -84,11 +87,25 @@ static void job_end(struct service *service) {
     service->job = HANDLE_NONE;
 }
 
+/* Looks at what the boot path found; without one that can be used, the log says why. */
+static void framebuffer_find(struct framebuffer_pages *pages) {
+    static struct boot_info info;
+    int64_t got = keel_vmo_read(INIT_BOOT, 0, keel_pointer(&info), sizeof info);
+    if (got != sizeof info)
+        return;
+    size_t ranges = info.range_count < BOOT_MAX_RANGES ? info.range_count : BOOT_MAX_RANGES;
+    const char *problem = framebuffer_check(&info.framebuffer, info.ranges, ranges);
+    if (problem)
+        log_line("framebuffer: %s", problem);
+    else
+        framebuffer_describe(&info.framebuffer, pages);
+}
+
 static int64_t process_start(struct service *service, struct system *system,
                              const struct archive_file *program) {
     struct argument_list arguments;
     struct grants grants;
-    int64_t error = arguments_build(&arguments, service->spec, &system->archive);
+    int64_t error = arguments_build(&arguments, service->spec, system);
     if (error < 0)
         return error;
     grants_collect(&grants, service, system);
@@ -116,6 +133,8 @@ int64_t service_start(struct service *service, struct system *system) {
     int64_t error = archive_find(&system->archive, spec->program, &program);
     if (error == 0)
         error = job_open(service, system);
+    if (error == 0 && spec->framebuffer && system->framebuffer.length == 0)
+        framebuffer_find(&system->framebuffer);
     if (error == 0)
         error = process_start(service, system, &program);
     if (error < 0) {

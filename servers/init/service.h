@@ -9,6 +9,7 @@
 
 #include "abi/rights.h"
 #include "servers/init/archive.h"
+#include "servers/init/framebuffer.h"
 #include "servers/init/links.h"
 #include "servers/init/manifest.h"
 #include "servers/init/power.h"
@@ -19,9 +20,10 @@ struct system {
     struct manifest manifest;
     struct links links;
     struct power power;
-    handle_t port;              /* deaths arrive here, keyed by the service's index */
-    uint64_t pages_total;       /* of the machine */
-    const char *environment[2]; /* KEEL_CMDLINE=…, NULL */
+    struct framebuffer_pages framebuffer; /* once a service asked for it */
+    handle_t port;                        /* deaths arrive here, keyed by the service's index */
+    uint64_t pages_total;                 /* of the machine */
+    const char *environment[2];           /* KEEL_CMDLINE=…, NULL */
 };
 
 struct service {
