@@ -6,6 +6,9 @@
  * at each end replaces the notification register and the interrupt: `kick` client -> device, `call` device ->
  * client.
  *
+ * The device may tell its size as a virtio console does in its configuration: it writes columns and rows and
+ * signals `call`.
+ *
  * Handles, for a link named N: "N" (the Vmo), "N.kick", "N.call".
  *
  * Start and restart: the client writes session 0, lays empty rings, then a session number other than 0 and
@@ -30,10 +33,18 @@ enum {
     CONSOLE_AREA_SIZE = CONSOLE_TX_BUFFERS + CONSOLE_QUEUE_SIZE * CONSOLE_TX_BUFFER_SIZE,
 };
 
-struct console_header { /* at offset 0 */
-    uint32_t session;   /* written by the client; 0: rings not laid */
+struct console_header {     /* at offset 0 */
+    uint32_t session;       /* written by the client; 0: rings not laid */
+    uint16_t columns, rows; /* written by the device; 0: not known */
 };
 
 _Static_assert(CONSOLE_RX_BUFFERS + CONSOLE_QUEUE_SIZE * CONSOLE_RX_BUFFER_SIZE == CONSOLE_TX_BUFFERS,
                "no overlap");
 _Static_assert(CONSOLE_AREA_SIZE % 4096 == 0, "whole pages");
+
+/* A keyboard's link (drivers/ps2): what is typed comes as bytes, and each byte the other way sets these
+ * modes. */
+enum keyboard_mode {
+    KEYBOARD_CURSOR_KEYS = 1, /* cursor keys send ESC O in place of ESC [ */
+    KEYBOARD_KEYPAD = 2,      /* the keypad sends ESC O */
+};
