@@ -1,0 +1,28 @@
+/*
+ * The i8042: the PC's keyboard controller, at two ports. It makes scan code set 1 of what the keyboard sends.
+ * Commands are waited for, a few milliseconds at most; what is typed meanwhile is kept.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "abi/rights.h"
+
+enum { CONTROLLER_DATA = 0x60, CONTROLLER_COMMAND = 0x64, CONTROLLER_KEPT = 16 };
+
+struct controller {
+    handle_t data, command;        /* I/O ports */
+    uint8_t kept[CONTROLLER_KEPT]; /* came in while an answer was waited for */
+    unsigned kept_count;
+};
+
+/* Sets the controller and the keyboard up: interrupts, translation, key repeat. NULL, or what is missing. */
+const char *controller_open(struct controller *controller);
+
+/* The next byte from the keyboard; false: there is none now. */
+bool controller_read(struct controller *controller, uint8_t *byte);
+
+/* Switches the keyboard's lights: enum keymap_lock. A keyboard that does not answer keeps them as they are.
+ */
+void controller_lights(struct controller *controller, unsigned lights);
