@@ -112,6 +112,9 @@ static void handles_read(const struct start_handle *handles, struct console_opti
     console->errors = (struct console_handles){.memory = handle_named(handles, "stderr"),
                                                .kick = handle_named(handles, "stderr.kick"),
                                                .call = handle_named(handles, "stderr.call")};
+    console->display = (struct console_handles){.memory = handle_named(handles, "display"),
+                                                .kick = handle_named(handles, "display.kick"),
+                                                .call = handle_named(handles, "display.call")};
 }
 
 /* ---- the parts ---- */

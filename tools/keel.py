@@ -82,7 +82,8 @@ def image_parser():
     parser = Parser(prog="./keel image", usage="./keel image [options] FILE [-- PROGRAM ARGS…]", allow_abbrev=False,
                     description="Writes a bootable image. It starts on BIOS by GRUB and on UEFI by Keel's own EFI program, as "
                     "a CD or, copied to one byte for byte (dd), as a USB stick. The console is the first serial port, 115200 "
-                    "8N1. A FILE that ends in .efi gets the EFI program alone, for an EFI system partition's "
+                    "8N1, or with --append console=tty0 the display and the PS/2 keyboard. A FILE that ends in .efi gets the EFI program "
+                    "alone, for an EFI system partition's "
                     "/EFI/BOOT/BOOTX64.EFI.")
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--root", metavar="DIR|CPIO", help="root file system, as for run")

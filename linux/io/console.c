@@ -1,6 +1,6 @@
 /*
- * The container's terminal (--tty) or streams (--stream), see console.h. The terminal's link is guarded by
- * the tty's lock: the tty calls the driver with it held, and the link's thread takes it.
+ * The container's terminals (--tty) or streams (--stream), see console.h: which of them there are, the nodes
+ * in /dev, and which one the console is.
  */
 #include "linux/io/console.h"
 
@@ -11,89 +11,21 @@
 #include "linux/fs/device.h"
 #include "linux/fs/file.h"
 #include "linux/io/anon.h"
-#include "linux/io/link.h"
 #include "linux/io/stream.h"
+#include "linux/io/terminal.h"
 #include "linux/io/tty.h"
-#include "linux/io/tty_internal.h"
 #include "linux/platform.h"
+#include "linux/system.h"
 #include "linux/task.h"
 
 static bool tty_mode;
-static struct tty *console_tty;
+static struct terminal serial, display;
+static struct terminal *console; /* whose messages /dev/console takes; NULL: the streams */
 static struct stream streams[2]; /* standard input and output; standard error */
-
-/* ---- the terminal's driver ---- */
-
-static struct console_terminal {
-    struct link link;
-    uint8_t held[CONSOLE_RX_BUFFER_SIZE]; /* received, not yet taken by the line discipline */
-    size_t held_from, held_to;
-} terminal;
-
-/* Fills the link from the output ring; asks for an event when not everything fits. */
-static void terminal_output(struct tty *tty) {
-    const uint8_t *bytes;
-    size_t length;
-    while (!tty->ldisc.stopped && (length = ldisc_output_peek(&tty->ldisc, &bytes)) > 0) {
-        size_t taken = link_write(&terminal.link, bytes, length);
-        ldisc_output_take(&tty->ldisc, taken);
-        if (taken < length && !link_want_space(&terminal.link))
-            return;
-    }
-    link_space_enough(&terminal.link);
-}
-
-/* Gives the line discipline what was received, as far as it takes it; the rest holds the sender up. */
-static void terminal_input(struct tty *tty) {
-    do {
-        if (terminal.held_from == terminal.held_to) {
-            terminal.held_from = 0;
-            terminal.held_to = link_read(&terminal.link, terminal.held, sizeof terminal.held);
-        }
-        size_t length = terminal.held_to - terminal.held_from;
-        size_t taken = tty_receive(tty, terminal.held + terminal.held_from, length);
-        terminal.held_from += taken;
-        if (taken < length)
-            return;
-    } while (terminal.held_to > 0 || link_readable(&terminal.link));
-}
-
-static bool terminal_drained(struct tty *tty) {
-    (void)tty;
-    if (link_drained(&terminal.link))
-        return true;
-    link_want_space(&terminal.link);
-    return false;
-}
-
-static void terminal_event(void *context) {
-    struct tty *tty = context;
-    tty_lock(tty);
-    terminal_input(tty);
-    tty_push_output(tty);
-    if (!waitq_empty(&tty->writers) && terminal_drained(tty))
-        waitq_wake_all(&tty->writers);
-    tty_unlock(tty);
-}
-
-static const struct tty_driver terminal_driver = {
-    .name = "ttyS",
-    .major = 4,
-    .minor_base = 64,
-    .output = terminal_output,
-    .room = terminal_input,
-    .drained = terminal_drained,
-};
 
 /* ---- device nodes ---- */
 
-/* /dev/console does not become a controlling terminal by being opened. */
-static int console_device_open(struct inode *inode, struct file *file) {
-    bool console = device_major(inode->attributes.rdev) == 5;
-    if (tty_mode)
-        return tty_open_file(console_tty, file, console || file->flags & O_NOCTTY);
-    if (!console)
-        return -ENXIO;
+static int stream_device_open(struct file *file) {
     struct file *stream = stream_file(&streams[1], file->flags);
     if (!stream)
         return -ENOMEM;
@@ -103,39 +35,75 @@ static int console_device_open(struct inode *inode, struct file *file) {
     return 0;
 }
 
+/* /dev/console does not become a controlling terminal by being opened. */
+static int console_device_open(struct inode *inode, struct file *file) {
+    enum { CONSOLE_MAJOR = 5, SERIAL_MINOR = 64 };
+    uint64_t number = inode->attributes.rdev;
+    bool is_console = device_major(number) == CONSOLE_MAJOR;
+    struct terminal *terminal = is_console                             ? console
+                                : device_minor(number) == SERIAL_MINOR ? &serial
+                                                                       : &display;
+    if (is_console && !terminal)
+        return stream_device_open(file);
+    if (!terminal->tty)
+        return -ENXIO;
+    return tty_open_file(terminal->tty, file, is_console || file->flags & O_NOCTTY);
+}
+
 static const struct device serial_device = {
     .name = "ttyS0", .major = 4, .minor = 64, .minor_count = 1, .mode = 0600, .open = console_device_open};
+static const struct device display_device = {
+    .name = "tty1", .major = 4, .minor = 1, .minor_count = 1, .mode = 0600, .open = console_device_open};
+/* The terminal that shows: there is one. */
+static const struct device shown_device = {
+    .name = "tty0", .major = 4, .minor = 0, .minor_count = 1, .mode = 0600, .open = console_device_open};
 static const struct device console_device = {
     .name = "console", .major = 5, .minor = 1, .minor_count = 1, .mode = 0600, .open = console_device_open};
 
 /* ---- start ---- */
 
-static int terminal_start(const struct console_options *options) {
-    int error = link_open(&terminal.link, &options->console);
-    if (error < 0)
-        return error;
-    console_tty = tty_create(&terminal_driver, 0, NULL);
-    if (!console_tty)
-        return -ENOMEM;
-    struct termios64 settings = console_tty->ldisc.termios;
-    settings.cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL;
-    ldisc_set(&console_tty->ldisc, &settings);
-    console_tty->winsize = options->winsize;
-    error = link_start(&terminal.link, terminal_event, console_tty);
-    if (error == 0) /* what arrived before the thread was there */
-        terminal_event(console_tty);
+/* The last console= on the kernel's command line decides, as on Linux. */
+static bool display_is_console(void) {
+    static const char option[] = "console=", name[] = "tty";
+    bool found = false;
+    for (const char *at = system_command_line; *at; at++) {
+        if ((at != system_command_line && at[-1] != ' ') || strncmp(at, option, sizeof option - 1) != 0)
+            continue;
+        const char *value = at + sizeof option - 1;
+        found = !strncmp(value, name, sizeof name - 1) && (value[3] == '0' || value[3] == '1') &&
+                (value[4] == 0 || value[4] == ' ');
+    }
+    return found;
+}
+
+static int display_start(const struct console_options *options) {
+    static const struct winsize until_told = {.rows = 25, .columns = 80};
+    if (options->display.memory == HANDLE_NONE)
+        return 0;
+    device_register(&display_device);
+    device_register(&shown_device);
+    int error = terminal_open(&display, TERMINAL_DISPLAY, &options->display, &until_told);
+    if (error == 0 && display_is_console())
+        console = &display;
     return error;
+}
+
+static int streams_start(const struct console_options *options) {
+    int error = stream_open(&streams[0], &options->console);
+    return error < 0 ? error : stream_open(&streams[1], &options->errors);
+}
+
+static int serial_start(const struct console_options *options) {
+    device_register(&serial_device);
+    console = &serial;
+    return terminal_open(&serial, TERMINAL_SERIAL, &options->console, &options->winsize);
 }
 
 int console_start(const struct console_options *options) {
     tty_mode = options->tty;
     device_register(&console_device);
-    if (!tty_mode) {
-        int error = stream_open(&streams[0], &options->console);
-        return error < 0 ? error : stream_open(&streams[1], &options->errors);
-    }
-    device_register(&serial_device);
-    return terminal_start(options);
+    int error = tty_mode ? serial_start(options) : streams_start(options);
+    return error < 0 ? error : display_start(options);
 }
 
 /* The terminal without its node in /dev, should the root file system hide it. */
@@ -145,10 +113,10 @@ static struct file *terminal_file(void) {
     if (!inode)
         return NULL;
     inode->operations = &no_operations;
-    inode->attributes.rdev = tty_device_number(console_tty);
+    inode->attributes.rdev = tty_device_number(console->tty);
     struct file *file = anon_file_at(inode, &tty_file_operations, O_RDWR, NULL);
     if (file)
-        tty_open_file(console_tty, file, true);
+        tty_open_file(console->tty, file, true);
     inode_put(inode);
     return file;
 }
@@ -157,7 +125,8 @@ struct file *console_standard_file(unsigned fd) {
     if (!tty_mode)
         return stream_file(&streams[fd == 2], fd == 0 ? O_RDONLY : O_WRONLY);
     struct file *file;
-    if (file_open(NULL, "/dev/ttyS0", O_RDWR | O_NOCTTY, 0, &file) < 0)
+    const char *node = console == &display ? "/dev/tty1" : "/dev/ttyS0";
+    if (file_open(NULL, node, O_RDWR | O_NOCTTY, 0, &file) < 0)
         file = terminal_file();
     return file;
 }
@@ -166,56 +135,24 @@ void console_take_control(struct process *first) {
     if (!tty_mode)
         return;
     mutex_lock(&tasks_lock);
-    tty_take_control(console_tty, first);
+    tty_take_control(console->tty, first);
     mutex_unlock(&tasks_lock);
 }
 
 /* ---- messages and the end ---- */
 
-/* Waits a moment with the tty's lock dropped; works on threads that serve no task. */
-static void terminal_pause(struct tty *tty) {
-    enum { PAUSE_NS = 10000000 };
-    struct waiter waiter = {.exclusive = false};
-    waitq_add(&tty->writers, &waiter);
-    terminal_drained(tty);
-    tty_unlock(tty);
-    thread_park(clock_monotonic() + PAUSE_NS);
-    tty_lock(tty);
-    waitq_remove(&tty->writers, &waiter);
-}
-
-static void terminal_message(struct tty *tty, const char *text, size_t length) {
-    tty_lock(tty);
-    for (size_t at = 0; at < length;) {
-        at += ldisc_write(&tty->ldisc, (const uint8_t *)text + at, length - at);
-        tty->driver->output(tty);
-        if (at < length)
-            terminal_pause(tty);
-    }
-    tty_unlock(tty);
-}
-
 void console_message(const char *text, size_t length) {
-    if (tty_mode)
-        terminal_message(console_tty, text, length);
-    else
+    if (console)
+        terminal_message(console, text, length);
+    if (!tty_mode)
         stream_put(&streams[1], text, length);
 }
 
-static void terminal_flush(struct tty *tty) {
-    tty_lock(tty);
-    tty->ldisc.stopped = false; /* nobody is left to type ^Q */
-    tty_push_output(tty);
-    while (ldisc_output_length(&tty->ldisc) > 0 || !terminal_drained(tty)) {
-        terminal_pause(tty);
-        tty_push_output(tty);
-    }
-    tty_unlock(tty);
-}
-
 void console_flush(void) {
-    if (tty_mode && console_tty)
-        terminal_flush(console_tty);
+    if (serial.tty)
+        terminal_flush(&serial);
+    if (display.tty)
+        terminal_flush(&display);
     if (!tty_mode) {
         stream_flush(&streams[0]);
         stream_flush(&streams[1]);

@@ -1,10 +1,14 @@
 /*
- * The container's own terminal or streams, over links to the serial driver (abi/console.h).
+ * The container's own terminal or streams, over links to the serial and display drivers (abi/console.h).
  *
- *   terminal mode: one link, a tty: /dev/ttyS0, /dev/console, and the controlling terminal of process 1
+ *   terminal mode: link "console", a tty: /dev/ttyS0, /dev/console, and the controlling terminal of process 1
  *   stream mode:   link "console" carries standard input and output as bytes, link "stderr" standard error.
  * Input is escaped: 0x10 0x10 is the byte 0x10, 0x10 0x04 the end of input. These files are no terminals:
  * they look like pipes.
+ *
+ * In both modes the link "display", when there is one, is /dev/tty1 (and /dev/tty0). With console=tty0 on the
+ * kernel's command line, and no other console= behind it, it is what /dev/console is and, in terminal mode,
+ * where process 1 runs.
  *
  * A helper thread per link waits for the driver's events.
  */
@@ -26,7 +30,7 @@ struct console_handles { /* of one link; HANDLE_NONE everywhere: there is none, 
 };
 
 struct console_options {
-    struct console_handles console, errors;
+    struct console_handles console, errors, display;
     bool tty;
     struct winsize winsize;
 };

@@ -85,3 +85,9 @@ bool link_writable(struct link *link) {
 bool link_drained(struct link *link) {
     return !link->present || console_drained(&link->client);
 }
+
+void link_size(const struct link *link, uint16_t *columns, uint16_t *rows) {
+    const struct console_header *header = (const struct console_header *)link->client.area;
+    *columns = header ? ring_load(header->columns) : 0;
+    *rows = header ? ring_load(header->rows) : 0;
+}

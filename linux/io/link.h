@@ -35,5 +35,7 @@ bool link_want_space(struct link *link);
 void link_space_enough(struct link *link);
 /* Whether a byte could be written now; otherwise an event will tell. */
 bool link_writable(struct link *link);
+/* The size that the driver tells, in characters; 0 when it does not. */
+void link_size(const struct link *link, uint16_t *columns, uint16_t *rows);
 /* Everything written has left the driver (or there is none). */
 bool link_drained(struct link *link);

@@ -1,6 +1,6 @@
 /*
  * Terminals. A struct tty is the side that programs see: the line discipline (linux/io/ldisc.h), queues for
- * readers and writers, job control. Below it stands a driver: the serial console (console.c) or a
+ * readers and writers, job control. Below it stands a driver: a console link (terminal.c) or a
  * pseudo-terminal's master (pty.c).
  *
  * Locks: tasks_lock guards session and foreground (and struct session.tty); tty->lock the rest. tasks_lock
@@ -32,6 +32,8 @@ struct tty_driver {
     void (*release)(struct tty *tty); /* the last reference went: without tty->lock; may be NULL */
     void (*opened)(struct tty *tty);  /* a file was opened, tty->lock held; may be NULL */
     void (*closed)(struct tty *tty);  /* the last file was closed, tty->lock held; may be NULL */
+    /* Commands of this kind of terminal, without tty->lock; TTY_NOT_HANDLED for others. May be NULL. */
+    int64_t (*ioctl)(struct tty *tty, uint32_t command, uint64_t argument);
 };
 
 struct tty {

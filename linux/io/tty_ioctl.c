@@ -322,5 +322,7 @@ int64_t tty_ioctl(struct file *file, uint64_t command, uint64_t argument) {
     int64_t result = tty_job_ioctl(tty, file, false, number, argument);
     if (result == TTY_NOT_HANDLED)
         result = tty_common_ioctl(tty, file, false, number, argument);
+    if (result == TTY_NOT_HANDLED && tty->driver->ioctl)
+        result = tty->driver->ioctl(tty, number, argument);
     return result == TTY_NOT_HANDLED ? -ENOTTY : result;
 }

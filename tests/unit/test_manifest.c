@@ -30,24 +30,27 @@ TEST(shipped_manifest) {
     if (!manifest_parse(&manifest, text, length))
         fprintf(stderr, "%s\n", manifest.error);
     CHECK_EQ(manifest.error[0], 0);
-    CHECK_EQ(manifest.count, 5);
-    CHECK_EQ(manifest.services[0].ioports[0].base, 0x3f8);
-    CHECK_EQ(manifest.services[1].irqs[0], 3);
-    CHECK_EQ(strcmp(manifest.services[2].when, "keelstat"), 0);
-    CHECK_EQ(manifest.services[3].when[0], 0);
-    CHECK_EQ(manifest.services[3].restart, RESTART_EXIT);
-    CHECK_EQ(strcmp(manifest.services[3].ports[0].name, "devices"), 0);
-    CHECK(manifest.services[4].dma && manifest.services[4].interrupts && manifest.services[4].power);
-    CHECK(manifest.services[4].boot && manifest.services[4].archive && manifest.services[4].ports[0].offers);
-    CHECK(manifest.services[3].root && manifest.services[3].log && manifest.services[3].job);
+    const struct manifest_service *services = manifest.services;
+    CHECK_EQ(manifest.count, 7);
+    CHECK_EQ(services[0].ioports[0].base, 0x3f8);
+    CHECK_EQ(services[1].irqs[0], 3);
+    CHECK_EQ(strcmp(services[2].when, "console=tty0"), 0);
+    CHECK(services[2].framebuffer && services[2].mmios[0].base == 0xb8000);
+    CHECK_EQ(strcmp(services[4].when, "keelstat"), 0);
+    CHECK_EQ(services[5].when[0], 0);
+    CHECK_EQ(services[5].restart, RESTART_EXIT);
+    CHECK_EQ(strcmp(services[5].ports[0].name, "devices"), 0);
+    CHECK(services[5].root && services[5].log && services[5].job);
+    CHECK(services[6].dma && services[6].interrupts && services[6].power);
+    CHECK(services[6].boot && services[6].archive && services[6].ports[0].offers);
 }
 
 TEST(all_statements) {
     CHECK(parse(
         "# comment\n\n\tservice a-1\nprogram bin/a\nargument x\nargument --y=1\narguments etc/run\n"
         "ioport 0x60 5\nioport 100 1\nirq 1\nirq 0x0c\nlog\ninfo\ndebug\njob\nroot\nmemory 3M\nobjects 7\n"
-        "threads 9\noffers l\nlate\nserves p\npower\nrestart always\nservice b\ncalls p\nprogram b\nuses "
-        "l\nmemory 40%"));
+        "threads 9\noffers l\nlate\nserves p\npower\nrestart always\nmmio 0xa0000 0x20000\nframebuffer\n"
+        "file font etc/f\nwhen a=1\nservice b\ncalls p\nprogram b\nuses l\nmemory 40%"));
     const struct manifest_service *a = &manifest.services[0], *b = &manifest.services[1];
     CHECK_EQ(strcmp(a->name, "a-1"), 0);
     CHECK_EQ(strcmp(a->program, "bin/a"), 0);
@@ -58,6 +61,11 @@ TEST(all_statements) {
     CHECK_EQ(a->ioports[1].base, 100);
     CHECK_EQ(a->irqs[1], 12);
     CHECK(a->log && a->info && a->debug && a->job && a->root && a->late && a->power);
+    CHECK(a->framebuffer && !b->framebuffer);
+    CHECK_EQ(a->mmios[0].base, 0xa0000);
+    CHECK_EQ(a->mmios[0].length, 0x20000);
+    CHECK(strcmp(a->files[0].name, "font") == 0 && strcmp(a->files[0].path, "etc/f") == 0);
+    CHECK_EQ(strcmp(a->when, "a=1"), 0);
     CHECK_EQ(a->memory_bytes, 3 << 20);
     CHECK_EQ(a->objects, 7);
     CHECK_EQ(a->threads, 9);
@@ -87,6 +95,9 @@ TEST(errors) {
           "manifest:2: \"99999999999999999999999\" is not a number up to 255");
     fails("service a\nioport 0xfff8 9\n", "manifest:2: I/O ports 0xfff8 + 0x9 do not lie below 0x10000");
     fails("service a\nioport 0x10 0\n", "manifest:2: I/O ports 0x10 + 0x0 do not lie below 0x10000");
+    fails("service a\nfile F x\n", "manifest:2: \"F\" is not a name: up to 15 of a-z 0-9 -");
+    fails("service a\nwhen console=TTY\n",
+          "manifest:2: \"console=TTY\" is not a word of a command line: up to 15 of a-z 0-9 - =");
     fails("service a\nmemory 0\n", "manifest:2: not an amount of memory: \"0\"");
     fails("service a\nmemory 101%\n", "manifest:2: not an amount of memory: \"101%\"");
     fails("service a\nmemory 5T\n", "manifest:2: not an amount of memory: \"5T\"");

@@ -4,7 +4,7 @@ import glob
 import os
 import subprocess
 
-from launch import cpio
+from launch import cpio, font
 from launch.errors import UserError
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -42,7 +42,7 @@ def drivers():
 
 def native_archive(arguments, more=()):
     """The first archive: bin/*, etc/manifest, drivers/* and etc/run (arguments: bytes strings), padded to whole pages. more: programs
-    beside the usual ones."""
+    beside the usual ones; the display brings its font."""
     archive = cpio.Archive()
     archive.directory("bin")
     archive.directory("etc")
@@ -53,5 +53,7 @@ def native_archive(arguments, more=()):
         archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
     archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))
+    if "display" in more:
+        archive.file("etc/font.psf", font.font(BUILD))
     data = archive.finish()
     return data + b"\0" * (-len(data) % PAGE)

@@ -21,7 +21,7 @@ def run(options, program):
     """Writes the whole image or nothing."""
     if bool(options.key) != bool(options.certificate):
         raise UserError("--key and --certificate belong together")
-    settings = Options(program=program, root=options.root, terminal=True)
+    settings = Options(program=program, root=options.root, terminal=True, append=options.append)
     archive = prepare(settings)
     draft = f"{options.file}.{os.getpid()}"
     try:

@@ -128,12 +128,15 @@ class Machine:
             raise
 
     def _start(self, options, initrd_bytes):
+        self.monitor_path = os.path.join(self.folder, "monitor")
         if not shutil.which(QEMU):
             raise UserError(f"{QEMU} is missing: apt-get install qemu-system-x86")
         initrd = options.image or self._boot_file(options, initrd_bytes)
         self.com1, far1 = socket.socketpair()
         self.com2, far2 = socket.socketpair()
         line = command(options, initrd, self.log_path, far1.fileno(), far2.fileno(), self.kernel_log)
+        if options.monitor:
+            line += ["-qmp", f"unix:{self.monitor_path},server=on,wait=off"]
         with open(self.errors_path, "wb") as errors, far1, far2:
             # A session of its own: a Ctrl-C meant for the program must not end QEMU.
             self.process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors,

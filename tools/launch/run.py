@@ -11,7 +11,8 @@ from launch.root import root_bytes
 STATUS_TIMEOUT = 124
 STATUS_BROKEN = 125
 LOG_TAIL_LINES = 25
-OPTIONAL = ["keelstat"]  # native programs that are there when the command line asks for them (servers/init/manifest)
+# Native programs that are there when the command line asks for them: by its words, as in servers/init/manifest.
+OPTIONAL = {"keelstat": ["keelstat"], "console=tty0": ["display", "ps2"]}
 
 
 @dataclasses.dataclass
@@ -39,6 +40,7 @@ class Options:
     log: str = None
     peer: bool = False          # on Debian's Linux
     kernel: str = None
+    monitor: bool = False       # QEMU's, as Machine.monitor_path (QMP)
     terminal: bool = False      # COM1 is a terminal
     window: tuple = None        # rows, columns
     term: str = None            # TERM
@@ -58,9 +60,10 @@ class Result:
 def run_arguments(options):
     """etc/run: the personality's options and the program, as bytes."""
     arguments = ["--tty" if options.terminal else "--stream"]
+    display = "console=tty0" in options.append.split()  # no terminal of the caller's
     if options.terminal and options.window:
         arguments.append("--winsize=%dx%d" % options.window)
-    if options.term:
+    if options.term and not display:
         arguments.append("--env=TERM=" + options.term)
     if options.isolation:
         arguments.append("--isolation=" + options.isolation)
@@ -82,7 +85,8 @@ def prepare(options):
     if options.kernel is None:
         build.make()
         options.kernel = build.KERNEL
-    tools = [name for name in OPTIONAL if any(word.partition("=")[0] == name for word in options.append.split())]
+    words = options.append.split()
+    tools = [name for word in OPTIONAL if any(word in (given, given.partition("=")[0]) for given in words) for name in OPTIONAL[word]]
     if tools:
         build.make(*("build/bin/" + name for name in tools))
     return build.native_archive(run_arguments(options), tools) + root

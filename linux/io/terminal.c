@@ -1,0 +1,147 @@
+/* See terminal.h. */
+#include "linux/io/terminal.h"
+
+#include "abi/errors.h"
+#include "linux/io/tty_internal.h"
+#include "linux/io/vt.h"
+#include "linux/platform.h"
+
+/* Fills the link from the output ring; asks for an event when not everything fits. */
+static void terminal_output(struct tty *tty) {
+    struct terminal *terminal = tty->data;
+    const uint8_t *bytes;
+    size_t length;
+    while (!tty->ldisc.stopped && (length = ldisc_output_peek(&tty->ldisc, &bytes)) > 0) {
+        size_t taken = link_write(&terminal->link, bytes, length);
+        ldisc_output_take(&tty->ldisc, taken);
+        if (taken < length && !link_want_space(&terminal->link))
+            return;
+    }
+    link_space_enough(&terminal->link);
+}
+
+/* Gives the line discipline what was received, as far as it takes it; the rest holds the sender up. */
+static void terminal_input(struct tty *tty) {
+    struct terminal *terminal = tty->data;
+    do {
+        if (terminal->held_from == terminal->held_to) {
+            terminal->held_from = 0;
+            terminal->held_to = link_read(&terminal->link, terminal->held, sizeof terminal->held);
+        }
+        size_t length = terminal->held_to - terminal->held_from;
+        size_t taken = tty_receive(tty, terminal->held + terminal->held_from, length);
+        terminal->held_from += taken;
+        if (taken < length)
+            return;
+    } while (terminal->held_to > 0 || link_readable(&terminal->link));
+}
+
+static bool terminal_drained(struct tty *tty) {
+    struct terminal *terminal = tty->data;
+    if (link_drained(&terminal->link))
+        return true;
+    link_want_space(&terminal->link);
+    return false;
+}
+
+/* A size that the driver tells, once; a program may set another one afterwards. */
+static void size_follow(struct terminal *terminal) {
+    struct winsize size = {0};
+    link_size(&terminal->link, &size.columns, &size.rows);
+    if (!size.columns || !size.rows ||
+        (size.columns == terminal->told.columns && size.rows == terminal->told.rows))
+        return;
+    terminal->told = size;
+    tty_set_winsize(terminal->tty, &size);
+}
+
+static void terminal_event(void *context) {
+    struct terminal *terminal = context;
+    struct tty *tty = terminal->tty;
+    size_follow(terminal);
+    tty_lock(tty);
+    terminal_input(tty);
+    tty_push_output(tty);
+    if (!waitq_empty(&tty->writers) && terminal_drained(tty))
+        waitq_wake_all(&tty->writers);
+    tty_unlock(tty);
+}
+
+static const struct tty_driver drivers[] = {
+    [TERMINAL_SERIAL] =
+        {
+            .name = "ttyS",
+            .major = 4,
+            .minor_base = 64,
+            .output = terminal_output,
+            .room = terminal_input,
+            .drained = terminal_drained,
+        },
+    [TERMINAL_DISPLAY] =
+        {
+            .name = "tty",
+            .major = 4,
+            .minor_base = 0,
+            .output = terminal_output,
+            .room = terminal_input,
+            .drained = terminal_drained,
+            .ioctl = vt_ioctl,
+        },
+};
+
+int terminal_open(struct terminal *terminal, enum terminal_kind kind, const struct console_handles *handles,
+                  const struct winsize *winsize) {
+    int error = link_open(&terminal->link, handles);
+    if (error < 0)
+        return error;
+    struct tty *tty = tty_create(&drivers[kind], kind == TERMINAL_DISPLAY, terminal);
+    if (!tty)
+        return -ENOMEM;
+    if (kind == TERMINAL_SERIAL) {
+        struct termios64 settings = tty->ldisc.termios;
+        settings.cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL;
+        ldisc_set(&tty->ldisc, &settings);
+    }
+    tty->winsize = *winsize;
+    terminal->tty = tty;
+    error = link_start(&terminal->link, terminal_event, terminal);
+    if (error == 0) /* what arrived before the thread was there */
+        terminal_event(terminal);
+    return error;
+}
+
+/* Waits a moment with the tty's lock dropped; works on threads that serve no task. */
+static void terminal_pause(struct tty *tty) {
+    enum { PAUSE_NS = 10000000 };
+    struct waiter waiter = {.exclusive = false};
+    waitq_add(&tty->writers, &waiter);
+    terminal_drained(tty);
+    tty_unlock(tty);
+    thread_park(clock_monotonic() + PAUSE_NS);
+    tty_lock(tty);
+    waitq_remove(&tty->writers, &waiter);
+}
+
+void terminal_message(struct terminal *terminal, const char *text, size_t length) {
+    struct tty *tty = terminal->tty;
+    tty_lock(tty);
+    for (size_t at = 0; at < length;) {
+        at += ldisc_write(&tty->ldisc, (const uint8_t *)text + at, length - at);
+        tty->driver->output(tty);
+        if (at < length)
+            terminal_pause(tty);
+    }
+    tty_unlock(tty);
+}
+
+void terminal_flush(struct terminal *terminal) {
+    struct tty *tty = terminal->tty;
+    tty_lock(tty);
+    tty->ldisc.stopped = false; /* nobody is left to type ^Q */
+    tty_push_output(tty);
+    while (ldisc_output_length(&tty->ldisc) > 0 || !terminal_drained(tty)) {
+        terminal_pause(tty);
+        tty_push_output(tty);
+    }
+    tty_unlock(tty);
+}
