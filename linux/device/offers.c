@@ -13,6 +13,7 @@
 #include "linux/platform.h"
 
 enum { KINDS_MAX = 8, PORT_QUEUE = 64, KEY_LIST = 0 };
+#define CALL_TIME_NS 5000000000ULL
 
 /* A device that a kind uses, or that nobody does (state NULL). */
 struct entry {
@@ -42,6 +43,14 @@ void offers_use(const struct device_kind *kind) {
 static int64_t server_call(uint32_t label, uint64_t word, struct ipc_message *message) {
     *message = (struct ipc_message){.label = IPC_LABEL(label, 0, 0), .words = {word}};
     int64_t error = ipc_call(server, DEADLINE_NEVER, message);
+    return error ? error : (int64_t)message->words[0];
+}
+
+int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *message) {
+    *message = (struct ipc_message){.label = IPC_LABEL(call, 0, 0), .words = {words[0], words[1], words[2]}};
+    if (server == HANDLE_NONE)
+        return -ENODEV;
+    int64_t error = ipc_call(server, clock_monotonic() + CALL_TIME_NS, message);
     return error ? error : (int64_t)message->words[0];
 }
 

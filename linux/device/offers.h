@@ -32,6 +32,12 @@ struct device_kind {
 /* Makes a kind known; before offers_start. */
 void offers_use(const struct device_kind *kind);
 
+/* A call of the server by a thread of any kind, with up to three words: word 0 of the reply (0 or a negated
+ * error) or why there is none; -ENODEV without a server. Bytes are at thread_message(). Blocks until the
+ * server answers, at most a few seconds. */
+struct ipc_message;
+int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *message);
+
 /* Follows the list of a "devices" port from now on, if there is one: all of it on the thread, so that
  * nobody waits while the server looks for devices. 0 or an error. */
 int offers_start(handle_t devices);

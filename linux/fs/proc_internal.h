@@ -122,6 +122,12 @@ int proc_cpu_counters(uint32_t cpu, struct cpu_counters *counters);
 int proc_show_keel(const struct proc_ref *ref, struct text *text);
 int proc_show_keel_fail(const struct proc_ref *ref, struct text *text);
 int proc_store_keel_fail(const struct proc_ref *ref, const char *bytes, size_t length);
+/* sys_pci.c: /sys/devices/pci0000:00, and what is below /sys/bus */
+int sysfs_pci_find(const struct proc_ref *directory, const char *name, size_t length,
+                   struct proc_child *child);
+bool sysfs_pci_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+enum { SYSFS_BUS_COUNT = 1 };
+extern const struct proc_node sysfs_bus_children[SYSFS_BUS_COUNT];
 /* proc_disks.c, and the tree below /sys/block */
 int proc_show_partitions(const struct proc_ref *ref, struct text *text);
 int proc_show_diskstats(const struct proc_ref *ref, struct text *text);

@@ -159,6 +159,7 @@ static const struct proc_node system_children[] = {
 };
 
 static const struct proc_node devices_children[] = {
+    {.name = "pci0000:00", .mode = DIRECTORY, .find = sysfs_pci_find, .next = sysfs_pci_next},
     {.name = "system", .mode = DIRECTORY, .children = system_children, .count = PROC_COUNT(system_children)},
 };
 
@@ -183,7 +184,7 @@ static const struct proc_node fs_children[] = {
 
 static const struct proc_node root_children[] = {
     {.name = "block", .mode = DIRECTORY, .find = sysfs_disk_find, .next = sysfs_disk_next, .counted = true},
-    {.name = "bus", .mode = DIRECTORY},
+    {.name = "bus", .mode = DIRECTORY, .children = sysfs_bus_children, .count = SYSFS_BUS_COUNT},
     {.name = "class", .mode = DIRECTORY},
     {.name = "devices",
      .mode = DIRECTORY,

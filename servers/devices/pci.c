@@ -95,6 +95,20 @@ static struct devices_pci *function_add(struct pci_tree *tree, uint32_t address)
     return &tree->functions[at];
 }
 
+/* What capabilities tell: a bridge's subsystem, and whether there is more than 256 bytes. */
+static void capabilities_read(const struct pci_tree *tree, struct devices_pci *function) {
+    uint8_t bytes[PCI_CONFIG_SIZE];
+    struct pci_config config = {bytes, sizeof bytes};
+    pci_config_copy(tree->access, function->address, bytes, sizeof bytes);
+    uint8_t at = pci_capability_find(&config, PCI_CAP_SUBSYSTEM);
+    if (at && (function->header_type & PCI_HEADER_MASK) == PCI_HEADER_BRIDGE) {
+        function->subsystem_vendor = pci_read16(&config, at + 4U);
+        function->subsystem = pci_read16(&config, at + 6U);
+    }
+    function->config_length =
+        pci_capability_find(&config, PCI_CAP_EXPRESS) ? tree->access->config_length : PCI_CONFIG_SIZE;
+}
+
 static void function_read(const struct pci_tree *tree, struct devices_pci *function) {
     uint32_t address = function->address;
     function->vendor = (uint16_t)config_read(tree, address, PCI_VENDOR, 2);
@@ -105,7 +119,7 @@ static void function_read(const struct pci_tree *tree, struct devices_pci *funct
     function->header_type = (uint8_t)config_read(tree, address, PCI_HEADER_TYPE, 1);
     function->irq_line = (uint8_t)config_read(tree, address, PCI_INTERRUPT_LINE, 1);
     function->irq_pin = (uint8_t)config_read(tree, address, PCI_INTERRUPT_PIN, 1);
-    function->config_length = tree->access->config_length;
+    capabilities_read(tree, function);
     uint8_t layout = function->header_type & PCI_HEADER_MASK;
     if (layout == PCI_HEADER_DEVICE) {
         function->subsystem_vendor = (uint16_t)config_read(tree, address, PCI_SUBSYSTEM_VENDOR, 2);

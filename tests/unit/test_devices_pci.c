@@ -1,4 +1,4 @@
-/* sources: servers/devices/pci.c */
+/* sources: servers/devices/pci.c lib/pci/config.c */
 /* The walk over PCI on machines made up here: bridges, loops of buses, devices with every kind of BAR. */
 #include "servers/devices/pci.h"
 

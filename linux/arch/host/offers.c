@@ -1,6 +1,19 @@
 /* There is no `devices` server on the host: nothing is ever offered. */
+#include "abi/errors.h"
+#include "linux/device/ipc.h"
 #include "linux/device/offers.h"
+#include "linux/platform.h"
 
 void offers_use(const struct device_kind *kind) {
     (void)kind;
+}
+
+int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *message) {
+    (void)call, (void)words, (void)message;
+    return -ENODEV;
+}
+
+void *thread_message(void) {
+    static uint8_t page[PAGE_SIZE];
+    return page;
 }

@@ -1,5 +1,7 @@
 """Devices whose drivers are processes, as Linux programs see them."""
-from harness.guest import test_root
+import re
+
+from harness.guest import peer_execute, test_root
 from harness.system import case, expect
 
 DEVICES = ("virtio-rng-pci", "edu,dma_mask=0xffffffff")
@@ -34,3 +36,32 @@ def drivers_q35(context):
 @case(cpus=(1,), peer=False)
 def drivers_pc(context):
     _devices(context, "pc")
+
+
+LSPCI_PACKAGES = ("pciutils", "libpci3", "libkmod2", "zlib1g", "libudev1", "libc6", "libzstd1", "liblzma5", "libssl3")
+LSPCI_DEVICES = ("virtio-rng-pci,addr=2", "edu,addr=3", "pcie-root-port,id=root1,addr=4", "virtio-rng-pci,bus=root1", "pci-bridge,chassis_nr=1,id=bridge1,addr=5",
+                 "virtio-rng-pci,bus=bridge1,addr=7")
+LSPCI = ["/bin/sh", "-c", "[ -d /sys/bus ] || mount -t sysfs sysfs /sys; "
+         "for n in $(seq 500); do [ -e /sys/bus/pci/devices/0000:00:00.0 ] && break; usleep 10000; done; "
+         "lspci -D -n 2>/dev/null; lspci -D -n -v 2>/dev/null; lspci -n -t 2>/dev/null; "
+         "cat /sys/bus/pci/devices/*/modalias; grep -h PCI_ /sys/bus/pci/devices/*/uevent; wc -c /sys/bus/pci/devices/*/config"]
+# What the two systems do with a device, not what it is.
+LSPCI_STATE = re.compile(r"^\t(Flags:|Kernel |Physical Slot:|.* behind bridge:|Expansion ROM).*\n", re.MULTILINE)
+
+
+def _lspci(result):
+    text = LSPCI_STATE.sub("", result.stdout.decode())
+    return re.sub(r"Enable[+-]", "Enable", text).splitlines()
+
+
+@case(cpus=(1,), peer=False)
+def drivers_lspci(context):
+    """Debian's lspci shows the machine as it does on Debian's Linux."""
+    root = test_root(packages=LSPCI_PACKAGES)
+    result = context.run(LSPCI, root, devices=LSPCI_DEVICES)
+    peer = peer_execute(LSPCI, root, timeout=90, devices=LSPCI_DEVICES)
+    ours, theirs = _lspci(result), _lspci(peer)
+    differences = [f"{one!r} on Keel, {other!r} on Linux" for one, other in zip(ours, theirs) if one != other]
+    expect(len(ours) == len(theirs) and not differences, "\n".join(differences[:10]) or "lines", result)
+    expect(len(ours) > 60, "a machine's worth of lines", result)
+    context.detail(f"{len(ours)} lines equal")
