@@ -8,9 +8,11 @@
  * fills in. The kernel image is mapped by segment (text r-x, rodata r--, data and bss rw-) where it was
  * linked or, relocated, at a random page of the GB from KERNEL_BASE on. The low 4 GB are identity mapped for
  * the boot code; the kernel drops that (PML4 entry 0) first thing. EFER has SCE, LME, NXE; CR4 has PAE, PGE,
- * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The kernel's entry is called as
- * entry(boot_info address in the direct map, cpu index) on a stack of the boot code; every application
- * processor spins until release != 0 and then does the same.
+ * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The GDT has the segments of
+ * kernel/arch/x86_64/vectors.h and behind them a place for each CPU's task state segment; its memory stays.
+ * STAR, FMASK and the kernel's interrupt table, which lies where the words before its entry say, are set. The
+ * kernel's entry is called as entry(boot_info address in the direct map, cpu index) on a stack of the boot
+ * code; every application processor spins until release != 0 and then does the same.
  */
 #pragma once
 

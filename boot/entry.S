@@ -35,6 +35,7 @@ multiboot_header_end:
 
 #define PAGE_PRESENT_WRITE 3
 #define PAGE_LARGE         0x80
+#define BOOT_CPUS          64 /* BOOT_MAX_CPUS */
 #define DEBUG_PORT         0xe9
 #define SERIAL_PORT        0x3f8
 #define EXIT_PORT          0xf4
@@ -162,6 +163,11 @@ boot_gdt: /* accessed bits set, so that loading a selector never writes */
     .quad 0
     .quad 0x00af9b000000ffff /* 8: 64-bit code */
     .quad 0x00cf93000000ffff /* 16: data */
+    .quad 0x00cff3000000ffff /* 24: user data */
+    .quad 0x00affb000000ffff /* 32: user code */
+    .skip 16 * BOOT_CPUS     /* the kernel's task state segments */
+    .globl boot_gdt_end
+boot_gdt_end:
 gdt_pointer:
     .word . - boot_gdt - 1
     .quad boot_gdt

@@ -5,6 +5,7 @@
 #include "abi/objects.h"
 #include "boot/console.h"
 #include "boot/cpu.h"
+#include "boot/gates.h"
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
@@ -83,6 +84,7 @@ uint64_t load_kernel(bool random) {
     while (elf_next_segment(&image, kernel_image + image.segments_offset, ELF_LOAD, &index, &load))
         load_kernel_segment(&load, image.low, slide);
     relocate_kernel(slide);
+    gates_fill(boot_info.kernel_physical + (image.entry - image.low), boot_info.kernel_entry);
     return image.high + slide;
 }
 

@@ -9,6 +9,7 @@
 #include "boot/clock.h"
 #include "boot/console.h"
 #include "boot/cpu.h"
+#include "boot/gates.h"
 #include "boot/io.h"
 #include "boot/load.h"
 #include "boot/memory.h"
@@ -97,6 +98,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
 
     struct cpu_control control = cpu_control_values();
     cpu_control_load(&control);
+    gates_syscall();
     bool random = !source_has_word(&source, "nokaslr");
     paging_init(random);
     uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */

@@ -50,6 +50,7 @@ _Static_assert(offsetof(struct parameters, gate) == 96, "trampoline.S");
 _Static_assert(offsetof(struct parameters, kernel_entry) == 144, "trampoline.S");
 
 extern const char trampoline_start[], trampoline_start32[], trampoline_start64[], trampoline_wait[];
+extern uint64_t boot_gdt[], boot_gdt_end[];
 extern const char trampoline_gdt[], trampoline_parameters[], trampoline_end[];
 
 /* By APIC id; read and written by the processors through the direct map. */
@@ -78,7 +79,8 @@ static void trampoline_prepare(const struct cpu_control *control, uint64_t gate)
     to->start32 = (uint32_t)trampoline + offset_of(trampoline_start32);
     to->start64 = (uint32_t)trampoline + offset_of(trampoline_start64);
     to->gdt = trampoline + offset_of(trampoline_gdt);
-    to->high_gdt = direct_map(to->gdt);
+    to->high_gdt = high(boot_gdt);
+    to->high_gdt_limit = (uint16_t)((char *)boot_gdt_end - (char *)boot_gdt - 1);
     to->cr3 = boot_info.page_table;
     to->control = *control;
     to->gate = gate + offset_of(trampoline_wait);

@@ -4,6 +4,12 @@
  * physical address (identity) and, read-only, in the kernel's half (the gate). The wait for the kernel happens there.
  * Each processor's stack is a page chosen by its ticket.
  */
+#include "kernel/arch/x86_64/vectors.h"
+
+#define MSR_STAR           0xc0000081
+#define MSR_FMASK          0xc0000084
+#define MSR_KERNEL_GS_BASE 0xc0000102
+
 #define P(offset)  (trampoline_parameters - trampoline_start + (offset))
 #define TICKETS      0
 #define LIMIT        4
@@ -84,6 +90,17 @@ trampoline_start64:
     mov P(XCR0_VALUE)(%rbx), %eax
     xor %edx, %edx
     xsetbv
+    mov $MSR_STAR, %ecx
+    xor %eax, %eax
+    mov $((USER_SS - 8) << 16 | KERNEL_CS), %edx
+    wrmsr
+    mov $MSR_FMASK, %ecx
+    mov $SYSCALL_FLAGS_MASK, %eax
+    xor %edx, %edx
+    wrmsr
+    mov $MSR_KERNEL_GS_BASE, %ecx
+    xor %eax, %eax
+    wrmsr
     jmp *P(GATE)(%rbx)
 
 /* Entered at its address in the kernel's half. */

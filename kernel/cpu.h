@@ -83,7 +83,6 @@ struct cpu {
     uint64_t alarm_next;     /* ns; no alarm is due before */
     uint32_t realtime_share; /* promised to real-time tasks; kernel/realtime.c */
     struct tss tss __attribute__((aligned(4)));
-    uint64_t gdt[7];
     uint32_t trace; /* bit per trace_kind; any CPU may store it */
     uint32_t apic_id;
     struct tlb_request tlb;       /* this CPU's outgoing request; other CPUs clear bits of waiting */

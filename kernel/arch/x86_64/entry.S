@@ -26,6 +26,9 @@
     .code64
 
 /* kernel_entry(boot_info, cpu index): from the boot path, on its stack; each CPU takes its own. */
+    .long idt - kernel_entry    /* for boot/gates.c */
+    .long exception_entry - kernel_entry
+    .long interrupt_stubs - kernel_entry
     .globl kernel_entry
 kernel_entry:
     xor %ebp, %ebp
@@ -440,7 +443,7 @@ guest_enter_slowly:             /* with a frame that a system call would have le
 /* ---- interrupts and exceptions ---- */
 
 /*
- * A stub pushes its vector and jumps, in STUB_BYTES bytes; cpu.c knows where each stub is. Further than a short jump goes,
+ * A stub pushes its vector and jumps, in STUB_BYTES bytes; boot/gates.c knows where each stub is. Further than a short jump goes,
  * it jumps to the jump of another.
  */
 #define STUB_REACH 31 /* stubs */

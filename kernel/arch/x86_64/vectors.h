@@ -26,11 +26,14 @@
 #define STUB_INT80    (STUB_MESSAGE + LOCAL_STUBS + 1)
 #define VECTORS_FATAL (1 << VECTOR_NMI | 1 << VECTOR_DOUBLE_FAULT | 1 << VECTOR_MACHINE_CHECK)
 
-#define KERNEL_CS    0x08
-#define KERNEL_SS    0x10
-#define USER_SS      0x1b /* SYSRET takes it from STAR + 8 */
-#define USER_CS      0x23 /* … and this from STAR + 16 */
-#define TSS_SELECTOR 0x28
+#define KERNEL_CS      0x08
+#define KERNEL_SS      0x10
+#define USER_SS        0x1b /* SYSRET takes it from STAR + 8 */
+#define USER_CS        0x23 /* … and this from STAR + 16 */
+#define TSS_SELECTOR   0x28 /* of the first CPU; the others' follow */
+#define TSS_DESCRIPTOR 16
+/* Cleared on system calls: TF, IF, DF, NT, AC. */
+#define SYSCALL_FLAGS_MASK (0x100 | 0x200 | 0x400 | 0x4000 | 0x40000)
 
 /* Flags a guest may set for itself: CF PF AF ZF SF TF DF OF AC ID. */
 #define GUEST_FLAGS 0x240dd5
@@ -72,11 +75,11 @@
 #define CPU_THREAD      0
 #define CPU_ROOT        40
 #define CPU_WORK        12
-#define CPU_REFLECTIONS 528
-#define CPU_SWITCHES    536
-#define CPU_ENTRIES     544
-#define CPU_CALLS       576 /* counted calls, by index */
-#define CPU_TRACE       456
+#define CPU_REFLECTIONS 472
+#define CPU_SWITCHES    480
+#define CPU_ENTRIES     488
+#define CPU_CALLS       520 /* counted calls, by index */
+#define CPU_TRACE       396
 #define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
 
 #define THREAD_GS_BASE      216
@@ -95,7 +98,7 @@
 #define CPU_INDEX            8
 #define CPU_NATIVE_SPACE     80
 #define CPU_BITMAP           100
-#define CPU_CONTEXT_SWITCHES 552
+#define CPU_CONTEXT_SWITCHES 496
 #define THREAD_PROCESS       32
 #define THREAD_STATE         40
 #define THREAD_ON_CPU        41
