@@ -38,7 +38,7 @@ const struct call_rule call_rules[] = {
 #include "abi/syscalls.def"
 #undef CALL
 };
-_Static_assert((int)CALL_PORT == SELF_PORT && 1 << TRACE_CALL == CPU_TRACE_CALL, "entry.S");
+_Static_assert(1 << TRACE_CALL == CPU_TRACE_CALL, "entry.S");
 _Static_assert(sizeof(call_rules) / sizeof(call_rules[0]) <= COUNTED_CALLS, "struct cpu_counters");
 
 /* ---- objects ---- */

@@ -114,7 +114,63 @@ static void test_killed_in_hand_over(void) {
     EQ(keel_handle_close((uint64_t)port), 0);
 }
 
+/* ---- packets that already wait, which the same fast path takes ---- */
+
+static void packet_expect(uint64_t deadline, uint64_t key, uint64_t word) {
+    struct ipc_message message = {.words = {0, 0, 0, 0, 5, 6, 7, 8}};
+    EQ(ipc_receive((handle_t)port, deadline, 0, &message), 0);
+    EQ(message.label == IPC_PACKET, 1);
+    EQ(message.words[0], key);
+    EQ(message.words[1], 1);
+    EQ(message.words[2], word);
+    EQ(message.words[3], ~word);
+    for (uint64_t i = 4; i < IPC_WORDS; i++)
+        EQ(message.words[i], i + 1);
+}
+
+static void call_once(uint64_t i) {
+    struct ipc_message message = {.label = 5};
+    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+    EQ(message.label, 6);
+    thread_end(i);
+}
+
+static void test_packets_wait(void) {
+    enum { QUEUE = 3, PASSES = 50 };
+    struct ipc_message message;
+    uint64_t sent = 0, received = 0, event = (uint64_t)keel_handle_create(OBJECT_EVENT, 0, 0, 0);
+
+    port = keel_handle_create(OBJECT_PORT, QUEUE, 0, 0);
+    for (uint64_t pass = 0; pass < PASSES; pass++) {
+        for (uint64_t i = 0; i <= pass % QUEUE; i++, sent++)
+            EQ(keel_port_send((uint64_t)port, sent, sent * 3, ~(sent * 3)), 0);
+        for (; received < sent; received++)
+            packet_expect(received % 2 ? DEADLINE_NEVER : 0, received, received * 3);
+        EQ(ipc_receive((handle_t)port, 0, 0, &message), -EAGAIN);
+    }
+    /* Signals go before what was sent, and both before calls; a reply that is owed before anything. */
+    EQ(keel_object_bind(event, (uint64_t)port, 77), 0);
+    handle_t thread = thread_start(0, call_once);
+    keel_thread_wait(clock_now() + MS);
+    EQ(keel_port_send((uint64_t)port, 1, 2, ~2ULL), 0);
+    EQ(keel_event_signal(event), 0);
+    EQ(ipc_receive((handle_t)port, DEADLINE_NEVER, 0, &message), 0);
+    EQ(message.words[0], 77);
+    packet_expect(DEADLINE_NEVER, 1, 2);
+    EQ(ipc_receive((handle_t)port, DEADLINE_NEVER, 0, &message), 0);
+    EQ(message.label, 5);
+    EQ(keel_port_send((uint64_t)port, 3, 4, ~4ULL), 0);
+    EQ(ipc_receive((handle_t)port, DEADLINE_NEVER, 0, &message), -EBUSY);
+    message.label = 6;
+    EQ(ipc_receive((handle_t)port, DEADLINE_NEVER, IPC_REPLY, &message), 0);
+    EQ(message.words[0], 3);
+    thread_join(0, thread);
+    EQ(keel_handle_close(event), 0);
+    EQ(keel_handle_close((uint64_t)port), 0);
+}
+
 const struct test handover_tests[] = {
+    {"packets_wait", test_packets_wait},
     {"killed_in_hand_over", test_killed_in_hand_over},
     {NULL, NULL},
 };

@@ -191,8 +191,9 @@ syscall_end:
     jmp leave
 
 syscall_object:
-    cmpb $CALL_PORT, call_rules(, %r11, 4)
-    je syscall_port
+    lea -(CALL_PORT_CALL & 0xfff)(%r11), %ecx
+    cmp $2, %ecx                /* port_receive is the next one */
+    jb syscall_port
     mov %gs:CPU_STACK, %rsp
     call call_object
     jmp syscall_return

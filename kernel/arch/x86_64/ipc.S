@@ -11,11 +11,11 @@
 #define ASSEMBLY
 #include "kernel/arch/x86_64/vectors.h"
 
-#define CALL_PORT_CALL 0x1022
 #define REPLY          0x40000000 /* IPC_REPLY >> 32 */
 #define RUNNING        2
 #define BLOCKED        3
 #define NOBODY         7 /* LEVELS */
+#define IPC_PACKET     0x8000000000000000
 
     .text
 
@@ -64,12 +64,50 @@ ipc_entry:
     sub $THREAD_WAIT_LINK, %rbx
     jmp 2f
 
-reply:
-    cmp $-1, %rsi               /* deadline */
+    /* No reply, and a sent packet is all that waits here: it is taken, whatever the deadline. The server runs at its own
+     * level, so there is nothing to give back. */
+receive:
+    or THREAD_CALLER(%rsp), %rbx
+    jnz unlock
+    cmp %rbx, %gs:CPU_HAND_OVER
+    je unlock
+    mov PORT_COUNT(%rdi), %r11d
+    dec %r11d
+    js unlock
+    lea PORT_SIGNALLED(%rdi), %rcx
+    cmp %rcx, (%rcx)
     jne unlock
+    lea PORT_CALLERS(%rdi), %rcx
+    cmp %rcx, (%rcx)
+    jne unlock
+    cmpb $NOBODY, THREAD_LENT_LEVEL(%rsp)
+    jne unlock
+    mov %rsp, PORT_SERVER(%rdi)
+    mov %r11d, PORT_COUNT(%rdi)
+    mov PORT_FIRST(%rdi), %ecx
+    lea 1(%rcx), %r11d
+    cmp PORT_CAPACITY(%rdi), %r11d
+    cmove %ebx, %r11d
+    mov %r11d, PORT_FIRST(%rdi)
+    shl $5, %ecx                /* struct port_packet */
+    add PORT_PACKETS(%rdi), %rcx
+    mov (%rcx), %rdx
+    mov 8(%rcx), %r10
+    mov 16(%rcx), %r8
+    mov 24(%rcx), %r9
+    movb $0, PORT_LOCK(%rdi)
+    mov $IPC_PACKET, %rsi
+    incq %gs:CPU_CALLS + 8 * 35
+    mov %rsp, %rbx
+    rdgsbase %rdi
+    jmp go_on_now
+
+reply:
     mov %rbx, %rcx              /* label: a reply with neither bytes nor handles */
     shr $32, %rcx
     cmp $REPLY, %ecx
+    jne receive
+    cmp $-1, %rsi               /* deadline */
     jne unlock
     mov %ebx, %ebp              /* rsi must stay until all is checked */
     mov THREAD_CALLER(%rsp), %rbx
@@ -186,6 +224,7 @@ go_on:                          /* who ends its wait or kills it, with either lo
 
     mov %rbp, %rdx
     mov %esi, %esi
+go_on_now:                      /* rdi = the CPU, rbx = its thread, which gets rsi and the words in their registers */
     mov THREAD_GS_BASE(%rbx), %rax
     swapgs
     wrgsbase %rax

@@ -63,9 +63,9 @@
 /* Offset into struct boot_info. */
 #define BOOT_INFO_CANARY 8
 
-/* In call_rules: there is no object; it is a port. */
-#define CALL_PLAIN 0x80
-#define CALL_PORT  5
+/* In call_rules: there is no object. */
+#define CALL_PLAIN     0x80
+#define CALL_PORT_CALL 0x1022
 
 /* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
 #define CPU_SCRATCH     264
@@ -126,6 +126,13 @@
 #define SPACE_ROOT           40
 #define PORT_LOCK            32
 #define PORT_RECEIVERS       40
+#define PORT_CALLERS         56
+#define PORT_SERVER          72
+#define PORT_SIGNALLED       80
+#define PORT_PACKETS         96
+#define PORT_CAPACITY        104
+#define PORT_FIRST           108
+#define PORT_COUNT           112
 #define PORT_PENDING         116
 #define OBJECT_EPOCH         8
 #define USE_HANDLE           8
