@@ -19,8 +19,8 @@ extern bool cpu_has_xsaveopt;
 
 /* Moves the state that lives in the CPU (vector registers, fs and gs base, guest mode) from and to a thread.
  */
-void thread_save(struct thread *thread);
-void thread_load(struct thread *thread);
+void thread_save(struct cpu *cpu, struct thread *thread);
+void thread_load(struct cpu *cpu, struct thread *thread);
 /* Loads the page-table root that the current thread runs on outside guest mode, and keeps active_cpus right.
  */
 void space_activate(struct cpu *cpu, struct thread *thread);

@@ -131,13 +131,12 @@ void binding_signal(struct binding *binding, uint64_t count) {
     struct port *port = binding->port;
     if (!port)
         return;
-    spin_lock(&port->lock);
+    spin_lock_inline(&port->lock);
     binding->count += count;
     struct thread *receiver = waiter_first(&port->receivers);
     if (receiver) {
         packet_deliver(receiver, &(struct port_packet){.key = binding->key, .count = binding->count});
-        binding->count = 0;
-        list_remove(&binding->link);
+        binding->count = 0; /* who waits here found nothing signalled: it is in no list */
         wait_end(receiver, 0);
     } else if (list_empty(&binding->link)) {
         list_push_back(&port->signalled, &binding->link);

@@ -105,8 +105,10 @@ static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
         queue->aged_level = next == LEVELS ? level : next;
         level = queue->aged_level;
     }
-    struct thread *thread = list_entry(queue->levels[level].next, struct thread, queue_link);
-    queue_remove(queue, thread);
+    struct list *head = &queue->levels[level];
+    struct thread *thread = list_entry(list_take_first(head), struct thread, queue_link);
+    if (list_empty(head))
+        queue->bitmap &= ~(1u << level);
     return thread;
 }
 
@@ -134,7 +136,7 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
  * queued here. Then the two run in turn on one CPU, without an interrupt to another; sched_timer spreads the
  * work when it does not block. */
 static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
-    return cpu->thread && cpu->thread->burst < clock.burst_short && queue_empty(&cpu->queue) &&
+    return cpu->thread && cpu->thread->burst < clock.burst_short && queue_empty(&cpu->queue) && !cpu->next &&
            thread->affinity >> cpu->index & 1;
 }
 
@@ -176,6 +178,15 @@ static void sched_notify(struct cpu *cpu, struct thread *thread) {
     cpu_wake(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
 }
 
+/* Whether a thread that the current one, or an interrupt, wakes goes on here at once: it is of a level that
+ * does not age, and better than any other here. Then it need not be queued. Between now and the way out of
+ * the kernel it is READY and in no queue; whoever changes its level or affinity or kills it meanwhile does to
+ * it what he would do had it been picked already, and sched_pick looks at its level again. */
+static bool sched_goes_next(const struct cpu *cpu, const struct thread *thread) {
+    return thread->level < LEVEL_TOP && cpu == cpu_self() && cpu->thread &&
+           thread->level < cpu->thread->level && thread->level < queue_best(&cpu->queue) && !cpu->next;
+}
+
 void sched_ready(struct thread *thread) {
     if (thread->state == THREAD_BLOCKED && thread->own_level > thread->base_level &&
         thread->own_level > LEVEL_TOP) {
@@ -184,11 +195,16 @@ void sched_ready(struct thread *thread) {
     }
     if (thread->period)
         realtime_wake(thread, clock_now());
-    thread->state = THREAD_READY;
+    atomic_store_explicit(&thread->state, THREAD_READY, memory_order_relaxed);
     thread->preempted = false;
     struct cpu *cpu = sched_place(thread);
     TRACE(TRACE_WAKE, thread->level, thread, cpu->index, 0);
     atomic_store_explicit(&thread->cpu, cpu->index, memory_order_relaxed);
+    if (sched_goes_next(cpu, thread)) {
+        cpu->next = thread;
+        cpu_work_add(cpu, WORK_RESCHEDULE);
+        return;
+    }
     spin_lock_inline(&cpu->queue.lock);
     queue_push(&cpu->queue, thread);
     spin_unlock(&cpu->queue.lock);
@@ -273,7 +289,15 @@ static struct thread *sched_pick(struct cpu *cpu, struct thread *requeued, uint6
     spin_lock_inline(&cpu->queue.lock);
     if (requeued)
         sched_requeue(cpu, requeued, now);
-    struct thread *thread = queue_pick(&cpu->queue, now);
+    struct thread *thread = cpu->next;
+    cpu->next = NULL;
+    if (thread && queue_best(&cpu->queue) < thread->level) {
+        thread->preempted = true;
+        queue_push(&cpu->queue, thread);
+        thread = NULL;
+    }
+    if (!thread)
+        thread = queue_pick(&cpu->queue, now);
     spin_unlock(&cpu->queue.lock);
     for (unsigned i = 1; i < cpu_count && !thread; i++)
         thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
@@ -321,12 +345,12 @@ void sched_switch(struct cpu *cpu) {
         return;
     TRACE(TRACE_SWITCH, next ? next->level : 0, next, next ? next->quantum_left : 0, 0);
     if (before)
-        thread_save(before);
+        thread_save(cpu, before);
     cpu->thread = next;
     if (next) {
         cpu->counters.context_switches++;
         next->on_cpu = true;
-        thread_load(next);
+        thread_load(cpu, next);
     }
     if (before) {
         bool ended = before->state == THREAD_DEAD;
@@ -359,7 +383,7 @@ static void sched_spread(struct cpu *cpu) {
     cpu_wake(cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
 }
 
-void sched_timer(struct cpu *cpu) {
+__attribute__((noinline)) void sched_timer(struct cpu *cpu) {
     uint64_t now = clock_now();
     cpu->timer_deadline = DEADLINE_NEVER;
     alarms_run(cpu, now);

@@ -43,12 +43,13 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
 }
 
 void wait_end(struct thread *thread, int64_t result) {
-    spin_lock(&thread->lock);
+    spin_lock_inline(&thread->lock);
     list_remove(&thread->wait_link);
     if (thread->wait_object->type == OBJECT_PORT)
         thread->wait_object = NULL;
     thread->native.rax = (uint64_t)result;
-    alarm_cancel(&thread->alarm);
+    if (thread->alarm.armed)
+        alarm_cancel(&thread->alarm);
     sched_ready(thread);
     spin_unlock(&thread->lock);
 }

@@ -33,11 +33,11 @@ void tlb_shootdown_poll(void) {}
 void trace_add(enum trace_kind kind, unsigned detail, const struct thread *thread, uint64_t a, uint64_t b) {
     (void)kind, (void)detail, (void)thread, (void)a, (void)b;
 }
-void thread_save(struct thread *thread) {
-    (void)thread;
+void thread_save(struct cpu *cpu, struct thread *thread) {
+    (void)cpu, (void)thread;
 }
-void thread_load(struct thread *thread) {
-    (void)thread;
+void thread_load(struct cpu *cpu, struct thread *thread) {
+    (void)cpu, (void)thread;
 }
 void timer_program(uint64_t ns) {
     (void)ns;
@@ -241,6 +241,39 @@ TEST(idle_cpu_steals_but_not_live_registers) {
     threads[1].state = THREAD_BLOCKED;
     sched_switch(host_cpu);
     CHECK(host_cpu->thread == NULL);
+}
+
+TEST(better_woken_thread_goes_next_without_a_queue) {
+    setup(2);
+    ready(0);
+    sched_switch(host_cpu);
+    level_give(1, LEVEL_SYSTEM);
+    threads[1].affinity = threads[2].affinity = threads[3].affinity = 1;
+    ready(1);
+    CHECK(queue_empty(&host_cpu->queue));
+    CHECK(host_cpu->next == &threads[1]);
+    level_give(2, LEVEL_SYSTEM); /* as good: it comes after */
+    ready(2);
+    level_give(3, LEVEL_REALTIME); /* better still, and woken too late to be taken unqueued */
+    ready(3);
+    CHECK(host_cpu->next == &threads[1]);
+    unsigned order[] = {3, 1, 2, 0};
+    for (unsigned i = 0; i < 4; i++) {
+        sched_switch(host_cpu);
+        CHECK_EQ(running(), order[i]);
+        CHECK(host_cpu->next == NULL);
+        host_cpu->thread->state = THREAD_BLOCKED;
+    }
+    sched_switch(host_cpu);
+    CHECK(queue_empty(&host_cpu->queue));
+    /* Levels that age always queue, and so does what another CPU wakes. */
+    ready(0);
+    sched_switch(host_cpu);
+    threads[1].state = THREAD_BLOCKED;
+    level_give(1, LEVEL_TOP);
+    ready(1);
+    CHECK(host_cpu->next == NULL);
+    CHECK(!queue_empty(&host_cpu->queue));
 }
 
 TEST(woken_thread_goes_to_an_idle_cpu) {

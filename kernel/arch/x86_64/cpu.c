@@ -72,8 +72,7 @@ void fpu_init(void *area) {
     *(uint32_t *)((char *)area + 24) = 0x1f80;
 }
 
-void thread_save(struct thread *thread) {
-    struct cpu *cpu = cpu_self();
+void thread_save(struct cpu *cpu, struct thread *thread) {
     uint64_t gs;
 
     fpu_save(thread->fpu);
@@ -83,9 +82,11 @@ void thread_save(struct thread *thread) {
                      "swapgs"
                      : "=r"(gs));
     thread->gs_base = gs;
-    thread->resume_guest = cpu->guest;
-    thread->resume_root = cpu->root;
-    cpu->guest = NULL;
+    if (cpu->guest) {
+        thread->resume_guest = cpu->guest;
+        thread->resume_root = cpu->root;
+        cpu->guest = NULL;
+    }
 }
 
 void tlb_flush_all(uint64_t root) {
@@ -122,11 +123,11 @@ void space_deactivate(struct cpu *cpu) {
     spaces_enter(cpu, NULL, NULL, kernel_root);
 }
 
-void thread_load(struct thread *thread) {
-    struct cpu *cpu = cpu_self();
+void thread_load(struct cpu *cpu, struct thread *thread) {
     struct utcb *guest = thread->resume_guest;
+    struct frame *frame = &thread->native;
+    uint64_t root = thread->unified_root;
 
-    thread->resume_guest = NULL; /* it may block again without thread_save: kernel/arch/x86_64/ipc.S */
     fpu_restore(thread->fpu);
     fs_base_write(thread->fs_base);
     __asm__ volatile("swapgs\n\t"
@@ -135,9 +136,13 @@ void thread_load(struct thread *thread) {
                      :
                      : "r"(thread->gs_base));
     /* A guest runs on the guest root, or in appliance isolation on the unified one: as it was interrupted. */
-    spaces_enter(cpu, thread->process->space, thread->guest_space,
-                 guest ? thread->resume_root : thread->unified_root);
-    cpu->tss.frame_top = (uint64_t)(uintptr_t)(guest ? &thread->guest + 1 : &thread->native + 1);
-    /* Before kick is looked at: see guest_enter in entry.S. */
-    __atomic_store_n(&cpu->guest, guest, __ATOMIC_SEQ_CST);
+    if (guest) {
+        thread->resume_guest = NULL;
+        frame = &thread->guest;
+        root = thread->resume_root;
+        /* Before kick is looked at: see guest_enter in entry.S. */
+        __atomic_store_n(&cpu->guest, guest, __ATOMIC_SEQ_CST);
+    }
+    spaces_enter(cpu, thread->process->space, thread->guest_space, root);
+    cpu->tss.frame_top = (uint64_t)(uintptr_t)(frame + 1);
 }
