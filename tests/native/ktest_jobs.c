@@ -104,8 +104,15 @@ static bool process_fill(const handle_t *given) {
             keel_handle_close(list[i]);
         return false;
     }
-    EQ(keel_space_map((uint64_t)process, ZOO_CODE, code, 0, PAGE, MAP_READ | MAP_EXEC), 0);
-    EQ(keel_space_map((uint64_t)process, ZOO_DATA, 0, 0, 64 * PAGE, MAP_READ | MAP_WRITE | MAP_COPY), 0);
+    int64_t mapped = keel_space_map((uint64_t)process, ZOO_CODE, code, 0, PAGE, MAP_READ | MAP_EXEC);
+    if (!mapped)
+        mapped =
+            keel_space_map((uint64_t)process, ZOO_DATA, 0, 0, 64 * PAGE, MAP_READ | MAP_WRITE | MAP_COPY);
+    if (mapped == -ENOMEM) { /* the creatures before have used up what the job may */
+        keel_handle_close((uint64_t)process);
+        return false;
+    }
+    EQ(mapped, 0);
     for (uint64_t i = 0; ZOO_CODE + i * CREATURE_BYTES < ZOO_CODE + (uint64_t)(zoo_code_end - zoo_code);
          i++) {
         int64_t thread = keel_thread_create((uint64_t)process, ZOO_CODE + i * CREATURE_BYTES, 0, i,
