@@ -193,6 +193,7 @@ void sched_ready(struct thread *thread) {
         level_move(thread, -1);
         thread->quantum_left = 0;
     }
+    thread->level = level_of(thread); /* a reply on another CPU may have stored an older one: ipc.S */
     if (thread->period)
         realtime_wake(thread, clock_now());
     atomic_store_explicit(&thread->state, THREAD_READY, memory_order_relaxed);

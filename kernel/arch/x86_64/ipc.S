@@ -148,12 +148,12 @@ reply:
     mov %r11, THREAD_WAIT_LINK + 8(%rbx)
     mov %rsp, THREAD_CALLER(%rbx)
     mov %rbx, THREAD_SERVER(%rsp)
-    mov THREAD_LEVEL(%rsp), %cl         /* the server runs at the better level */
+    mov THREAD_LEVEL(%rsp), %cl         /* the server runs at the better level of both */
     mov %cl, THREAD_LENT_LEVEL(%rbx)
-    cmp %cl, THREAD_LEVEL(%rbx)
-    jbe 1f
-    mov %cl, THREAD_LEVEL(%rbx)
-1:
+    cmp %cl, THREAD_OWN_LEVEL(%rbx)
+    jae 1f
+    mov THREAD_OWN_LEVEL(%rbx), %cl
+1:  mov %cl, THREAD_LEVEL(%rbx)
     incq %gs:CPU_CALLS + 8 * 34
     jmp go_on
 
@@ -168,7 +168,7 @@ reply:
     movq $0, THREAD_CALLER(%rsp)
     movq $0, THREAD_SERVER(%rbx)
     movb $NOBODY, THREAD_LENT_LEVEL(%rsp)
-    mov THREAD_OWN_LEVEL(%rsp), %cl
+    mov THREAD_OWN_LEVEL(%rsp), %cl     /* one that another CPU gives it right now counts when it is called or woken */
     mov %cl, THREAD_LEVEL(%rsp)
     incq %gs:CPU_CALLS + 8 * 35
 
