@@ -89,6 +89,7 @@ struct job_info {
     uint64_t pages, pages_limit;
     uint64_t objects, objects_limit;
     uint64_t threads, threads_limit;
+    uint64_t share; /* limit of CPU time, in 1/1024 of all CPUs */
 };
 
 /* RESOURCE_INFO: sums over all CPUs since boot. */

@@ -2,11 +2,15 @@
 #include "kernel/guest.h"
 #include "kernel/realtime.h"
 #include "kernel/sched.h"
+#include "kernel/share.h"
 #include "kernel/syscall.h"
 
 enum { CREATE_MOST_HANDLES = 64 };
 
-int64_t call_job_limit(struct job *job, uint64_t pages, uint64_t objects, uint64_t threads) {
+int64_t call_job_limit(struct job *job, uint64_t pages, uint64_t objects, uint64_t threads, uint64_t share) {
+    int64_t error = share_set(job, share);
+    if (error)
+        return error;
     job_limit(job, (uint64_t[JOB_QUOTAS]){pages, objects, threads});
     return 0;
 }

@@ -81,6 +81,7 @@ struct job_info job_info(const struct job *job) {
         .objects_limit = job->limit[JOB_OBJECTS],
         .threads = job->used[JOB_THREADS],
         .threads_limit = job->limit[JOB_THREADS],
+        .share = job->share,
     };
 }
 

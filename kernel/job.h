@@ -10,13 +10,16 @@
 
 enum job_quota { JOB_PAGES, JOB_OBJECTS, JOB_THREADS, JOB_QUOTAS };
 
-enum { JOB_DEPTH_MAX = 32 }; /* a charge and an end go up the tree at once */
+enum { JOB_SHARE_ALL = 1024 }; /* the whole machine */
+enum { JOB_DEPTH_MAX = 32 };   /* a charge and an end go up the tree at once */
 
 struct job {
     struct object object;
     struct job *parent;
     _Atomic uint64_t used[JOB_QUOTAS];
     uint64_t limit[JOB_QUOTAS]; /* UINT64_MAX: none */
+    _Atomic uint64_t paid_at;   /* ns: see share.h */
+    uint32_t share;             /* of all CPUs, in 1/JOB_SHARE_ALL; 0: no limit */
     struct spinlock lock;       /* rank JOB: guards what follows */
     bool dead;
     uint8_t depth;         /* ancestors; constant */

@@ -8,6 +8,7 @@
 #include "kernel/guest.h"
 #include "kernel/reaper.h"
 #include "kernel/sched.h"
+#include "kernel/share.h"
 #include "kernel/trace.h"
 
 /* What a thread waited on is released by the thread itself, when it runs again and no lock is held. */
@@ -38,6 +39,8 @@ static void cpu_idle(struct cpu *cpu) {
 static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
     if (thread->wait_object && thread->state == THREAD_RUNNING)
         wait_release(thread);
+    if (shares_set)
+        share_account(thread);
     if (thread->dying && thread->state == THREAD_RUNNING)
         thread_end_current();
     if (thread->suspended && thread->state == THREAD_RUNNING)

@@ -7,6 +7,7 @@
 
 #include "kernel/arch_cpu.h"
 #include "kernel/realtime.h"
+#include "kernel/share.h"
 #include "kernel/space.h"
 #include "kernel/trace.h"
 
@@ -244,6 +245,8 @@ void sched_lend(struct thread *thread, unsigned level) {
     spin_lock(&thread->lock);
     thread->lent_level = (uint8_t)level;
     level_update(thread);
+    if (level < LEVELS)
+        thread_hurry(thread);
     spin_unlock(&thread->lock);
 }
 
@@ -331,7 +334,7 @@ void sched_switch(struct cpu *cpu) {
     if (before && before->period) {
         before->quantum_left = slice_left(cpu, now);
         if (before->state == THREAD_RUNNING && !before->quantum_left)
-            thread_postpone(before);
+            thread_postpone(before, before->deadline);
     }
     bool running = before && before->state == THREAD_RUNNING;
     bool moving = running && !(before->affinity & cpu->bit);
@@ -407,6 +410,10 @@ void sched_program_timer(struct cpu *cpu) {
             tick = soon < tick ? soon : tick;
         }
         deadline = tick < deadline ? tick : deadline;
+    }
+    if (cpu->thread && cpu->thread->limited) {
+        uint64_t soon = clock_now() + SHARE_TICK_NS;
+        deadline = soon < deadline ? soon : deadline;
     }
     if (deadline >= cpu->timer_deadline)
         return;

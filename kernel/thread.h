@@ -86,6 +86,8 @@ struct thread {
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
+    bool limited;             /* a job above it has a share of CPU time: share.h */
+    uint64_t charged;         /* of run_time plus what it runs now, to its jobs' shares */
     uint64_t utcb_address;
     uint64_t exit_flag;     /* thread_exit: user address to store 1 at */
     _Atomic bool suspended; /* parks at its next way out of the kernel */
@@ -138,8 +140,9 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
 void wait_end(struct thread *thread, int64_t result);
 /* Takes a thread out of whatever it waits for, if it still waits in that sequence (0: any). No lock held. */
 void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result);
-/* The current thread, a real-time task, has used its budget: it waits for its deadline, where the next period
- * begins. */
-void thread_postpone(struct thread *thread);
+/* The current thread has used its budget, or its job the share of CPU time: it waits until then. */
+void thread_postpone(struct thread *thread, uint64_t until);
+/* Ends such a wait of a thread that is locked, if it is for its job's share. */
+void thread_hurry(struct thread *thread);
 /* thread_wait: 0 or -ETIMEDOUT at once, or blocks the current thread. */
 int64_t thread_park(uint64_t deadline);

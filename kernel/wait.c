@@ -21,7 +21,8 @@ static struct spinlock *wait_lock(struct object *object, const struct thread *th
 
 void thread_hand_over_set(struct thread *thread) {
     spin_lock(&thread->lock); /* of two that change different fields the later one sees both */
-    thread->hand_over = thread->guest_space || thread->period || thread->suspended ? 0 : thread->affinity;
+    bool slow = thread->guest_space || thread->period || thread->suspended || thread->limited;
+    thread->hand_over = slow ? 0 : thread->affinity;
     thread->calls.changes = thread->serves.changes = HANDLE_CHANGED;
     spin_unlock(&thread->lock);
 }
@@ -97,10 +98,15 @@ static void park_begin(struct thread *thread, enum park what, uint64_t deadline)
     cpu_work_add(cpu_self(), WORK_RESCHEDULE);
 }
 
-void thread_postpone(struct thread *thread) {
+void thread_postpone(struct thread *thread, uint64_t until) {
     spin_lock(&thread->lock);
-    park_begin(thread, PARK_BUDGET, thread->deadline);
+    park_begin(thread, PARK_BUDGET, until);
     spin_unlock(&thread->lock);
+}
+
+void thread_hurry(struct thread *thread) {
+    if (thread->state == THREAD_BLOCKED && thread->parked == PARK_BUDGET && !thread->period)
+        park_end(thread, 0);
 }
 
 int64_t thread_park(uint64_t deadline) {

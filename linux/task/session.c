@@ -70,7 +70,7 @@ static struct session *session_alloc(int32_t sid) {
         return NULL;
     }
     if (session_pages)
-        keel_job_limit((handle_t)job, session_pages, 0, 0);
+        keel_job_limit((handle_t)job, session_pages, 0, 0, 0);
     session->sid = sid;
     session->job = (handle_t)job;
     list_push_back(&sessions, &session->link);

@@ -210,7 +210,8 @@ static int64_t job_open(struct driver_run *run) {
     if (job < 0)
         return job;
     run->job = (handle_t)job;
-    return keel_job_limit((uint64_t)job, run->kind->manifest.memory / PAGE_BYTES, OBJECTS_MOST, THREADS_MOST);
+    return keel_job_limit((uint64_t)job, run->kind->manifest.memory / PAGE_BYTES, OBJECTS_MOST, THREADS_MOST,
+                          0);
 }
 
 static void job_end(struct driver_run *run) {

@@ -235,6 +235,18 @@ static bool limit_take(struct parser *parser, uint64_t *limit) {
     return true;
 }
 
+/* Percents of all CPUs; kept in 1/1024, as job_limit takes it. */
+static bool take_cpu(struct parser *parser) {
+    const char *word = parser->words[1], *end;
+    uint64_t value = 0;
+    if (parser->service->share)
+        return fail_here(parser, "given twice:", parser->words[0]);
+    if (!number_read(word, 100, &value, &end) || value == 0 || strcmp(end, "%") != 0)
+        return fail_here(parser, "not 1% to 100%:", word);
+    parser->service->share = (unsigned)((value * 1024 + 99) / 100);
+    return true;
+}
+
 static bool take_objects(struct parser *parser) {
     return limit_take(parser, &parser->service->objects);
 }
@@ -324,6 +336,7 @@ static const struct statement statements[] = {
     {"late", 0, take_late},         {"power", 0, take_power},
     {"serves", 1, take_serves},     {"calls", 1, take_calls},
     {"file", 2, take_file},         {"framebuffer", 0, take_framebuffer},
+    {"cpu", 1, take_cpu},
 };
 
 static bool statement_take(struct parser *parser) {

@@ -22,11 +22,16 @@
  *   serves PORT | calls PORT  the two ends of a port that callers know the service by; handles "PORT.port"
  *                           (RECV, SEND) and "PORT" (SEND)
  *   job                     the service's own job, handle "job"
- *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when it
- * is missing memory N[K|M|G] | N%    limit of the job, in bytes or of all memory objects N, threads N further
- * limits; what is not given is bounded only by the machine offers LINK, uses LINK  the two ends of a console
- * link (abi/console.h), handles "LINK", "LINK.kick", "LINK.call" restart always | never | exit   what happens
- * when it ends; exit: the system ends with its status. Default never
+ *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when
+ *                           it is missing
+ *   memory N[K|M|G] | N%    limit of the job, in bytes or of all memory; what is not limited is bounded only
+ *                           by the machine
+ *   objects N, threads N    further limits
+ *   cpu N%                  limit of its time on all CPUs together
+ *   offers LINK, uses LINK  the two ends of a console link (abi/console.h), handles "LINK", "LINK.kick",
+ *                           "LINK.call"
+ *   restart always | never | exit   what happens when it ends; exit: the system ends with its status. Default
+ *                           never
  *   late                    starts after the others, when they leave processor time for it
  *   when WORD               starts only if the kernel's command line has WORD or WORD=…; its links exist only
  * then
@@ -96,6 +101,7 @@ struct manifest_service {
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;
+    unsigned share; /* of all CPUs, in 1/1024; 0: no limit */
     enum manifest_restart restart;
     char when[MANIFEST_NAME]; /* "" always */
     bool restart_given;

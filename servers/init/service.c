@@ -76,7 +76,7 @@ static int64_t job_open(struct service *service, const struct system *system) {
         return job;
     service->job = (handle_t)job;
     return keel_job_limit((uint64_t)job, memory_limit(spec, system->pages_total), spec->objects,
-                          spec->threads);
+                          spec->threads, spec->share);
 }
 
 static void job_end(struct service *service) {

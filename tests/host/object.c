@@ -239,7 +239,8 @@ int64_t host_job_open(uint64_t parent_handle) {
     return job ? host_handle_add(&job->object, RIGHT_ALL) : -ENOMEM;
 }
 
-int64_t keel_job_limit(uint64_t handle, uint64_t pages, uint64_t objects, uint64_t threads) {
+int64_t keel_job_limit(uint64_t handle, uint64_t pages, uint64_t objects, uint64_t threads, uint64_t share) {
+    (void)share;
     struct host_object *object;
     host_lock();
     int error = host_handle_find(handle, OBJECT_JOB, RIGHT_ADMIN, &object);

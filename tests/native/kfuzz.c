@@ -216,7 +216,7 @@ static uint64_t round_run(uint64_t seed, uint64_t calls) {
     board->calls = 0;
     round.job = (handle_t)checked("job", keel_handle_create(OBJECT_JOB, handle_find("job"), 0, 0));
     checked("job_limit", keel_job_limit(round.job, 600 + random_below(4000), 250 + random_below(1000),
-                                        threads * THREADS + random_below(20)));
+                                        threads * THREADS + random_below(20), 0));
     round_give(&round);
     while (round.process_count < threads && process_add(&round))
         continue;

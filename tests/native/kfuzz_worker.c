@@ -64,7 +64,7 @@ static const char shapes[FUZZ_CALLS][SHAPE] = {
     [CALL_thread_set] = "hnn",     [CALL_guest_attach] = "S",      [CALL_guest_enter] = "n",
     [CALL_port_call] = "hm",       [CALL_port_receive] = "hd",     [CALL_port_send] = "hxxx",
     [CALL_event_wait] = "hd",      [CALL_timer_set] = "hdd",       [CALL_io_read] = "hiw",
-    [CALL_io_write] = "hiwx",      [CALL_log_read] = "hspl",       [CALL_job_limit] = "hlll",
+    [CALL_io_write] = "hiwx",      [CALL_log_read] = "hspl",       [CALL_job_limit] = "hlllc",
     [CALL_thread_suspend] = "hn",  [CALL_dma_create] = "hzA",
 };
 
@@ -355,6 +355,8 @@ static uint64_t argument(struct worker *worker, char kind) {
         return random_below(worker, 16);
     case 'b': /* a bit or two */
         return chance(worker, 6) ? 1 : 0;
+    case 'c': /* share of the CPUs: enough to go on */
+        return chance(worker, 2) ? 0 : 500 + random_below(worker, 700);
     case 'n':
         return random_below(worker, 8);
     case 'd':

@@ -322,7 +322,7 @@ static void test_jobs(void) {
     struct job_info info;
     int64_t child = keel_handle_create(OBJECT_JOB, job, 0, 0);
     EQ(child > 0, 1);
-    EQ(keel_job_limit(child, 100, 10, 1), 0);
+    EQ(keel_job_limit(child, 100, 10, 1, 0), 0);
     int64_t process = keel_process_create(child, 0, 0);
     EQ(process > 0, 1);
     EQ(keel_space_map(process, 0x10000000, 0, 0, 1 << 20, MAP_READ | MAP_WRITE | MAP_COPY), 0);

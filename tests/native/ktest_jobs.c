@@ -148,7 +148,7 @@ static void zoo_round(uint64_t round) {
     int64_t made = keel_handle_create(OBJECT_JOB, job, 0, 0);
     EQ(made > 0, 1);
     zoo = (handle_t)made;
-    EQ(keel_job_limit(zoo, 4000, 1000, 100), 0);
+    EQ(keel_job_limit(zoo, 4000, 1000, 100, 0), 0);
     handle_t given[GIVEN] = {(handle_t)keel_handle_create(OBJECT_EVENT, 0, 0, 0),
                              (handle_t)keel_handle_create(OBJECT_PORT, 0, 0, 0),
                              (handle_t)port_outside,
@@ -197,7 +197,7 @@ static struct job_info info_of(handle_t of) {
 static void test_exact_limits(void) {
     enum { OBJECTS = 20, PAGES = 50, LIMITED_THREADS = 3 };
     handle_t limited = (handle_t)keel_handle_create(OBJECT_JOB, job, 0, 0);
-    EQ(keel_job_limit(limited, PAGES, OBJECTS, LIMITED_THREADS), 0);
+    EQ(keel_job_limit(limited, PAGES, OBJECTS, LIMITED_THREADS, 0), 0);
     for (unsigned round = 0; round < 3; round++) {
         handle_t made[OBJECTS + 1];
         unsigned count = 0;

@@ -50,7 +50,7 @@ TEST(all_statements) {
         "# comment\n\n\tservice a-1\nprogram bin/a\nargument x\nargument --y=1\narguments etc/run\n"
         "ioport 0x60 5\nioport 100 1\nirq 1\nirq 0x0c\nlog\ninfo\ndebug\njob\nroot\nmemory 3M\nobjects 7\n"
         "threads 9\noffers l\nlate\nserves p\npower\nrestart always\nmmio 0xa0000 0x20000\nframebuffer\n"
-        "file font etc/f\nwhen a=1\nservice b\ncalls p\nprogram b\nuses l\nmemory 40%"));
+        "file font etc/f\nwhen a=1\nservice b\ncalls p\nprogram b\nuses l\nmemory 40%\ncpu 25%"));
     const struct manifest_service *a = &manifest.services[0], *b = &manifest.services[1];
     CHECK_EQ(strcmp(a->name, "a-1"), 0);
     CHECK_EQ(strcmp(a->program, "bin/a"), 0);
@@ -72,6 +72,7 @@ TEST(all_statements) {
     CHECK_EQ(a->restart, RESTART_ALWAYS);
     CHECK(a->links[0].offers && !b->links[0].offers);
     CHECK_EQ(b->memory_percent, 40);
+    CHECK_EQ(b->share, 256);
     CHECK_EQ(b->restart, RESTART_NEVER);
     CHECK(!b->log && !b->job);
 }
@@ -103,6 +104,7 @@ TEST(errors) {
     fails("service a\nmemory 5T\n", "manifest:2: not an amount of memory: \"5T\"");
     fails("service a\nmemory 5MB\n", "manifest:2: not an amount of memory: \"5MB\"");
     fails("service a\nmemory 1M\nmemory 1%\n", "manifest:3: given twice: \"memory\"");
+    fails("service a\ncpu 101%\n", "manifest:2: not 1% to 100%: \"101%\"");
     fails("service a\nthreads 0\n", "manifest:2: a limit of 0 would let nothing start");
     fails("service a\nrestart sometimes\n",
           "manifest:2: not a restart policy (always, never, exit): \"sometimes\"");

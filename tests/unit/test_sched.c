@@ -55,9 +55,14 @@ void alarms_run(struct cpu *cpu, uint64_t now) {
 void thread_hand_over_set(struct thread *thread) {
     (void)thread;
 }
-void thread_postpone(struct thread *thread) {
+void thread_postpone(struct thread *thread, uint64_t until) {
+    (void)until;
     thread->state = THREAD_BLOCKED;
     thread->parked = PARK_BUDGET;
+}
+
+void thread_hurry(struct thread *thread) {
+    (void)thread;
 }
 
 static void level_give(unsigned i, unsigned level) {
