@@ -80,8 +80,9 @@ static unsigned lock_of(unsigned key) {
 }
 
 static size_t text_out(char *bytes, const char *text) {
-    size_t length = strlen(text);
-    memcpy(bytes, text, length);
+    size_t length = 0;
+    for (; text[length]; length++)
+        bytes[length] = text[length];
     return length;
 }
 
