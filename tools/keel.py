@@ -53,6 +53,8 @@ def run_parser():
     add("--net", action="store_true", help="a virtio network card on QEMU's user network; not on microvm")
     add("--device", metavar="STR", action="append", default=[], help="one more device, as for QEMU's -device. May be repeated; "
         "not on microvm")
+    add("--display", metavar="KIND", help="the program runs on the machine's own screen and PS/2 keyboard, which QEMU shows: vnc=:1 "
+        "for a VNC viewer at port 5901; gtk or sdl for a window (Debian's qemu-system-gui)")
     add("--debug", action="store_true", help="the debug kernel, stopped before its first instruction for GDB at :1234")
     add("--peer", choices=["linux"], help="run the same program and root on Debian's Linux 6.1 instead, for comparison")
     add("--json", action="store_true", help="print the result as JSON on standard error after the run")

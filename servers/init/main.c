@@ -100,26 +100,37 @@ static bool asked_for(const char *word) {
     return !length;
 }
 
-/* Services that the command line does not ask for have no links either: who uses one finds that it is not
- * there. */
-static void links_open(void) {
-    for (unsigned i = 0; i < the_system.manifest.count; i++)
-        if (!asked_for(the_system.manifest.services[i].when))
-            the_system.manifest.services[i].link_count = 0;
+/* What the command line asks for may not be there: an archive has what was thought to be needed. */
+static bool wanted(const struct manifest_service *spec) {
+    struct archive_file program;
+    if (!asked_for(spec->when))
+        return false;
+    if (!spec->when[0] || archive_find(&the_system.archive, spec->program, &program) == 0)
+        return true;
+    log_line("%s: the archive has no %s", spec->when, spec->program);
+    return false;
+}
+
+/* Services that are not wanted have no links either: who uses one finds that it is not there. */
+static void services_choose(void) {
+    for (unsigned i = 0; i < the_system.manifest.count; i++) {
+        struct manifest_service *spec = &the_system.manifest.services[i];
+        services[i] =
+            (struct service){.spec = spec, .key = i, .next_start = DEADLINE_NEVER, .wanted = wanted(spec)};
+        if (!services[i].wanted)
+            spec->link_count = 0;
+    }
     (void)need("links", links_create(&the_system.links, &the_system.manifest));
 }
 
 static void start_those(bool late) {
     for (unsigned i = 0; i < the_system.manifest.count; i++)
-        if (services[i].spec->late == late && asked_for(services[i].spec->when))
+        if (services[i].spec->late == late && services[i].wanted)
             start(&services[i]);
 }
 
 /* Late services are loaded at a level below that of programs, so that the first program does not wait. */
 static void start_all(void) {
-    for (unsigned i = 0; i < the_system.manifest.count; i++)
-        services[i] = (struct service){
-            .spec = &the_system.manifest.services[i], .key = i, .next_start = DEADLINE_NEVER};
     start_those(false);
     (void)keel_thread_set(0, LEVEL, LEVEL_LATE);
     start_those(true);
@@ -180,7 +191,7 @@ int main(void) {
     memory_count();
     environment_build();
     the_system.port = need("port", keel_handle_create(OBJECT_PORT, PORT_QUEUE, 0, 0));
-    links_open();
+    services_choose();
     start_all();
     for (;;) {
         struct port_packet packet;

@@ -29,6 +29,7 @@ struct system {
 struct service {
     const struct manifest_service *spec;
     uint64_t key;
+    bool wanted;           /* asked for, and its program is there */
     handle_t job, process; /* HANDLE_NONE while it does not run */
     uint64_t started;      /* clock_now() of the last start */
     uint64_t next_start;   /* when to start it again; DEADLINE_NEVER: not */

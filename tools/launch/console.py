@@ -47,9 +47,13 @@ def _writer(descriptor):
 def _options(options, program):
     terminal = os.isatty(0) and os.isatty(1)
     size = shutil.get_terminal_size((80, 24))
+    if options.display:  # the machine's own screen and keyboard in place of the caller's terminal
+        options.append = f"console=tty0 {options.append}".strip()
+        options.device = [*options.device, "VGA"]
     return Options(program=program, root=options.root, smp=options.smp, mem=options.mem, machine=options.machine, boot=options.boot,
                    icount=options.icount, isolation=options.isolation, timeout=options.timeout, append=options.append,
-                   disks=tuple(options.disk), net=options.net, devices=tuple(options.device), debug=options.debug, log=options.log, peer=options.peer == "linux", terminal=terminal,
+                   disks=tuple(options.disk), net=options.net, devices=tuple(options.device), debug=options.debug, log=options.log, peer=options.peer == "linux",
+                   display=options.display, terminal=terminal or bool(options.display),
                    window=(size.lines, size.columns) if terminal else None,
                    term=os.environ.get("TERM") if terminal else None)
 
@@ -86,7 +90,7 @@ def run(arguments, program):
     result = Result(STATUS_BROKEN)
     with machine:
         try:
-            with RawTerminal() if options.terminal else NoTerminal():
+            with RawTerminal() if options.terminal and not options.display else NoTerminal():
                 in_time = pump.run()
             judge(options, machine, in_time, result)
         except Detached:

@@ -82,7 +82,7 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
         machine += ",smm=on"
     if machine == "microvm":
         machine = "microvm,isa-serial=on,pit=on,pic=on,rtc=on"
-    line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-machine", machine,
+    line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", options.display or "none", "-machine", machine,
             "-accel", "kvm" if kvm_usable() and not options.icount else "tcg",
             "-cpu", options.cpu, "-smp", str(options.smp), "-m", f"{memory_megabytes(options.mem)}M",
             *_boot_arguments(options, initrd),

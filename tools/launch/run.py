@@ -40,6 +40,7 @@ class Options:
     log: str = None
     peer: bool = False          # on Debian's Linux
     kernel: str = None
+    display: str = None         # QEMU's -display; None: nobody looks
     monitor: bool = False       # QEMU's, as Machine.monitor_path (QMP)
     terminal: bool = False      # COM1 is a terminal
     window: tuple = None        # rows, columns

@@ -1,7 +1,13 @@
 """The console on the display: a person types on the PS/2 keyboard and reads the screen, as VGA text and as a picture."""
+import os
+import subprocess
+import tempfile
+
 from harness.display import Display
 from harness.guest import test_root
 from harness.system import case, expect
+from launch import build
+from launch import run as launcher
 
 PROMPT = r"^ready> "
 
@@ -173,3 +179,25 @@ def display_not_asked_for(context):
     result = context.run(["/bin/sh", "-c", "ls /dev/tty1 /dev/tty0 2>/dev/null || echo none"], devices=("VGA",))
     expect(result.stdout == b"none\n", "no /dev/tty1", result)
     expect(b"framebuffer" not in result.log and b"display" not in result.log, "nobody looked for a display", result)
+
+
+@case(cpus=(1,), peer=False)
+def display_run_option(context):
+    """`./keel run --display`: the program is on the screen that QEMU shows, and its status is the command's."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = [os.path.join(build.TOP, "keel"), "run", "--display", f"vnc=unix:{folder}/vnc", "--timeout", "60", "--", "/bin/sh", "-c",
+                "test $(tty) = /dev/tty1 && exit 6"]
+        result = subprocess.run(line, capture_output=True, stdin=subprocess.DEVNULL)
+    expect((result.returncode, result.stdout, result.stderr) == (6, b"", b""), f"{result}")
+
+
+@case(cpus=(1,), peer=False)
+def display_not_in_archive(context):
+    """console=tty0 with an archive that was made without the drivers: the log says so, and the serial line is the console."""
+    drivers = launcher.OPTIONAL.pop("console=tty0")
+    try:
+        result = context.run(["/bin/sh", "-c", "ls /dev/tty1 2>/dev/null || echo none"], append="console=tty0")
+    finally:
+        launcher.OPTIONAL["console=tty0"] = drivers
+    expect((result.status, result.stdout) == (0, b"none\n"), "no display", result)
+    expect(b"init: console=tty0: the archive has no bin/display" in result.log, "it is said", result)
