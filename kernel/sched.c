@@ -78,16 +78,17 @@ static __attribute__((noinline)) void level_move(struct thread *thread, int by) 
 /* ---- queues; the queue's lock is held ---- */
 
 static void queue_push(struct run_queue *queue, struct thread *thread) {
-    struct list *level = &queue->levels[thread->level], *before = level;
+    size_t number = thread->level;
+    struct list *level = &queue->levels[number], *before = level;
     struct thread *other;
-    if (thread->level == LEVEL_REALTIME) { /* by deadline */
+    if (number == LEVEL_REALTIME) { /* by deadline */
         list_for_each(other, level, queue_link) if (other->deadline > thread->deadline) break;
         before = &other->queue_link; /* at the end of the list: its head */
     } else if (thread->preempted) {
         before = level->next;
     }
     list_insert_before(before, &thread->queue_link);
-    queue->bitmap |= 1u << thread->level;
+    queue->bitmap |= 1u << number;
 }
 
 static void queue_remove(struct run_queue *queue, struct thread *thread) {
@@ -138,23 +139,23 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
  * work when it does not block. */
 static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
     return cpu->thread && cpu->thread->burst < clock.burst_short && queue_empty(&cpu->queue) && !cpu->next &&
-           thread->affinity >> cpu->index & 1;
+           thread->affinity & cpu->bit;
 }
 
 /* Where a woken thread should run: where its registers still are, beside a waker that is about to block, else
  * where it was if that CPU is idle, else on any idle one. */
-static struct cpu *sched_place(struct thread *thread) {
+static struct cpu *sched_place(struct cpu *self, const struct thread *thread) {
     struct cpu *last = cpus[thread->cpu];
     if (thread->on_cpu)
         return last;
-    if (sched_waker_blocks_soon(cpu_self(), thread))
-        return cpu_self();
+    if (sched_waker_blocks_soon(self, thread))
+        return self;
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & thread->affinity;
-    if (idle >> last->index & 1)
+    if (idle & last->bit)
         return last;
     if (idle)
         return cpus[__builtin_ctzll(idle)];
-    if (!(thread->affinity >> last->index & 1))
+    if (!(thread->affinity & last->bit))
         return cpus[__builtin_ctzll(thread->affinity)];
     return last;
 }
@@ -184,8 +185,8 @@ static void sched_notify(struct cpu *cpu, struct thread *thread) {
  * the kernel it is READY and in no queue; whoever changes its level or affinity or kills it meanwhile does to
  * it what he would do had it been picked already, and sched_pick looks at its level again. */
 static bool sched_goes_next(const struct cpu *cpu, const struct thread *thread) {
-    return thread->level < LEVEL_TOP && cpu == cpu_self() && cpu->thread &&
-           thread->level < cpu->thread->level && thread->level < queue_best(&cpu->queue) && !cpu->next;
+    return thread->level < LEVEL_TOP && cpu->thread && thread->level < cpu->thread->level &&
+           thread->level < queue_best(&cpu->queue) && !cpu->next;
 }
 
 void sched_ready(struct thread *thread) {
@@ -199,10 +200,10 @@ void sched_ready(struct thread *thread) {
         realtime_wake(thread, clock_now());
     atomic_store_explicit(&thread->state, THREAD_READY, memory_order_relaxed);
     thread->preempted = false;
-    struct cpu *cpu = sched_place(thread);
+    struct cpu *self = cpu_self(), *cpu = sched_place(self, thread);
     TRACE(TRACE_WAKE, thread->level, thread, cpu->index, 0);
     atomic_store_explicit(&thread->cpu, cpu->index, memory_order_relaxed);
-    if (sched_goes_next(cpu, thread)) {
+    if (cpu == self && sched_goes_next(cpu, thread)) {
         cpu->next = thread;
         cpu_work_add(cpu, WORK_RESCHEDULE);
         return;
