@@ -6,7 +6,7 @@
 #include "kernel/job.h"
 #include "kernel/kmem.h"
 
-enum { CHANGE_STEP = 24 }; /* mappings */
+enum { CHANGE_STEP = 20 }; /* mappings */
 
 struct mapping *mapping_alloc(struct space *space) {
     struct job *job = space->object.job;

@@ -3,6 +3,8 @@
 
 #include "kernel/job.h"
 
+enum { CLEAR_STEP = 16 }; /* pages */
+
 struct page *user_page_alloc(struct job *job) {
     if (!job_charge(job, JOB_PAGES, 1))
         return NULL;
@@ -16,6 +18,32 @@ struct page *user_page_alloc(struct job *job) {
     page->job = job;
     object_get(&job->object);
     return page;
+}
+
+uint64_t user_block_alloc(struct job *job, unsigned order, uint64_t limit) {
+    if (!job_charge(job, JOB_PAGES, 1ULL << order))
+        return 0;
+    uint64_t physical = page_alloc_below(order, limit);
+    if (!physical) {
+        job_uncharge(job, JOB_PAGES, 1ULL << order);
+        return 0;
+    }
+    struct page *first = page_from_phys(physical), *page = first;
+    for (; page < first + (1ULL << order); page++) {
+        atomic_store_explicit(&page->references, 1, memory_order_relaxed);
+        page->job = job;
+        page->state = PAGE_USED;
+        page->zone = first->zone;
+        page_clear(page_virt(page));
+        if (page_number(page) % CLEAR_STEP == CLEAR_STEP - 1)
+            cpu_interrupts_window();
+    }
+    return physical;
+}
+
+void user_block_free(struct job *job, uint64_t physical, unsigned order) {
+    page_free(physical, order);
+    job_uncharge(job, JOB_PAGES, 1ULL << order);
 }
 
 /* Drops a slot or a pin; the last of both puts the page into the list. */

@@ -3,12 +3,10 @@
 
 #include "abi/errors.h"
 #include "kernel/arch/x86_64/page_table.h"
-#include "kernel/job.h"
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
 enum { PROTECT_STEP = 16, COMMIT_STEP = 16 }; /* mappings, pages */
-enum { CLEAR_STEP = 16 * PAGE_SIZE };
 enum { REMOVE_MASK = 1023 }; /* pages of the node above a leaf: what is unmapped and removed in one step */
 
 /* ---- mappings of a Vmo, locked ---- */
@@ -156,15 +154,8 @@ static bool vmo_commit_all(struct vmo *vmo) {
 
 /* Gives a Vmo that nobody else knows yet its block. */
 static bool vmo_commit_block(struct vmo *vmo, uint64_t limit) {
-    if (!job_charge(vmo->object.job, JOB_PAGES, vmo->size >> PAGE_SHIFT))
-        return false;
-    vmo->kind |= VMO_KIND_BLOCK;
-    vmo->base = page_alloc_below(block_order(vmo), limit);
-    for (uint64_t at = 0; vmo->base && at < vmo->size; at += PAGE_SIZE) {
-        page_clear(phys_to_virt(vmo->base + at));
-        if (at % CLEAR_STEP == 0)
-            cpu_interrupts_window();
-    }
+    vmo->base = user_block_alloc(vmo->object.job, block_order(vmo), limit);
+    vmo->kind |= vmo->base ? VMO_KIND_BLOCK : 0;
     return vmo->base;
 }
 
@@ -304,11 +295,8 @@ bool vmo_destroy_step(struct vmo *vmo) {
     page_list_free(&list);
     if (result)
         return false;
-    if (vmo->kind & VMO_KIND_BLOCK) {
-        job_uncharge(vmo->object.job, JOB_PAGES, vmo->size >> PAGE_SHIFT);
-        if (vmo->base)
-            page_free(vmo->base, block_order(vmo));
-    }
+    if (vmo->kind & VMO_KIND_BLOCK)
+        user_block_free(vmo->object.job, vmo->base, block_order(vmo));
     object_free(&vmo->object, sizeof *vmo);
     return true;
 }

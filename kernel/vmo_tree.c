@@ -141,6 +141,24 @@ void vmo_tree_insert(struct vmo_tree *tree, uint64_t index, struct page *page) {
     node->used |= 1u << vmo_node_slot(index);
 }
 
+uint64_t vmo_tree_fill(struct vmo_tree *tree, uint64_t index, uint64_t end, struct page *page) {
+    struct vmo_node *node = tree->root;
+    uint64_t leaf_end = (index | (VMO_NODE_SLOTS - 1)) + 1;
+
+    end = end < leaf_end ? end : leaf_end;
+    for (unsigned shift = tree->bits - VMO_NODE_BITS;; shift -= VMO_NODE_BITS) {
+        node->pages += end - index;
+        if (!shift)
+            break;
+        node = node->slots[vmo_node_slot(index >> shift)].node;
+    }
+    unsigned first = vmo_node_slot(index), count = (unsigned)(end - index);
+    node->used |= UINT32_MAX >> (VMO_NODE_SLOTS - count) << first;
+    while (count--)
+        node->slots[first++].page = page++;
+    return end;
+}
+
 /* ---- removal ---- */
 
 struct removal {

@@ -41,6 +41,9 @@ struct vmo_node *vmo_tree_own(struct vmo_tree *tree, uint64_t index);
 /* Puts a page into an empty slot of the tree; the path has been made private by vmo_tree_own. */
 void vmo_tree_insert(struct vmo_tree *tree, uint64_t index, struct page *page);
 
+/* The same for successive pages, from an index on to an end, at most to the end of its leaf. Returns that. */
+uint64_t vmo_tree_fill(struct vmo_tree *tree, uint64_t index, uint64_t end, struct page *page);
+
 /* Removes the pages [first, last], at most about *budget pages and nodes, in ascending order. Pages that
  * nothing else holds go to the list. 0 when none is left; -EAGAIN when the budget is used up; -ENOMEM when a
  * shared node could not be copied. */

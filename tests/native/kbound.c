@@ -239,14 +239,22 @@ static void pinned_memory(void) {
     CHECK(vmo > 0);
     (void)keel_handle_close((uint64_t)vmo);
     report(__func__);
+    measure();
+    vmo = keel_dma_create(handle_find("dma"), 16 << 20, 0);
+    CHECK(vmo > 0);
+    (void)keel_handle_close((uint64_t)vmo);
+    report("dma_memory");
 }
 
 static void large_mapping(void) {
     enum { BYTES = 64 << 20 };
     CHECK(keel_space_map(0, WINDOW, 0, 0, BYTES, RW) == 0);
     measure();
+    uint64_t before = __builtin_ia32_rdtsc();
     for (uint64_t at = 0; at < BYTES; at += PAGE)
         *(volatile char *)(WINDOW + at) = 1;
+    log_line("a page filled in order: %lu ticks",
+             (unsigned long)((__builtin_ia32_rdtsc() - before) / (BYTES / PAGE)));
     report("faults");
     measure();
     CHECK(keel_space_protect(0, WINDOW, BYTES, MAP_READ) == 0);

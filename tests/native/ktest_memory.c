@@ -86,9 +86,40 @@ static void test_write_or_execute(void) {
     EQ(keel_handle_close((uint64_t)space), 0);
 }
 
+/* Memory that is filled in order, from a little before a 2 MB boundary on, gets 2 MB at once where it may: it
+ * must not be noticed but in the number of faults, here by the pages that the job is charged beyond those
+ * touched. */
+static void test_large_pages(void) {
+    enum { BEFORE = 45, COUNT = BEFORE + 3 * 512 };
+    const uint64_t at = (WINDOW & -(2ULL << 20)) + (2 << 20) - BEFORE * PAGE;
+    struct job_info before = {0}, after = {0};
+    EQ(keel_object_info(job, keel_pointer(&before), sizeof before), sizeof before);
+    EQ(keel_space_map(0, at, 0, 0, COUNT * PAGE, WRITABLE | MAP_COPY), 0);
+    for (uint64_t i = 0; i <= BEFORE; i++)
+        *word(at + i * PAGE) = i;
+    EQ(keel_object_info(job, keel_pointer(&after), sizeof after), sizeof after);
+    EQ(after.pages >= before.pages + BEFORE + 512, 1);
+    for (uint64_t i = BEFORE; i < COUNT; i++)
+        *word(at + i * PAGE) = i;
+    EQ(keel_space_protect(0, at + 600 * PAGE, PAGE, MAP_READ), 0);
+    EQ(keel_log_read(handle_find("log"), 0, at + 600 * PAGE, 8), -EFAULT);
+    EQ(keel_space_unmap(0, at + 700 * PAGE, 10 * PAGE), 0);
+    EQ(keel_space_map(0, at + 700 * PAGE, 0, 0, 10 * PAGE, WRITABLE), 0);
+    EQ(keel_space_move(0, at + 1100 * PAGE, 10 * PAGE, at + (1ULL << 30)), 0);
+    for (uint64_t i = 0; i < 10; i++)
+        EQ(*word(at + (1ULL << 30) + i * PAGE), 1100 + i);
+    for (uint64_t i = 0; i < COUNT; i++)
+        if (i < 1100 || i >= 1110)
+            EQ(*word(at + i * PAGE), i >= 700 && i < 710 ? 0 : i);
+    EQ(keel_space_unmap(0, at, 1ULL << 31), 0);
+    EQ(keel_object_info(job, keel_pointer(&after), sizeof after), sizeof after);
+    EQ(after.pages <= before.pages + 64, 1);
+}
+
 const struct test memory_tests[] = {
     {"many_mappings", test_many_mappings},
     {"snapshot_of_many_mappings", test_snapshot_of_many_mappings},
     {"write_or_execute", test_write_or_execute},
+    {"large_pages", test_large_pages},
     {0},
 };

@@ -1,5 +1,5 @@
 // clang-format off
-/* sources: kernel/page.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
+/* sources: kernel/page.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/large.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
 // clang-format on
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
@@ -13,6 +13,7 @@
 #include "kernel/arch/host/machine.h"
 #include "kernel/arch/x86_64/page_table.h"
 #include "kernel/kmem.h"
+#include "kernel/large.h"
 #include "kernel/space.h"
 #include "kernel/vmo.h"
 #include "tests/unit/check.h"
@@ -79,6 +80,8 @@ static int word_access(struct space *space, uint64_t root, uint64_t address, uns
         if (tlb[slot].space == space && tlb[slot].address == page)
             tlb[slot].space = NULL; /* a fault drops the entry */
         faults++;
+        if (table_ends(page) && access == MAP_WRITE && large_fault(space, page)) /* as trap.c does */
+            continue;
         int result = space_fault(space, address, access);
         if (result)
             return result;
@@ -638,6 +641,52 @@ TEST(large_pages) {
     CHECK_EQ(space_move(native, at, 4096, at + LARGE), 0);
     CHECK_EQ(physical_check(at + LARGE, LARGE, 1, MAP_READ), 1);
     object_put(&memory->object);
+    object_put(&native->object);
+    check_nothing_left(free_pages);
+}
+
+/* Fills pages in ascending order with their numbers; how many faults that took. */
+static unsigned fill(struct space *space, uint64_t address, unsigned pages) {
+    uint64_t before = faults;
+    for (unsigned i = 0; i < pages; i++)
+        put_word(space, address + i * 4096ULL, i + 1);
+    return (unsigned)(faults - before);
+}
+
+/* Anonymous memory that is filled in order, from a few pages before a 2 MB boundary on. */
+TEST(large_fills) {
+    enum { LARGE = 2 << 20, SLOTS = 512, BEFORE = 21, COUNT = BEFORE + 2 * SLOTS };
+    uint64_t free_pages = start(), at = 0x40000000 - BEFORE * 4096;
+    struct space *guest, *child = NULL;
+    struct space_info info;
+    job = job_create(NULL);
+    CHECK_EQ(space_create_native(job, &native), 0);
+    CHECK_EQ(space_create_guest(native, job, &guest), 0);
+    CHECK_EQ(space_map(guest, at, NULL, 0, COUNT * 4096, MAP_READ | MAP_WRITE | MAP_COPY), 0);
+    uint64_t overhead = job->used[JOB_PAGES];
+    CHECK(fill(guest, at, COUNT) <= BEFORE + 2);
+    space_info(guest, &info);
+    CHECK_EQ(info.resident_pages, COUNT);
+    CHECK_EQ(job->used[JOB_PAGES] - overhead, COUNT + info.table_pages - 2);
+    /* A child sees the same, and each its own after writing. */
+    CHECK_EQ(clone(guest, &child), 0);
+    put_word(child, at + (BEFORE + 7) * 4096, 1000000);
+    put_word(guest, at + (BEFORE + 9) * 4096, 2000000);
+    for (unsigned i = 0; i < COUNT; i++) {
+        CHECK_EQ(get_word(child, child->root, at + i * 4096), i == BEFORE + 7 ? 1000000 : i + 1);
+        CHECK_EQ(get_word(guest, guest->root, at + i * 4096), i == BEFORE + 9 ? 2000000 : i + 1);
+    }
+    object_put(&child->object);
+    machine_reap();
+    /* Pages go one by one, and what is left keeps its content. */
+    while (space_unmap(guest, at + (BEFORE + 20) * 4096, SLOTS * 4096) == -EAGAIN)
+        ;
+    CHECK_EQ(space_map(guest, at + (BEFORE + 20) * 4096, NULL, 0, SLOTS * 4096, MAP_READ | MAP_COPY), 0);
+    for (unsigned i = 0; i < COUNT; i++)
+        CHECK_EQ(get_word(guest, guest->root, at + i * 4096), i >= BEFORE + 20 && i < BEFORE + 20 + SLOTS ? 0
+                                                              : i == BEFORE + 9 ? 2000000
+                                                                                : i + 1);
+    object_put(&guest->object);
     object_put(&native->object);
     check_nothing_left(free_pages);
 }

@@ -5,16 +5,26 @@
  */
 #include "abi/errors.h"
 #include "apic.h"
+#include "page_table.h"
 #include "kernel/arch_cpu.h"
 #include "kernel/guest.h"
 #include "kernel/interrupt.h"
+#include "kernel/large.h"
 #include "kernel/log.h"
 #include "kernel/process.h"
 #include "kernel/sched.h"
 #include "kernel/space.h"
 #include "kernel/trace.h"
 
-enum { FAULT_WRITE = 2, FAULT_FETCH = 16, SIGNAL_STATUS = 128, SIGSEGV = 11, SIGILL = 4, SIGFPE = 8 };
+enum {
+    FAULT_WRITE = 2,
+    FAULT_USER = 4,
+    FAULT_FETCH = 16,
+    SIGNAL_STATUS = 128,
+    SIGSEGV = 11,
+    SIGILL = 4,
+    SIGFPE = 8
+};
 
 void trap_from_user(struct frame *frame);
 void trap_from_kernel(struct frame *frame);
@@ -41,6 +51,9 @@ static int fault_resolve(struct thread *thread, uint64_t address, uint64_t code)
     else if (address >= USER_LIMIT || cpu_self()->guest)
         return -EFAULT;
     cpu_self()->counters.page_faults++;
+    if (table_ends(address) && (code & (FAULT_USER | FAULT_WRITE)) == (FAULT_USER | FAULT_WRITE) &&
+        large_fault(space, address & -(uint64_t)PAGE_SIZE))
+        return 0;
     return space_fault(space, address, fault_access(code));
 }
 
