@@ -38,7 +38,7 @@ static handle_t devices; /* the port of the server */
 
 /* ---- the end ---- */
 
-static _Noreturn void container_end(int64_t status) {
+void container_end(int64_t status) {
     console_flush();
     keel_process_exit((uint64_t)status);
     __builtin_unreachable();
@@ -51,6 +51,7 @@ static _Noreturn void container_fail(int status, const char *what, const char *w
         length = sizeof(message) - 1;
     console_message(message, length);
     container_end(status);
+    __builtin_unreachable();
 }
 
 static const char *error_text(int error) {

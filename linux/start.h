@@ -14,6 +14,13 @@ struct start_arguments {
 /* The personality, on its main thread (linux/main.c), which becomes the one of process 1's first task. */
 void linux_main(const struct start_arguments *arguments);
 
+/* Ends the container, and the system with it, when what was written has left; does not return (on the host it
+ * does, and nothing happens). STATUS_REBOOT, as init knows it (servers/init/power.h): the machine starts
+ * again.
+ */
+enum { STATUS_REBOOT = 0x100 };
+void container_end(int64_t status);
+
 struct task;
 /* Makes the calling native thread the task's: what task_thread_take does for the others. */
 void task_thread_adopt(struct task *task);

@@ -4,6 +4,7 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "linux/platform.h"
+#include "linux/start.h"
 #include "linux/syscalls.h"
 #include "linux/task.h"
 #include "linux/task/process.h"
@@ -98,6 +99,46 @@ int64_t sys_sethostname(uint64_t from, uint64_t length) {
 }
 int64_t sys_setdomainname(uint64_t from, uint64_t length) {
     return name_set(system_names.domainname, from, length);
+}
+
+/* ---- the end ---- */
+
+enum { REBOOT_MAGIC = 0xfee1dead };
+enum reboot_command {
+    REBOOT_KEYS_OFF = 0,
+    REBOOT_RESTART = 0x01234567,
+    REBOOT_POWER_OFF = 0x4321fedc,
+};
+#define REBOOT_KEYS_ON  0x89abcdefU
+#define REBOOT_RESTART2 0xa1b2c3d4U
+#define REBOOT_HALT     0xcdef0123U
+
+/* A halted machine would be one that burns power for nothing: it is switched off. */
+int64_t sys_reboot(uint64_t magic, uint64_t magic2, uint64_t command, uint64_t argument) {
+    static const uint32_t magics[] = {672274793, 85072278, 369367448, 537993216};
+    bool known = false;
+    (void)argument;
+    if (!task_is_root(task_current()))
+        return -EPERM;
+    for (unsigned i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+        known = known || (uint32_t)magic2 == magics[i];
+    if ((uint32_t)magic != REBOOT_MAGIC || !known)
+        return -EINVAL;
+    switch ((uint32_t)command) {
+    case REBOOT_KEYS_OFF:
+    case REBOOT_KEYS_ON:
+        return 0;
+    case REBOOT_RESTART:
+    case REBOOT_RESTART2:
+        container_end(STATUS_REBOOT);
+        return 0;
+    case REBOOT_HALT:
+    case REBOOT_POWER_OFF:
+        container_end(0);
+        return 0;
+    default:
+        return -EINVAL;
+    }
 }
 
 /* ---- numbers ---- */

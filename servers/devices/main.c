@@ -225,8 +225,11 @@ int main(void) {
     }
     scan();
     list_make();
-    log_line("%u PCI functions by %s, %u drivers", pci_tree.count,
-             machine.acpi.segment_count ? "ECAM" : "ports", list_count());
+    log_line("%u PCI functions by %s, %u drivers; %s", pci_tree.count,
+             machine.acpi.segment_count ? "ECAM" : "ports", list_count(),
+             machine.acpi.power.known
+                 ? machine.acpi.power.can_reset ? "power off and reset by ACPI" : "power off by ACPI"
+                 : "no power off by ACPI");
     (void)keel_thread_set(0, LEVEL, LEVEL_SERVE);
     serve();
 }

@@ -65,3 +65,20 @@ def drivers_lspci(context):
     expect(len(ours) == len(theirs) and not differences, "\n".join(differences[:10]) or "lines", result)
     expect(len(ours) > 60, "a machine's worth of lines", result)
     context.detail(f"{len(ours)} lines equal")
+
+
+def _ends(context, machine, program, debug_exit, says):
+    result = context.run(["/bin/sh", "-c", f"sleep 1; echo on its way; {program}; sleep 20"], test_root(), machine=machine,
+                         debug_exit=debug_exit)
+    expect(result.stdout == b"on its way\n" and result.exit_code == 0, "the machine ended by itself", result)
+    expect(says in result.log, says.decode(), result)
+
+
+@case(cpus=(1,), peer=False)
+def drivers_power(context):
+    """Programs switch the machine off and start it again; without QEMU's own device for that, too."""
+    _ends(context, "q35", "poweroff -f", False, b"power off and reset by ACPI")
+    _ends(context, "pc", "poweroff -f", False, b"power off")
+    _ends(context, "q35", "halt -f", False, b"by ACPI")
+    _ends(context, "q35", "reboot -f", True, b"by ACPI")
+    _ends(context, "pc", "reboot -f", True, b"power off")
