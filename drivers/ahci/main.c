@@ -35,7 +35,6 @@ enum {
     COMMAND_START = 1,
     COMMAND_SPIN_POWER = 2 | 4,
     COMMAND_RECEIVE = 1 << 4,
-    COMMAND_SLOT = 8, /* shift of the slot under way */
     COMMAND_RECEIVING = 1 << 14,
     COMMAND_RUNNING = 1 << 15,
     TASK_BUSY = 0x88,
@@ -64,6 +63,7 @@ struct port {
     unsigned number;
     uint32_t block_size;
     uint32_t entered, issued; /* bit per slot: built and not told, told and not answered */
+    bool alone;               /* after an error: one slot at a time, until the one that fails is found */
     struct memory *memory;
     uint64_t address; /* of memory */
     struct block_server server;
@@ -129,10 +129,17 @@ static void start(struct block_server *server, unsigned tag, const struct block_
 
 static void doorbell(struct block_server *server) {
     struct port *port = port_of(server);
+    uint32_t slots = port->entered;
+    if (port->alone) {
+        port->alone = slots || port->issued;
+        slots = port->issued ? 0 : slots & -slots;
+    }
+    if (!slots)
+        return;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    port_write(port, ISSUED, port->entered);
-    port->issued |= port->entered;
-    port->entered = 0;
+    port->entered &= ~slots;
+    port->issued |= slots;
+    port_write(port, ISSUED, slots);
 }
 
 static void slots_complete(struct port *port, uint32_t slots, uint8_t status) {
@@ -142,21 +149,29 @@ static void slots_complete(struct port *port, uint32_t slots, uint8_t status) {
             driver_fail("an answer to no request", -EPROTO);
 }
 
-/* The slot under way has failed; the others are issued again. */
+/* Controllers differ in what they say of the slot that failed. When there were several, each is done again by
+ * itself. */
 static void port_recover(struct port *port) {
-    uint32_t slot = 1U << (port_read(port, COMMAND) >> COMMAND_SLOT & (AHCI_SLOTS - 1)) & port->issued;
+    uint32_t slots = port->issued;
     port_stop(port);
-    slots_complete(port, slot, BLOCK_STATUS_ERROR);
+    if (slots & (slots - 1)) {
+        port->issued = 0;
+        port->entered |= slots;
+        port->alone = true;
+    } else {
+        slots_complete(port, slots, BLOCK_STATUS_ERROR);
+    }
     port_go(port);
-    port_write(port, ISSUED, port->issued);
 }
 
 static void port_answer(struct port *port) {
     uint32_t pending = port_read(port, PORT_PENDING);
     port_write(port, PORT_PENDING, pending);
-    slots_complete(port, port->issued & ~port_read(port, ISSUED), BLOCK_STATUS_OK);
     if (pending & PENDING_ERROR)
         port_recover(port);
+    else
+        slots_complete(port, port->issued & ~port_read(port, ISSUED), BLOCK_STATUS_OK);
+    doorbell(&port->server);
     block_server_run(&port->server);
 }
 
@@ -198,9 +213,9 @@ static int64_t controller_reset(void) {
 }
 
 /* Gives a port its memory and lets it receive; true when a disk is there and ready. */
-static bool port_open(struct port *port) {
-    port_write(port, COMMAND, COMMAND_SPIN_POWER);
-    if (!port_wait(port, LINK_STATUS, 15, LINK_UP, LINK_NS))
+static bool port_open(struct port *port, uint64_t link_end) {
+    uint64_t now = clock_now();
+    if (!port_wait(port, LINK_STATUS, 15, LINK_UP, link_end > now ? link_end - now : 0))
         return false;
     memset(port->memory, 0, sizeof *port->memory);
     port_write(port, LIST, (uint32_t)port->address);
@@ -225,13 +240,13 @@ static int64_t disk_identify(struct port *port, struct block_identity *identity)
     return ahci_identify_read(identity, memory->identify);
 }
 
-static void port_try(unsigned number) {
+static void port_try(unsigned number, uint64_t link_end) {
     struct port *port = &ahci.ports[ahci.disk_count];
     struct block_identity identity;
     *port = (struct port){.number = number,
                           .memory = (struct memory *)ahci.device->dma.bytes + ahci.disk_count,
                           .address = ahci.device->dma.physical + ahci.disk_count * sizeof(struct memory)};
-    if (!port_open(port))
+    if (!port_open(port, link_end))
         return;
     int64_t error = disk_identify(port, &identity);
     if (error) {
@@ -258,9 +273,18 @@ static int64_t ahci_init(struct driver_device *device) {
         return error;
     ahci.slots = (bar_read(ahci.bar, CAPABILITIES, 4) >> 8 & (AHCI_SLOTS - 1)) + 1;
     uint32_t implemented = bar_read(ahci.bar, IMPLEMENTED, 4);
+    /* All links come up at the same time. */
+    for (unsigned number = 0; number < PORTS; number++)
+        if (implemented >> number & 1)
+            port_write(&(struct port){.number = number}, COMMAND, COMMAND_SPIN_POWER);
+    uint64_t link_end = clock_now() + LINK_NS;
     for (unsigned number = 0; number < PORTS; number++)
         if (implemented >> number & 1 && ahci.disk_count < DISKS_MOST && ahci.disk_count < device->link_count)
-            port_try(number);
+            port_try(number, link_end);
+    /* A disk that an earlier driver described is looked for again. */
+    for (unsigned i = ahci.disk_count; i < device->link_count; i++)
+        if (((struct block_header *)device->links[i].area.bytes)->sectors)
+            return -EIO;
     bar_write(ahci.bar, PENDING, 4, UINT32_MAX);
     bar_write(ahci.bar, CONTROL, 4, CONTROL_AHCI | CONTROL_INTERRUPTS);
     return 0;

@@ -178,6 +178,7 @@ static struct disk *disk_create(const struct device_offer *offer) {
         return NULL;
     disk->references = 1;
     disk->id = offer->device.id;
+    disk->address = offer->device.address;
     disk->kick = offer->kick;
     format_text(disk->name, sizeof(disk->name), "%s", offer->device.name);
     numbers_choose(disk);

@@ -44,7 +44,8 @@ struct chunk {
 struct disk {
     struct list link; /* of all disks (disks_lock) */
     _Atomic uint32_t references;
-    uint32_t id; /* of `devices` */
+    uint32_t id;      /* of `devices` */
+    uint32_t address; /* of the PCI function */
     char name[DISK_NAME];
     uint32_t major, minor;
     _Atomic bool listed; /* has its node: the driver has described it */

@@ -5,6 +5,7 @@
 #include "lib/base/string.h"
 #include "linux/abi/stat.h"
 #include "linux/block/disk.h"
+#include "linux/device/ipc.h"
 #include "linux/fs/proc_internal.h"
 
 enum { FILE_R = S_IFREG | 0444, DIRECTORY = S_IFDIR | 0755, SECTORS_PER_KB = 2 };
@@ -109,8 +110,25 @@ static const struct proc_node queue_children[] = {
     {.name = "rotational", .mode = FILE_R, .show = show_zero},
 };
 
+/* Anything written to device/reset ends the driver, which starts again with a device that was reset. */
+static int store_reset(const struct proc_ref *ref, const char *bytes, size_t length) {
+    struct disk *disk = disk_by_id((uint32_t)ref->fd);
+    (void)bytes, (void)length;
+    if (!disk)
+        return -ENOENT;
+    struct ipc_message message;
+    int64_t error = offers_call(DEVICES_RESET, (const uint64_t[3]){disk->address}, &message);
+    disk_put(disk);
+    return (int)error;
+}
+
+static const struct proc_node device_children[] = {
+    {.name = "reset", .mode = S_IFREG | 0200, .store = store_reset},
+};
+
 static const struct proc_node disk_children[] = {
     {.name = "dev", .mode = FILE_R, .show = show_number},
+    {.name = "device", .mode = DIRECTORY, .children = device_children, .count = PROC_COUNT(device_children)},
     {.name = "queue", .mode = DIRECTORY, .children = queue_children, .count = PROC_COUNT(queue_children)},
     {.name = "removable", .mode = FILE_R, .show = show_zero},
     {.name = "ro", .mode = FILE_R, .show = show_read_only},

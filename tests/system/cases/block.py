@@ -2,7 +2,6 @@
 import hashlib
 import os
 import re
-import subprocess
 import tempfile
 
 from harness.guest import test_root
@@ -87,3 +86,86 @@ def disk_nvme_large_blocks(context):
 @case(peer=False)
 def disk_ahci(context):
     copy(context, "ahci")
+
+
+# Writes and reads again, while the driver is killed in between: KILLS times, 0.3 s apart.
+KILL = r"""
+(
+    i=0
+    while [ $i -lt KILLS ]; do
+        sleep 0.3
+        echo 1 2>/dev/null > /sys/block/$N/device/reset && i=$((i + 1))
+    done
+    touch /tmp/stop
+) &
+n=0
+while [ ! -e /tmp/stop ]; do
+    dd if=/dev/urandom of=/tmp/a bs=64k count=100 2>/dev/null
+    dd if=/tmp/a of=$D bs=37k conv=fsync 2>/dev/null || echo not ok write
+    dd if=$D bs=64k count=100 iflag=direct 2>/dev/null | cmp - /tmp/a || echo not ok compare
+    n=$((n + 1))
+done
+cat /tmp/a
+echo ok $n rounds >&2
+"""
+KILLS = int(os.environ.get("KEEL_DISK_KILLS", "10"))  # 1000 for the long run
+
+
+def killed(context, kind):
+    size = QUICK
+    result, _, after = with_disk(context, kind, size, KILL.replace("KILLS", str(KILLS)), timeout=60 + KILLS)
+    expect(result.status == 0 and b"not ok" not in result.stdout + result.stderr, "no block lost", result)
+    expect(after[:len(result.stdout)] == result.stdout and len(result.stdout) == 6400 << 10, "the last round is in the file")
+    rounds = re.search(rb"ok (\d+) rounds", result.stderr)
+    expect(rounds and int(rounds[1]) > 1, "rounds", result)
+    ends = len(re.findall(rb"ended with status", result.log))
+    expect(ends >= KILLS, f"the driver ended {ends} times", result)
+    context.detail(f"{ends} drivers killed, {rounds[1].decode()} times 6.4 MB written and compared")
+
+
+@case(peer=False)
+def disk_virtio_killed(context):
+    killed(context, "virtio")
+
+
+@case(peer=False)
+def disk_nvme_killed(context):
+    killed(context, "nvme")
+
+
+@case(cpus=(4,), peer=False)
+def disk_ahci_killed(context):
+    killed(context, "ahci")
+
+
+# Four threads read and write at random places and check everything, buffered and direct, with the driver killed meanwhile.
+CHECK = r"""
+(while [ ! -e /tmp/stop ]; do sleep 0.5; echo 1 2>/dev/null > /sys/block/$N/device/reset; done) &
+/test/bin/disk_check $D 4 OPERATIONS buffered || exit 1
+/test/bin/disk_check $D 4 OPERATIONS direct || exit 1
+touch /tmp/stop
+"""
+
+
+def checked(context, kind):
+    script = CHECK.replace("OPERATIONS", "400")
+    result, _, _ = with_disk(context, kind, QUICK, script, test_root((("disk_check", "musl"),)), timeout=90)
+    lines = result.stdout.decode().splitlines()
+    expect(result.status == 0 and len(lines) == 2 and all(line.startswith("ok ") for line in lines), "verified", result)
+    ends = len(re.findall(rb"ended with status", result.log))
+    context.detail(f"{lines[0][3:]} buffered, {lines[1][3:]} direct, {ends} drivers killed")
+
+
+@case(peer=False)
+def disk_virtio_random(context):
+    checked(context, "virtio")
+
+
+@case(cpus=(4,), peer=False)
+def disk_nvme_random(context):
+    checked(context, "nvme4k")
+
+
+@case(cpus=(4,), peer=False)
+def disk_ahci_random(context):
+    checked(context, "ahci")
