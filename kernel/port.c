@@ -202,7 +202,7 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
 }
 
 /* The caller's message is with the server, which now owes it a reply. The lock is held. */
-static void call_assign(struct thread *caller, struct thread *server) {
+static __attribute__((noinline)) void call_assign(struct thread *caller, struct thread *server) {
     server->caller = caller;
     caller->server = server;
     if (caller->period && !server->period) { /* its budget goes along, and comes back with the reply */
