@@ -118,7 +118,18 @@ static unsigned block_order(size_t size) {
     return order;
 }
 
-static void *object_alloc(size_t size) {
+/* The first object of a magazine that has one. */
+static inline __attribute__((always_inline)) void *magazine_take(struct memory_cpu *cpu, unsigned index) {
+    struct kmem_magazine *magazine = &cpu->kmem[index];
+    void **object = magazine->first;
+    magazine->first = *object;
+    magazine->count--;
+    cpu->kmem_bytes += (index + 1) * CLASS_BYTES;
+    return object;
+}
+
+/* From a magazine that is empty, or whole pages. */
+static __attribute__((noinline)) void *object_alloc_slowly(size_t size) {
     struct memory_cpu *cpu = memory_cpu();
 
     if (size > KMEM_SLAB_MAX) {
@@ -129,20 +140,27 @@ static void *object_alloc(size_t size) {
         cpu->kmem_bytes += (int64_t)PAGE_SIZE << order;
         return phys_to_virt(physical);
     }
-    if (debug_allocation_fails())
-        return NULL;
     unsigned index = (unsigned)(size - 1) / CLASS_BYTES;
-    struct kmem_magazine *magazine = &cpu->kmem[index];
-    if (!magazine->first) {
-        magazine_fill(&classes[index], magazine, magazine_batch(index));
-        if (!magazine->first)
+    magazine_fill(&classes[index], &cpu->kmem[index], magazine_batch(index));
+    return cpu->kmem[index].first ? magazine_take(cpu, index) : NULL;
+}
+
+static void *object_alloc(size_t size) {
+    struct memory_cpu *cpu = memory_cpu();
+    unsigned index = (unsigned)(size - 1) / CLASS_BYTES;
+
+    if (size <= KMEM_SLAB_MAX) {
+        if (debug_allocation_fails())
             return NULL;
+        if (cpu->kmem[index].first)
+            return magazine_take(cpu, index);
     }
-    void **object = magazine->first;
-    magazine->first = *object;
-    magazine->count--;
-    cpu->kmem_bytes += (index + 1) * CLASS_BYTES;
-    return object;
+    return object_alloc_slowly(size);
+}
+
+/* A magazine has become too full. */
+static __attribute__((noinline)) void magazine_spill(unsigned index) {
+    magazine_flush(&classes[index], &memory_cpu()->kmem[index], magazine_batch(index), 1);
 }
 
 static void object_free(void *pointer, size_t size) {
@@ -162,7 +180,7 @@ static void object_free(void *pointer, size_t size) {
     magazine->first = object;
     cpu->kmem_bytes -= (index + 1) * CLASS_BYTES;
     if (++magazine->count > 2 * magazine_batch(index))
-        magazine_flush(&classes[index], magazine, magazine_batch(index), 1);
+        magazine_spill(index);
 }
 
 void *kmem_alloc(size_t size) {
