@@ -19,7 +19,7 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
     if (thread->period) {
         cpus[thread->share_cpu]->realtime_share -= thread->share;
         thread->period = 0;
-        thread->affinity = UINT64_MAX >> (64 - cpu_count);
+        thread->affinity = thread->own_affinity;
         sched_own_level(thread, LEVEL_NEW);
     }
     if (period) {
@@ -33,6 +33,7 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
         } else {
             cpu->realtime_share += thread->share = share;
             thread->share_cpu = cpu->index;
+            thread->own_affinity = thread->affinity;
             thread->affinity = cpu->bit;
             thread->budget = budget;
             thread->deadline = clock_now() + period;

@@ -78,10 +78,11 @@ struct thread {
     struct vmo *utcb_vmo;      /* keeps the pages */
 
     struct port_use calls, serves;
-    struct alarm alarm; /* time-out */
-    uint32_t share;     /* of a CPU, that is, in 1/REALTIME_SHARE_ONE, … */
-    uint32_t share_cpu; /* … and of which */
-    uint64_t burst;     /* TSC ticks it usually runs before it leaves the CPU, averaged */
+    struct alarm alarm;    /* time-out */
+    uint32_t share;        /* of a CPU, that is, in 1/REALTIME_SHARE_ONE, … */
+    uint64_t own_affinity; /* while it is one: what it had before, and gets back */
+    uint32_t share_cpu;    /* … and of which */
+    uint64_t burst;        /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */

@@ -342,6 +342,17 @@ TEST(earliest_deadline_first) {
     CHECK_EQ(realtime_set(&threads[3], 6000000, 10000000), 0);
 }
 
+TEST(affinity_comes_back_after_real_time) {
+    setup(4);
+    threads[0].affinity = 6;
+    CHECK_EQ(realtime_set(&threads[0], 1000000, 10000000), 0);
+    CHECK_EQ(threads[0].affinity, 2);
+    CHECK_EQ(realtime_set(&threads[0], 2000000, 10000000), 0);
+    CHECK_EQ(threads[0].affinity, 2);
+    CHECK_EQ(realtime_set(&threads[0], 0, 0), 0);
+    CHECK_EQ(threads[0].affinity, 6);
+}
+
 TEST(budget_is_a_budget) {
     setup(1);
     CHECK_EQ(realtime_set(&threads[0], 2000000, 10000000), 0);
