@@ -17,6 +17,7 @@ enum {
     ROBIN_QUANTUM_NS = 10000000,
     BURST_SHORT_NS = 50000,
     SPREAD_NS = 100000,
+    COUNTED = 32, /* of the threads that wait on a CPU */
 };
 
 _Atomic uint64_t cpus_idle;
@@ -114,10 +115,25 @@ static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
     return thread;
 }
 
+static unsigned queue_count(struct run_queue *queue) {
+    unsigned count = 0;
+    struct thread *thread;
+    spin_lock(&queue->lock);
+    for (unsigned level = 0; level < LEVELS && count < COUNTED; level++)
+        list_for_each(thread, &queue->levels[level], queue_link) if (++count == COUNTED) break;
+    spin_unlock(&queue->lock);
+    return count;
+}
+
+/* Whether another CPU should run what waits here. */
+static bool queue_overflows(struct run_queue *queue) {
+    return !queue_empty(queue) && (!(sched_policy & SCHED_PACK) || queue_count(queue) > 1);
+}
+
 /* Takes a thread that may run on this CPU from another one's queue, best levels first. */
 static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
     struct thread *thread, *stolen = NULL;
-    if (queue_empty(&from->queue) || !spin_try_lock(&from->queue.lock))
+    if (!queue_overflows(&from->queue) || !spin_try_lock(&from->queue.lock))
         return NULL;
     for (unsigned level = 0; level < LEVELS && !stolen; level++) {
         list_for_each(thread, &from->queue.levels[level], queue_link) {
@@ -143,13 +159,17 @@ static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *
 }
 
 /* Where a woken thread should run: where its registers still are, beside a waker that is about to block, else
- * where it was if that CPU is idle, else on any idle one. */
+ * where it was if that CPU is idle, else on any idle one; packed: on the first CPU where nobody waits. */
 static struct cpu *sched_place(struct cpu *self, const struct thread *thread) {
     struct cpu *last = cpus[thread->cpu];
     if (thread->on_cpu)
         return last;
     if (sched_waker_blocks_soon(self, thread))
         return self;
+    if (sched_policy & SCHED_PACK)
+        for (unsigned i = 0; i < cpu_count; i++)
+            if (thread->affinity & cpus[i]->bit && queue_empty(&cpus[i]->queue))
+                return cpus[i];
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & thread->affinity;
     if (idle & last->bit)
         return last;
@@ -380,12 +400,27 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
         sched_start_slice(cpu, thread, now);
 }
 
+/* At least two more threads wait here than on another CPU, each time the next one: it gets one. */
+static void sched_balance(struct cpu *cpu) {
+    struct cpu *other = cpus[cpu->balanced++ % cpu_count];
+    if (queue_count(&cpu->queue) < queue_count(&other->queue) + 2)
+        return;
+    struct thread *thread = queue_steal(cpu, other);
+    if (!thread)
+        return;
+    atomic_store_explicit(&thread->cpu, other->index, memory_order_relaxed);
+    sched_start(thread); /* no CPU is idle: there */
+}
+
 /* Work waits here while another CPU has none: one of those comes and takes it. */
 static void sched_spread(struct cpu *cpu) {
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~(1ULL << cpu->index);
-    if (queue_empty(&cpu->queue) || !idle)
+    if (!queue_overflows(&cpu->queue))
         return;
-    cpu_wake(cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
+    if (idle)
+        cpu_wake(cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
+    else
+        sched_balance(cpu);
 }
 
 __attribute__((noinline)) void sched_timer(struct cpu *cpu) {
@@ -406,7 +441,7 @@ void sched_program_timer(struct cpu *cpu) {
      * One that is queued just now comes with an interrupt. */
     if (cpu->thread && (!queue_empty(&cpu->queue) || cpu->thread->period)) {
         uint64_t tick = cpu->slice_end;
-        if (cpus_idle) {
+        if (cpus_idle && !(sched_policy & SCHED_PACK)) {
             uint64_t soon = clock_now() + SPREAD_NS;
             tick = soon < tick ? soon : tick;
         }

@@ -15,6 +15,7 @@ enum { LEVEL_REALTIME = 0, LEVEL_SYSTEM = 1, LEVEL_TOP = 2, LEVEL_NEW = 3, LEVEL
 extern uint32_t sched_policy;
 enum {
     SCHED_ROUND_ROBIN = 1 << 'r' % 32, /* every quantum is ROBIN_QUANTUM_NS; threads keep their levels */
+    SCHED_PACK = 1 << 'p' % 32, /* work stays on the lowest-numbered CPUs unless two threads wait on one */
 };
 
 /* Nanoseconds that so many TSC ticks take. */

@@ -94,7 +94,7 @@ def _exact_cases():
             case.run = lambda case=case, cpus=cpus, kernel=kernel: run_tests(
                 case, "ksched", cpus, kernel, ("--exact",), icount=True)
             yield case
-    for policy in ("rr",):
+    for policy in ("rr", "pack"):
         for cpus in (1, 4):
             case = Case(f"native/ksched-{policy}@{cpus}", None)
             case.run = lambda case=case, cpus=cpus, policy=policy: run_tests(

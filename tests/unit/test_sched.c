@@ -281,6 +281,53 @@ TEST(better_woken_thread_goes_next_without_a_queue) {
     CHECK(!queue_empty(&host_cpu->queue));
 }
 
+static unsigned waiting(unsigned cpu) {
+    return queue_count(&cpus[cpu]->queue);
+}
+
+TEST(waiting_threads_are_balanced) {
+    setup(2);
+    for (unsigned i = 0; i < 6; i++)
+        ready(i);
+    threads[1].affinity = threads[2].affinity = threads[3].affinity = 1;
+    sched_switch(host_cpu);
+    CHECK_EQ(waiting(0), 5);
+    for (unsigned i = 0; i < 8; i++)
+        sched_spread(host_cpu);
+    CHECK_EQ(waiting(0), 3);
+    CHECK_EQ(waiting(1), 2);
+    CHECK_EQ(threads[4].cpu, 1);
+    threads[1].affinity = 3;
+    sched_spread(host_cpu);
+    sched_spread(host_cpu);
+    CHECK_EQ(waiting(0), 3);
+}
+
+TEST(work_is_packed_on_few_cpus) {
+    setup(4);
+    sched_policy = SCHED_PACK;
+    cpus_idle = 0xe;
+    ready(0);
+    sched_switch(host_cpu);
+    ready(1);
+    CHECK_EQ(waiting(0), 1);
+    host_cpu = cpus[1];
+    sched_switch(host_cpu);
+    CHECK(host_cpu->thread == NULL);
+    ready(2);
+    CHECK_EQ(waiting(1), 1);
+    host_cpu = cpus[0];
+    threads[3].on_cpu = true;
+    ready(3);
+    CHECK_EQ(waiting(0), 2);
+    interrupts_sent = 0;
+    sched_spread(host_cpu);
+    CHECK_EQ(interrupts_sent, 1);
+    host_cpu = cpus[3];
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 1);
+}
+
 TEST(woken_thread_goes_to_an_idle_cpu) {
     setup(4);
     cpus_idle = 1u << 2;
