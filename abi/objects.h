@@ -92,6 +92,14 @@ struct job_info {
     uint64_t share; /* limit of CPU time, in 1/1024 of all CPUs */
 };
 
+/* The memory of a NUMA node under the buddy allocator; free does not count what CPUs keep at hand. */
+enum { NODES_MOST = 8, BLOCK_ORDERS = 19 };
+struct node_info {
+    uint64_t pages, free;
+    uint32_t blocks[BLOCK_ORDERS]; /* free blocks of 2^order pages */
+    uint32_t reserved;
+};
+
 /* RESOURCE_INFO: sums over all CPUs since boot. */
 struct system_info {
     uint64_t cpus;
@@ -107,6 +115,7 @@ struct system_info {
     uint64_t idle_time;      /* ns */
     uint64_t first_user_tsc; /* TSC when the first guest instruction ran; 0 before */
     uint64_t boot_tsc;       /* TSC at kernel entry */
+    struct node_info nodes[NODES_MOST];
 };
 
 /* One call of a batch: what the registers hold for it, by their names, in the order in which the kernel keeps

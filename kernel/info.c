@@ -18,6 +18,7 @@ void system_info(struct system_info *info) {
     info->kernel_bytes = kmem_bytes();
     info->first_user_tsc = first_user_tsc;
     info->boot_tsc = boot_tsc;
+    page_nodes(info->nodes);
     for (unsigned i = 0; i < OBJECT_TYPES; i++)
         info->objects[i] = objects_live[i];
     for (unsigned i = 0; i < cpu_count; i++) {

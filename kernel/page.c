@@ -11,13 +11,14 @@
 #include "kernel/lock.h"
 #include "variant.h"
 
-enum { BANDS = 4, NODES = 8, MAGAZINE_BATCH = MEMORY_CPU_PAGES / 2 };
+enum { BANDS = 4, NODES = NODES_MOST, MAGAZINE_BATCH = MEMORY_CPU_PAGES / 2 };
 
 struct zone {
     struct spinlock lock; /* rank PAGES: everything here, and struct page of the free blocks */
     uint32_t orders;      /* bit per order that has a free block */
-    uint64_t free_pages;
-    uint32_t free[PAGE_ORDERS]; /* number of the first free block's first page */
+    uint64_t pages, free_pages;
+    uint32_t blocks[PAGE_ORDERS]; /* how many are free */
+    uint32_t free[PAGE_ORDERS];   /* number of the first free block's first page */
 };
 
 struct page *page_array;
@@ -45,6 +46,7 @@ static void block_link(struct zone *zone, struct page *page, unsigned order) {
     if (next)
         page_from_number(next)->prev = number;
     zone->free[order] = number;
+    zone->blocks[order]++;
     zone->orders |= 1u << order;
 }
 
@@ -55,6 +57,7 @@ static void block_unlink(struct zone *zone, struct page *page) {
         page_from_number(page->prev)->next = page->next;
     else if (!(zone->free[page->order] = page->next))
         zone->orders &= ~(1u << page->order);
+    zone->blocks[page->order]--;
     page->state = PAGE_USED;
 }
 
@@ -306,6 +309,7 @@ void page_add_range(uint64_t base, uint64_t length, unsigned node) {
         atomic_fetch_or_explicit(&zones_used, 1u << index, memory_order_relaxed);
         spin_lock(&zone->lock);
         zone_give(zone, &page_array[number], order);
+        zone->pages += 1ULL << order;
         spin_unlock(&zone->lock);
         atomic_fetch_add_explicit(&pages_total, 1ULL << order, memory_order_relaxed);
         number += 1ULL << order;
@@ -345,6 +349,17 @@ uint64_t page_free_count(void) {
     for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++)
         count += cpu->page_count + cpu->clear_count;
     return count;
+}
+
+void page_nodes(struct node_info nodes[NODES_MOST]) {
+    for (unsigned i = 0; i < NODES * BANDS; i++) {
+        const struct zone *zone = &zones[i];
+        struct node_info *node = &nodes[i / BANDS];
+        node->pages += zone->pages;
+        node->free += zone->free_pages;
+        for (unsigned order = 0; order < PAGE_ORDERS; order++)
+            node->blocks[order] += zone->blocks[order];
+    }
 }
 
 void page_statistics(struct page_statistics *statistics) {

@@ -14,10 +14,11 @@
 #include <stdint.h>
 
 #include "abi/boot_info.h"
+#include "abi/objects.h"
 #include "arch.h"
 #include "kernel/memory_cpu.h"
 
-enum { PAGE_ORDER_MAX = 18, PAGE_ORDERS = PAGE_ORDER_MAX + 1 };
+enum { PAGE_ORDERS = BLOCK_ORDERS, PAGE_ORDER_MAX = PAGE_ORDERS - 1 };
 
 /* Limits for page_alloc_below: what ISA DMA, 32-bit DMA and kernel objects (their ids) can reach. */
 #define PAGE_LIMIT_ISA    (16ULL << 20)
@@ -93,4 +94,6 @@ void page_drain(void);
 uint64_t page_total_count(void);
 /* Free pages, those in magazines included. Approximate while other CPUs allocate. */
 uint64_t page_free_count(void);
+/* Adds what each node has; approximate while other CPUs allocate. */
+void page_nodes(struct node_info nodes[NODES_MOST]);
 void page_statistics(struct page_statistics *statistics);

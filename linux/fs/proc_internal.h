@@ -101,6 +101,7 @@ int proc_show_devices(const struct proc_ref *ref, struct text *text);
 int proc_show_uptime(const struct proc_ref *ref, struct text *text);
 int proc_show_loadavg(const struct proc_ref *ref, struct text *text);
 int proc_show_meminfo(const struct proc_ref *ref, struct text *text);
+int proc_show_buddyinfo(const struct proc_ref *ref, struct text *text);
 int proc_show_system_stat(const struct proc_ref *ref, struct text *text);
 int proc_show_version(const struct proc_ref *ref, struct text *text);
 int proc_show_cpuinfo(const struct proc_ref *ref, struct text *text);

@@ -89,6 +89,27 @@ int proc_show_meminfo(const struct proc_ref *ref, struct text *text) {
     return 0;
 }
 
+/* Free blocks by size, 4 KB to 4 MB as on Linux, whose largest is that; a node's zones are shown as one. */
+int proc_show_buddyinfo(const struct proc_ref *ref, struct text *text) {
+    enum { ORDERS = 11 };
+    struct system_info info;
+    (void)ref;
+    if (system_counters(&info))
+        return 0;
+    for (unsigned node = 0; node < NODES_MOST; node++) {
+        if (!info.nodes[node].pages)
+            continue;
+        uint64_t largest = 0;
+        for (unsigned order = ORDERS - 1; order < BLOCK_ORDERS; order++)
+            largest += (uint64_t)info.nodes[node].blocks[order] << (order - (ORDERS - 1));
+        text_add(text, "Node %u, zone %8s ", node, "Normal");
+        for (unsigned order = 0; order < ORDERS - 1; order++)
+            text_add(text, "%6u ", info.nodes[node].blocks[order]);
+        text_add(text, "%6llu \n", (unsigned long long)largest);
+    }
+    return 0;
+}
+
 /* Busy time of all CPUs counts as user time: the kernel does not split it. */
 int proc_show_system_stat(const struct proc_ref *ref, struct text *text) {
     struct system_info info;

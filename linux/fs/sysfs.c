@@ -61,15 +61,39 @@ static int show_own_mask(const struct proc_ref *ref, struct text *text) {
     return 0;
 }
 
+/* Nodes with memory; one when the personality may not know. */
+static uint32_t node_count(void) {
+    struct system_info info;
+    uint32_t count = 0;
+    if (!system_counters(&info))
+        for (uint32_t i = 0; i < NODES_MOST; i++)
+            count = info.nodes[i].pages ? i + 1 : count;
+    return count ? count : 1;
+}
+
+/* On a single node what the job may use counts, as in /proc/meminfo. */
 static int show_node_memory(const struct proc_ref *ref, struct text *text) {
+    unsigned node = (unsigned)ref->fd;
     uint64_t total, free;
-    (void)ref;
+    struct system_info info;
     system_memory(&total, &free);
-    text_add(
-        text,
-        "Node 0 MemTotal:       %llu kB\nNode 0 MemFree:        %llu kB\nNode 0 MemUsed:        %llu kB\n",
-        (unsigned long long)total / 1024, (unsigned long long)free / 1024,
-        (unsigned long long)(total - free) / 1024);
+    if (node_count() > 1 && !system_counters(&info)) {
+        total = info.nodes[node].pages * PAGE_SIZE;
+        free = info.nodes[node].free * PAGE_SIZE;
+    }
+    text_add(text, "Node %u MemTotal:       %llu kB\n", node, (unsigned long long)total / 1024);
+    text_add(text, "Node %u MemFree:        %llu kB\n", node, (unsigned long long)free / 1024);
+    text_add(text, "Node %u MemUsed:        %llu kB\n", node, (unsigned long long)(total - free) / 1024);
+    return 0;
+}
+
+static int show_node_list(const struct proc_ref *ref, struct text *text) {
+    uint32_t count = node_count();
+    (void)ref;
+    if (count > 1)
+        text_add(text, "0-%u\n", count - 1);
+    else
+        text_add(text, "0\n");
     return 0;
 }
 
@@ -122,6 +146,48 @@ static bool next_cpu(const struct proc_ref *directory, uint64_t *number, struct 
     return true;
 }
 
+/* ---- a directory per memory node ---- */
+
+static const struct proc_node node0_children[] = {
+    {.name = "cpulist", .mode = FILE_R, .show = show_cpu_list},
+    {.name = "cpumap", .mode = FILE_R, .show = show_cpu_mask},
+    {.name = "meminfo", .mode = FILE_R, .show = show_node_memory},
+};
+
+static const struct proc_node node0 = {
+    .name = "node", .mode = DIRECTORY, .children = node0_children, .count = PROC_COUNT(node0_children)};
+
+/* Of several nodes it is not known which CPUs are near. */
+static const struct proc_node one_node_children[] = {
+    {.name = "meminfo", .mode = FILE_R, .show = show_node_memory},
+};
+
+static const struct proc_node one_node = {
+    .name = "node", .mode = DIRECTORY, .children = one_node_children, .count = PROC_COUNT(one_node_children)};
+
+static void node_child(struct proc_child *child, int32_t number) {
+    child->ref = (struct proc_ref){.node = node_count() > 1 ? &one_node : &node0, .fd = number};
+    format_text(child->name, sizeof(child->name), "node%d", number);
+}
+
+static int find_node(const struct proc_ref *directory, const char *name, size_t length,
+                     struct proc_child *child) {
+    (void)directory;
+    int32_t number = length > 4 && !memcmp(name, "node", 4) ? proc_number(name + 4, length - 4) : -1;
+    if (number < 0 || (uint32_t)number >= node_count())
+        return -ENOENT;
+    node_child(child, number);
+    return 0;
+}
+
+static bool next_node(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
+    (void)directory;
+    if (*number >= node_count())
+        return false;
+    node_child(child, (int32_t)*number);
+    return true;
+}
+
 /* ---- the tree ---- */
 
 static const struct proc_node cpu_children[] = {
@@ -133,18 +199,11 @@ static const struct proc_node cpu_children[] = {
     {.name = "present", .mode = FILE_R, .show = show_cpu_list},
 };
 
-static const struct proc_node node0_children[] = {
-    {.name = "cpulist", .mode = FILE_R, .show = show_cpu_list},
-    {.name = "cpumap", .mode = FILE_R, .show = show_cpu_mask},
-    {.name = "meminfo", .mode = FILE_R, .show = show_node_memory},
-};
-
 static const struct proc_node node_children[] = {
-    {.name = "has_cpu", .mode = FILE_R, .show = show_zero},
-    {.name = "has_memory", .mode = FILE_R, .show = show_zero},
-    {.name = "node0", .mode = DIRECTORY, .children = node0_children, .count = PROC_COUNT(node0_children)},
-    {.name = "online", .mode = FILE_R, .show = show_zero},
-    {.name = "possible", .mode = FILE_R, .show = show_zero},
+    {.name = "has_cpu", .mode = FILE_R, .show = show_node_list},
+    {.name = "has_memory", .mode = FILE_R, .show = show_node_list},
+    {.name = "online", .mode = FILE_R, .show = show_node_list},
+    {.name = "possible", .mode = FILE_R, .show = show_node_list},
 };
 
 static const struct proc_node system_children[] = {
@@ -155,7 +214,13 @@ static const struct proc_node system_children[] = {
      .find = find_cpu,
      .next = next_cpu,
      .counted = true},
-    {.name = "node", .mode = DIRECTORY, .children = node_children, .count = PROC_COUNT(node_children)},
+    {.name = "node",
+     .mode = DIRECTORY,
+     .children = node_children,
+     .count = PROC_COUNT(node_children),
+     .find = find_node,
+     .next = next_node,
+     .counted = true},
 };
 
 static const struct proc_node devices_children[] = {

@@ -116,8 +116,17 @@ def _device_cases():
                 yield case
 
 
+def _numa_cases():
+    """The same tests on machines of several nodes: memory comes from the node of the CPU that asks."""
+    for nodes in (2, 4):
+        case = Case(f"native/ktest-numa{nodes}@4", None)
+        case.run = lambda case=case, nodes=nodes: run_tests(case, "ktest", 4, build.KERNEL, mem="512M", numa=nodes)
+        yield case
+
+
 def cases():
     yield from _device_cases()
+    yield from _numa_cases()
     yield from _fuzz_cases()
     yield _bounds_case()
     yield from _exact_cases()

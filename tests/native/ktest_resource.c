@@ -124,6 +124,44 @@ static void test_dma_charged(void) {
         EQ(keel_handle_close(blocks[--count]), 0);
 }
 
+/* ---- memory of NUMA nodes ---- */
+
+static struct system_info system_now(void) {
+    struct system_info info = {0};
+    EQ(keel_object_info(handle_find("info"), keel_pointer(&info), sizeof info), sizeof info);
+    return info;
+}
+
+/* Memory comes from the node of the CPU that asks. CPUs and memory are spread evenly
+ * (tools/launch/machine.py). */
+static void test_local_first(void) {
+    struct system_info all = system_now();
+    unsigned nodes = 0;
+    uint64_t pages = 0, free = 0;
+    for (unsigned i = 0; i < NODES_MOST; i++) {
+        uint64_t blocks = 0;
+        for (unsigned order = 0; order < BLOCK_ORDERS; order++)
+            blocks += (uint64_t)all.nodes[i].blocks[order] << order;
+        EQ(all.cpus > 1 || blocks == all.nodes[i].free, 1);
+        nodes += all.nodes[i].pages != 0;
+        pages += all.nodes[i].pages;
+        free += all.nodes[i].free;
+    }
+    EQ(pages, all.pages_total);
+    EQ(free <= all.pages_free || all.cpus > 1, 1);
+    for (unsigned cpu = 0; cpu < all.cpus; cpu++) {
+        EQ(keel_thread_set(0, 1, 1ULL << cpu), 0);
+        keel_thread_yield();
+        unsigned home = (unsigned)(cpu * nodes / all.cpus);
+        uint64_t before = system_now().nodes[home].free;
+        int64_t vmo = keel_dma_create(handle_find("dma"), 4 << 20, 0);
+        EQ(vmo > 0, 1);
+        EQ(system_now().nodes[home].free + 1024 <= before + 128, 1); /* others may free a few */
+        EQ(keel_handle_close((uint64_t)vmo), 0);
+    }
+    EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+}
+
 /* ---- messages ---- */
 
 static int64_t message_open(void) {
@@ -187,6 +225,7 @@ const struct test resource_tests[] = {
     {"dma_memory", test_dma_memory},
     {"dma_refused", test_dma_refused},
     {"dma_charged", test_dma_charged},
+    {"local_first", test_local_first},
     {"messages", test_messages},
     {"messages_refused", test_messages_refused},
     {NULL, NULL},

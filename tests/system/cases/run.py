@@ -222,6 +222,16 @@ def numa(context):
         result = context.run(["/bin/sh", "-c", script], numa=nodes, mem="512M")
         pages, _, rest = result.stdout.partition(b"\n")
         expect(result.status == 0 and int(pages) > 500 * 256 and rest == b"equal\n", f"{nodes} nodes", result)
+    script = "cat /sys/devices/system/node/online; cat /sys/devices/system/node/node*/meminfo; cat /proc/buddyinfo"
+    for nodes in (1, 2, 4):
+        result = context.run(["/bin/sh", "-c", script], numa=nodes if nodes > 1 else 0, mem="512M")
+        lines = result.stdout.decode().splitlines()
+        totals = [int(line.split()[3]) for line in lines if "MemTotal" in line]
+        blocks = [list(map(int, line.split()[4:])) for line in lines if "zone" in line]
+        free = [sum(count * 4 << order for order, count in enumerate(node)) for node in blocks]
+        expect(lines[0] == ("0" if nodes == 1 else f"0-{nodes - 1}") and len(totals) == len(blocks) == nodes
+               and all(len(node) == 11 for node in blocks) and sum(totals) > 470 << 10 and sum(free) > 400 << 10,
+               f"what is known about {nodes} nodes", result)
 
 
 @case(cpus=(8,), peer=False)
