@@ -197,6 +197,8 @@ void clock_calibrate(void) {
         ask_hypervisor();
     if (!rates_known())
         measure();
+    if (!boot_info.tsc_hz)
+        boot_fail("the time-stamp counter does not count");
     boot_info.clock_scale = (NS_PER_SECOND << 32) / boot_info.tsc_hz;
     boot_info.timer_scale = (boot_info.lapic_hz << 32) / NS_PER_SECOND;
 }

@@ -128,11 +128,10 @@ static void device_appear(const struct devices_device *device) {
     if (!entry->kind || !device->area_length)
         return;
     int64_t error = link_take(entry);
-    if (!error) {
-        struct device_offer offer = {
-            .device = *device, .area = entry->area, .length = entry->length, .kick = entry->kick};
+    struct device_offer offer = {
+        .device = *device, .area = entry->area, .length = entry->length, .kick = entry->kick};
+    if (!error)
         entry->state = entry->kind->appear(&offer);
-    }
     if (!entry->state)
         log_line("%s cannot be used (error %d)", device->name, (int)-error);
 }
