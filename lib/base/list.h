@@ -64,7 +64,7 @@ static inline __attribute__((always_inline)) struct list *list_take_first(struct
     LIST_CHECK(node);
     head->next = node->next;
     node->next->prev = head;
-    list_init(node);
+    node->next = node->prev = node;
     return node;
 }
 
