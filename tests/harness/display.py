@@ -64,7 +64,10 @@ class Monitor:
                 return answer["return"]
 
     def close(self):
-        self.file.close()
+        try:
+            self.file.close()
+        except OSError:
+            pass  # QEMU has ended, and what it was told last is not of interest
         self.socket.close()
 
 

@@ -72,6 +72,14 @@ def display_uefi_grub(context):
 
 
 @case(cpus=(1,), peer=False)
+def display_uefi_adapters(context):
+    """Framebuffers of other adapters: one without VGA registers, and one in memory that the firmware set aside."""
+    for adapter in ("bochs-display", "ramfb"):
+        with Display([], test_root(), boot="uefi", devices=(adapter,)) as screen:
+            typed(screen, r"\d+ \d+")
+
+
+@case(cpus=(1,), peer=False)
 def display_keys(context):
     """Cursor and function keys, modifiers, locks, and job control from the keyboard."""
     with Display(["/bin/bash", "--norc", "-i"], test_root()) as screen:
