@@ -10,7 +10,7 @@
 #include "lib/native/keel.h"
 #include "lib/virtqueue/ring.h"
 
-enum { PORT_QUEUE = 32, EXIT_FAILED = 1 };
+enum { PORT_QUEUE = 32, EXIT_FAILED = 1, LEVEL = 0, LEVEL_DRIVER = 1 };
 /* Keys at the driver's port. */
 enum { KEY_PING = 1, KEY_KICK = 0x100, KEY_INTERRUPT = 0x200 };
 
@@ -111,6 +111,7 @@ static void step(struct driver_device *device) {
 int driver_main(const struct driver *driver, int argc, char **argv) {
     static struct driver_device device;
     device = (struct driver_device){.driver = driver, .deadline = DEADLINE_NEVER};
+    (void)keel_thread_set(0, LEVEL, LEVEL_DRIVER);
     device_open(&device, argc, argv);
     sources_bind(&device);
     int64_t error = driver->init(&device);

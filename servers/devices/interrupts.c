@@ -65,7 +65,7 @@ static volatile uint32_t *table_map(const struct devices_pci *function, const st
 static unsigned msix_fill(struct grants *grants, volatile uint32_t *table, unsigned count) {
     unsigned made = 0;
     for (; made < count; made++) {
-        struct interrupt_info info;
+        struct interrupt_info info = {0};
         int64_t interrupt = message_make(&info);
         if (interrupt < 0)
             break;
@@ -105,7 +105,7 @@ static bool msix_start(struct grants *grants, const struct devices_pci *function
 static bool msi_start(struct grants *grants, const struct devices_pci *function,
                       const struct pci_config *config) {
     uint8_t at = pci_capability_find(config, PCI_CAP_MSI);
-    struct interrupt_info info;
+    struct interrupt_info info = {0};
     if (!at || at > PCI_CONFIG_SIZE - 16)
         return false;
     int64_t interrupt = message_make(&info);

@@ -102,14 +102,17 @@ static bool use_open(struct use *use, const char *name) {
 /* Follows the driver's generation. False when it does not come back. */
 static bool use_renew(struct use *use) {
     uint64_t deadline = clock_now() + PATIENT;
-    while (char_client_stale(&use->client)) {
-        char_client_begin(&use->client);
-        if (use->client.generation)
-            (void)keel_event_signal(use->kick);
-        else if (keel_event_wait(use->call, deadline) < 0)
+    for (;;) {
+        if (char_client_stale(&use->client)) {
+            char_client_begin(&use->client);
+            if (use->client.generation)
+                (void)keel_event_signal(use->kick);
+        } else if (use->client.generation) {
+            return true;
+        } else if (keel_event_wait(use->call, deadline) < 0) {
             return false;
+        }
     }
-    return true;
 }
 
 /* One request from start to end, offered again when the driver is lost meanwhile. */
@@ -164,7 +167,7 @@ static void test_pci(void) {
     uint64_t next = 0;
     unsigned count = 0, found = 0;
     while (ask(DEVICES_PCI, next, 0, 0, &function, sizeof function) == 0) {
-        uint16_t vendor;
+        uint16_t vendor = 0;
         CHECK(ask(DEVICES_CONFIG, function.address, 0, 2, &vendor, sizeof vendor) == 0);
         CHECK(vendor == function.vendor);
         if (function.vendor == 0x1234 && function.device == 0x11e8) {
