@@ -2,7 +2,8 @@
  * Spin locks, mutexes, wait queues and task_wait (linux/lock.h), over thread_park and thread_unpark.
  *
  * A mutex is free (0), held (1), or held with maybe somebody waiting (2). Who had to wait takes it as 2, so
- * that its unlock looks for the next one; a newcomer may take it in between.
+ * that its unlock looks for the next one; a newcomer may take it in between. Before that it is waited for a
+ * moment without sleeping.
  *
  * Locks wait with thread_park_inside, which keeps a kick that was not meant for them: otherwise a wake-up
  * that arrives between task_wait's unlock and its park could be lost.
@@ -12,10 +13,11 @@
 #include "abi/errors.h"
 #include "linux/platform.h"
 #include "linux/start.h"
+#include "linux/system.h"
 #include "linux/task.h"
 #include "linux/task/signal.h"
 
-enum { SPIN_TRIES = 100, SPIN_PAUSE_NS = 20000 };
+enum { SPIN_TRIES = 100, SPIN_PAUSE_NS = 20000, MUTEX_TRIES = 300 };
 
 /* ---- spin ---- */
 
@@ -64,9 +66,27 @@ static bool mutex_enqueue(struct mutex *mutex, struct mutex_waiter *waiter) {
     return busy;
 }
 
+/* Most holders are about to let go, on another CPU: a short wait spares two changes of threads. Not when
+ * others sleep in the queue already, and not where the holder cannot run meanwhile. */
+static bool mutex_await(struct mutex *mutex) {
+    if (system_cpus() < 2)
+        return false;
+    for (unsigned tries = 0; tries < MUTEX_TRIES; tries++) {
+        uint32_t state = atomic_load_explicit(&mutex->state, memory_order_relaxed);
+        if (state > 1)
+            return false;
+        if (!state && mutex_try_lock(mutex))
+            return true;
+        __builtin_ia32_pause();
+    }
+    return false;
+}
+
 void mutex_lock_slowly(struct mutex *mutex) {
     struct mutex_waiter waiter = {.thread = thread_self()};
 
+    if (mutex_await(mutex))
+        return;
     list_init(&waiter.link);
     while (mutex_enqueue(mutex, &waiter)) {
         while (!atomic_load_explicit(&waiter.woken, memory_order_acquire))

@@ -192,10 +192,10 @@ static bool is_last_thread(struct process *process) {
     return last;
 }
 
-/* Out of the thread list and every table but the leader's. tasks_lock held. */
-static void task_unlink(struct task *task) {
+/* Out of the thread list and every table but the leader's. time: the task's CPU time, ns. tasks_lock held. */
+static void task_unlink(struct task *task, uint64_t time) {
     struct process *process = task->process;
-    process->user_time += task_cpu_time(task);
+    process->user_time += time;
     sched_end(task);
     task->ended = true;
     task->utcb = NULL;
@@ -222,8 +222,9 @@ void task_end(struct task *task) {
         timers_exit(process);
         tty_leader_exit(process);
     }
+    uint64_t time = task_cpu_time(task);
     mutex_lock(&tasks_lock);
-    task_unlink(task);
+    task_unlink(task, time);
     bool leader = process->leader == task, last = !process->thread_count;
     if (!leader)
         task_hash_remove(task);

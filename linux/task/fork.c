@@ -169,7 +169,6 @@ static int child_enter(struct task *child, struct process *process, const struct
     if (tid < 0)
         return tid;
     child->tid = tid;
-    child->cpu_time_base = task_thread_time(child);
     task_hash_add(child);
     task_count++;
     task_created_count++;
@@ -259,18 +258,18 @@ static int64_t clone_run(const struct clone_request *request) {
         goto undo;
     if (process && process->limits[RLIMIT_CPU].current != RLIM_INFINITY)
         timers_limit_cpu(process);
+    child->cpu_time_base = task_thread_time(child);
     mutex_lock(&tasks_lock);
     error = child_enter(child, process, request);
     int32_t tid = child->tid;
     if (!error && (request->flags & CLONE_PARENT_SETTID)) /* a bad address is not an error, as on Linux */
         guest_copy_out(request->parent_tid, &tid, sizeof(tid));
-    if (!error)
-        task_thread_start(child);
     mutex_unlock(&tasks_lock);
     if (error) {
         task_thread_return(child);
         goto undo;
     }
+    task_thread_start(child); /* whatever reached it before: it ends on its own thread only */
     if (request->flags & CLONE_VFORK)
         vfork_wait(self);
     return tid;

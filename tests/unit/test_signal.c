@@ -71,6 +71,9 @@ void thread_unpark(handle_t thread) {
 uint64_t clock_monotonic(void) {
     return 1000;
 }
+uint32_t system_cpus(void) {
+    return 1;
+}
 int thread_park_inside(uint64_t deadline) {
     return deadline ? 0 : -ETIMEDOUT;
 }
