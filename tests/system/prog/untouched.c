@@ -350,7 +350,7 @@ TEST(through_proc) {
 
 /* ---- on several CPUs ---- */
 
-enum { THREADS = 4, ROUNDS = 100 };
+enum { THREADS = 4, ROUNDS = 40 };
 static pthread_barrier_t barrier;
 static _Atomic(_Atomic int *) arena;
 static int full;
@@ -413,7 +413,7 @@ static void *map_and_touch(void *argument) {
 TEST(forks_beside_touches) {
     pthread_t thread;
     CHECK(pthread_create(&thread, NULL, map_and_touch, NULL) == 0);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 40; i++) {
         char *area = fresh(2, READ_WRITE), *spare = fresh(1, READ_WRITE);
         pid_t pid = fork();
         if (pid == 0) {
