@@ -25,8 +25,9 @@ struct task;
 struct task *task_current(void);
 
 /* Guest memory of the attached space. 0 or -EFAULT; a range that is not wholly below GUEST_END is refused
- * before anything is touched. Pages the kernel can supply are; nothing else is ever dereferenced. May be
- * called with personality locks held: a guest page fault never enters the personality. */
+ * before anything is touched. Pages the kernel can supply are, also of memory that it was not told of yet
+ * (linux/task/lazy.c); nothing else is ever dereferenced. May be called with personality locks held: of them,
+ * only the innermost one is taken. */
 int guest_copy_in(void *to, uint64_t from, size_t length);
 int guest_copy_out(uint64_t to, const void *from, size_t length);
 int guest_clear(uint64_t to, size_t length);
