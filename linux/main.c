@@ -39,6 +39,7 @@ static handle_t devices; /* the port of the server */
 /* ---- the end ---- */
 
 void container_end(int64_t status) {
+    disks_end();
     console_flush();
     keel_process_exit((uint64_t)status);
     __builtin_unreachable();

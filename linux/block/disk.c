@@ -20,6 +20,7 @@
 
 enum { WAIT_STEP_NS = 1000000, DISKS_EXPECTED_MOST = 26, NODE_MODE = S_IFBLK | 0660 };
 #define WAIT_NS       10000000000ULL
+#define END_NS        5000000000ULL
 #define CONTROL_TOKEN (1ULL << 63)
 
 static struct mutex disks_lock = MUTEX_INIT(disks_lock); /* innermost: held for the list alone */
@@ -277,5 +278,31 @@ void disks_wait(void) {
     uint64_t end = clock_monotonic() + WAIT_NS;
     unsigned expected = disks_expected();
     while (listed_count() < expected && clock_monotonic() < end)
+        thread_park(clock_monotonic() + WAIT_STEP_NS);
+}
+
+void disks_sync(void) {
+    struct disk *disk;
+    for (unsigned i = 0; (disk = disk_at(i)); i++) {
+        mutex_lock(&disk->lock);
+        cache_settle(disk, 0, UINT64_MAX);
+        (void)disk_flush(disk);
+        mutex_unlock(&disk->lock);
+        disk_put(disk);
+    }
+}
+
+static void end_sync(void *done) {
+    disks_sync();
+    *(_Atomic bool *)done = true;
+}
+
+void disks_end(void) {
+    static _Atomic bool done;
+    uint64_t end = clock_monotonic() + END_NS;
+    struct disk *first = disk_at(0);
+    if (!first || thread_spawn(end_sync, (void *)&done, NULL))
+        return;
+    while (!done && clock_monotonic() < end)
         thread_park(clock_monotonic() + WAIT_STEP_NS);
 }

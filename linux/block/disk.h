@@ -76,6 +76,11 @@ void disks_use(void);
  * without the word nobody waits. */
 void disks_wait(void);
 
+/* What was written to any disk becomes durable; errors are left to fsync. Blocks. */
+void disks_sync(void);
+/* The same at the container's end, for a few seconds at most; no tasks run any more. */
+void disks_end(void);
+
 /* The open operation of block device nodes. -ENXIO: no such disk. */
 int disk_open(struct inode *inode, struct file *file);
 

@@ -169,3 +169,10 @@ def disk_nvme_random(context):
 @case(cpus=(4,), peer=False)
 def disk_ahci_random(context):
     checked(context, "ahci")
+
+
+@case(cpus=(1,), peer=False)
+def disk_written_at_the_end(context):
+    script = "tr '\\000-\\377' '\\001-\\377\\000' < $D > /tmp/b; cat /tmp/b > $D"
+    result, before, after = with_disk(context, "virtio", QUICK, script)
+    expect(result.status == 0 and after == changed(before), "all is in the file without fsync", result)
