@@ -81,8 +81,10 @@ struct devices_pci {
     uint8_t revision, header_type, irq_line, irq_pin;
     uint8_t bus_first, bus_last; /* behind a bridge */
     uint16_t config_length;      /* 256 or 4096 bytes */
-    struct devices_bar bars[7];  /* the seventh is the expansion ROM */
-    char driver[DEVICES_NAME];   /* "" none runs */
+    uint32_t measured;           /* which bars are filled in: 1 ports, 2 memory */
+    uint32_t reserved;
+    struct devices_bar bars[7]; /* the seventh is the expansion ROM */
+    char driver[DEVICES_NAME];  /* "" none runs */
 };
 
 /* At offset 0 of every link's area. */

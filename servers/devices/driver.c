@@ -10,9 +10,8 @@
 #include "servers/devices/grants.h"
 #include "servers/devices/interrupts.h"
 
-enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4, RESET_BIT = 0x8000, CAN_RESET = 1 << 28 };
-enum { EXPRESS_ABILITIES = 4, EXPRESS_CONTROL = 8 };
-#define DELAY_FIRST 100000000ULL /* ns; also what a function needs after a reset */
+enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4 };
+#define DELAY_FIRST 100000000ULL /* ns */
 #define DELAY_READY 1000000000ULL
 #define DELAY_MOST  10000000000ULL
 #define DMA_BELOW   (1ULL << 32) /* where every device reaches */
@@ -135,17 +134,32 @@ static void links_grant(struct grants *grants, const struct driver_run *run) {
     }
 }
 
+/* The one page that the manifest asks for needs no size: nothing smaller can be mapped. */
+static bool page_grant(struct grants *grants, const struct manifest *manifest, struct devices_pci *function) {
+    uint64_t base = manifest->has_page ? pci_bar_memory(&machine.access, function, manifest->page_bar) : 0;
+    if (base == 0 || base % PAGE_BYTES)
+        return false;
+    function->bars[manifest->page_bar] =
+        (struct devices_bar){.base = base, .length = PAGE_BYTES, .flags = DEVICES_BAR_MEMORY};
+    memory_grant(grants, manifest->page_bar, base, PAGE_BYTES);
+    return true;
+}
+
 static void function_grant(struct grants *grants, const struct driver_run *run,
-                           const struct devices_pci *function) {
+                           struct devices_pci *function) {
     uint32_t command = config_read(function->address, PCI_COMMAND, 2);
     config_write(function->address, PCI_COMMAND, 2, command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
-    bars_grant(grants, function);
+    pci_measure(&machine.access, function, PCI_COMMAND_IO);
+    if (!page_grant(grants, &run->kind->manifest, function)) {
+        pci_measure(&machine.access, function, PCI_COMMAND_MEMORY);
+        bars_grant(grants, function);
+    }
     interrupts_grant(grants, function, run->kind->manifest.vectors);
     config_grant(grants, function);
 }
 
 static void grants_collect(struct grants *grants, const struct driver_run *run,
-                           const struct devices_pci *function) {
+                           struct devices_pci *function) {
     *grants = (struct grants){0};
     grant_argument(grants, "%s", run->kind->manifest.name);
     grant_argument(grants, "--generation=%u", run->generation);
@@ -163,39 +177,12 @@ static void grants_collect(struct grants *grants, const struct driver_run *run,
 
 /* ---- the function ---- */
 
-/* Puts back what a reset took. */
-static void bars_restore(const struct devices_pci *function) {
-    for (unsigned i = 0; i < PCI_BARS; i++) {
-        const struct devices_bar *bar = &function->bars[i];
-        if (bar->length == 0)
-            continue;
-        uint32_t at = PCI_BAR0 + 4 * i;
-        config_write(function->address, at, 4, (uint32_t)bar->base);
-        if (bar->flags & DEVICES_BAR_64)
-            config_write(function->address, at + 4, 4, (uint32_t)(bar->base >> 32));
-    }
-    config_write(function->address, PCI_INTERRUPT_LINE, 1, function->irq_line);
-}
-
-static bool function_can_reset(const struct devices_pci *function, uint32_t *express) {
-    uint8_t bytes[PCI_CONFIG_SIZE];
-    pci_config_copy(&machine.access, function->address, bytes, sizeof bytes);
-    struct pci_config config = {bytes, sizeof bytes};
-    *express = pci_capability_find(&config, PCI_CAP_EXPRESS);
-    return *express && (pci_read32(&config, *express + EXPRESS_ABILITIES) & CAN_RESET);
-}
-
-/* Stops interrupts and DMA; a function that can be reset is, and needs DELAY_FIRST before it is used. */
+/* Stops interrupts and DMA. What it decodes stays: the next driver resets the device, by its own registers.
+ */
 static void function_stop(const struct devices_pci *function) {
-    uint32_t express;
     interrupts_stop(function);
-    uint32_t command = config_read(function->address, PCI_COMMAND, 2);
     config_write(function->address, PCI_COMMAND, 2,
-                 command & ~(uint32_t)(PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY | PCI_COMMAND_IO));
-    if (!function_can_reset(function, &express))
-        return;
-    uint32_t control = config_read(function->address, express + EXPRESS_CONTROL, 2);
-    config_write(function->address, express + EXPRESS_CONTROL, 2, control | RESET_BIT);
+                 config_read(function->address, PCI_COMMAND, 2) & ~(uint32_t)PCI_COMMAND_MASTER);
 }
 
 static void master_enable(const struct devices_pci *function) {
@@ -222,7 +209,7 @@ static void job_end(struct driver_run *run) {
     run->job = HANDLE_NONE;
 }
 
-static int64_t process_start(struct driver_run *run, const struct devices_pci *function) {
+static int64_t process_start(struct driver_run *run, struct devices_pci *function) {
     static const char *const environment[] = {NULL};
     static struct grants grants;
     bool moved = false;
@@ -272,8 +259,6 @@ int64_t driver_start(struct driver_run *run, struct devices_pci *function) {
     int64_t error = run->prepared ? 0 : prepare(run);
     run->missed = 0;
     run->started = clock_now();
-    if (!error && function && run->generation)
-        bars_restore(function);
     run->generation++;
     if (!error)
         error = job_open(run);

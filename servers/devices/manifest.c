@@ -154,6 +154,14 @@ static bool take_irq(struct parser *parser) {
     return parser->manifest->has_irq = true;
 }
 
+static bool take_page(struct parser *parser) {
+    uint64_t value = 0;
+    if (!number_take(parser, parser->words[1], 5, &value))
+        return false;
+    parser->manifest->page_bar = (uint32_t)value;
+    return parser->manifest->has_page = true;
+}
+
 static bool range_take(struct parser *parser, bool ports, uint64_t end) {
     struct manifest *manifest = parser->manifest;
     struct manifest_range range = {.ports = ports};
@@ -183,7 +191,7 @@ static bool statement_take(struct parser *parser) {
     } statements[] = {
         {"match", 1, 2, take_match},   {"offers", 3, 3, take_offers},   {"dma", 1, 1, take_dma},
         {"memory", 1, 1, take_memory}, {"vectors", 1, 1, take_vectors}, {"ioport", 2, 2, take_ioport},
-        {"irq", 1, 1, take_irq},       {"mmio", 2, 2, take_mmio},
+        {"irq", 1, 1, take_irq},       {"mmio", 2, 2, take_mmio},       {"page", 1, 1, take_page},
     };
     for (unsigned i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         if (strcmp(parser->words[0], statements[i].keyword) != 0)

@@ -11,6 +11,7 @@
  * for, at most (MSI-X); 1 when not given ioport BASE LENGTH          match always only: I/O ports, irq LINE
  * the interrupt line, mmio BASE LENGTH            and memory, as BARs 0, 1, … in their order memory SIZE
  * limit of the driver's job; 2M when not given
+ *   page BAR                    of the device's BARs only the first page of this one, for memory
  *
  * Sizes are bytes with an optional K or M. The parser is pure: text in, structure or an exact message out.
  */
@@ -59,6 +60,8 @@ struct manifest {
     uint32_t dma, memory, vectors;
     uint32_t irq;
     bool has_irq;
+    bool has_page;
+    uint32_t page_bar;
     char error[MANIFEST_ERROR]; /* "NAME:LINE: …" after a failure */
 };
 

@@ -1,7 +1,7 @@
 /*
- * Finding PCI functions: buses behind bridges, with bounds for whatever the machine shows; the sizes of BARs;
- * what lspci wants to know. Works on any way into configuration space (struct pci_access), so that tests have
- * their own.
+ * Finding PCI functions: buses behind bridges, with bounds for whatever the machine shows; the sizes of BARs,
+ * but only when somebody asks, because a function has to be cut off from memory to tell them; what lspci
+ * wants to know. Works on any way into configuration space (struct pci_access), so that tests have their own.
  */
 #pragma once
 
@@ -28,6 +28,13 @@ struct pci_tree {
 
 /* Adds the functions on a root bus and all behind it. */
 void pci_scan(struct pci_tree *tree, const struct pci_access *access, uint16_t segment, uint8_t bus);
+
+/* Fills in the function's BARs of these kinds (PCI_COMMAND_IO, PCI_COMMAND_MEMORY), unless that was done, and
+ * its ROM. The function decodes none of them for a moment: no driver may run. */
+void pci_measure(const struct pci_access *access, struct devices_pci *function, uint32_t kinds);
+
+/* Where the BAR at an index lies as it is set now; 0 when it is none for memory, or the upper half of one. */
+uint64_t pci_bar_memory(const struct pci_access *access, const struct devices_pci *function, unsigned index);
 
 /* The function at an address, NULL: none. */
 struct devices_pci *pci_find(struct pci_tree *tree, uint32_t address);

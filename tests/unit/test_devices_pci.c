@@ -133,6 +133,16 @@ TEST(bars) {
     bar_put(space, 5, 0xfd00000c, 0xff000000); /* says 64 bits where no register follows */
     space->masks[PCI_ROM / 4] = 0xffff0001;
     pci_scan(&tree, &access, 0, 0);
+    CHECK_EQ(pci_bar_memory(&access, &tree.functions[0], 0), 0);
+    CHECK_EQ(pci_bar_memory(&access, &tree.functions[0], 1), 0xfe000000);
+    CHECK_EQ(pci_bar_memory(&access, &tree.functions[0], 2), 0x100000000);
+    CHECK_EQ(pci_bar_memory(&access, &tree.functions[0], 3), 0);
+    CHECK_EQ(pci_bar_memory(&access, &tree.functions[0], 5), 0xfd000000);
+    CHECK_EQ(tree.functions[0].bars[1].length, 0);
+    pci_measure(&access, &tree.functions[0], PCI_COMMAND_IO);
+    CHECK_EQ(tree.functions[0].bars[0].length, 32);
+    CHECK_EQ(tree.functions[0].bars[1].length, 0);
+    pci_measure(&access, &tree.functions[0], PCI_COMMAND_MEMORY);
     const struct devices_bar *found = tree.functions[0].bars;
     CHECK_EQ(found[0].base, 0xc000);
     CHECK_EQ(found[0].length, 32);

@@ -1,5 +1,5 @@
-/* sources: linux/block/cache.c linux/block/control.c linux/fs/buffer.c tests/host/mm.c lib/virtqueue/driver.c
- * lib/virtqueue/device.c lib/virtqueue/block_client.c lib/virtqueue/block_link.c */
+/* sources: linux/block/cache.c linux/block/control.c linux/fs/buffer.c tests/host/alone.c
+ * lib/virtqueue/driver.c lib/virtqueue/device.c lib/virtqueue/block_client.c lib/virtqueue/block_link.c */
 /*
  * The cache of a disk against a plain array: random reads, writes, flushes and discards of all sizes, while
  * the driver answers in any order, fails, and dies. One thread: where a task would wait, the driver goes on.
