@@ -1,4 +1,4 @@
-/* test: libc=musl,glibc */
+/* test: libc=musl,glibc timeout=240 */
 /* Threads: creation, thread-local storage, mutexes, conditions, barriers, cancellation, futexes, signals to
  * threads. */
 #include "tests/system/prog/check.h"
