@@ -19,7 +19,7 @@ struct job {
     _Atomic uint64_t used[JOB_QUOTAS];
     uint64_t limit[JOB_QUOTAS]; /* UINT64_MAX: none */
     _Atomic uint64_t paid_at;   /* ns: see share.h */
-    uint32_t share;             /* of all CPUs, in 1/JOB_SHARE_ALL; 0: no limit */
+    _Atomic uint32_t share;     /* of all CPUs, in 1/JOB_SHARE_ALL; 0: no limit */
     struct spinlock lock;       /* rank JOB: guards what follows */
     bool dead;
     uint8_t depth;         /* ancestors; constant */

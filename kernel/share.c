@@ -24,9 +24,9 @@ int64_t share_set(struct job *job, uint64_t share) {
     return 0;
 }
 
-/* Charges time up to now; when that will have been paid for. */
-static uint64_t share_charge(struct job *job, uint64_t ns, uint64_t now) {
-    uint64_t cost = ns * JOB_SHARE_ALL / (job->share * cpu_count), before = job->paid_at, from;
+/* Charges time up to now to a job with this share; when that will have been paid for. */
+static uint64_t share_charge(struct job *job, uint32_t share, uint64_t ns, uint64_t now) {
+    uint64_t cost = ns * JOB_SHARE_ALL / (share * cpu_count), before = job->paid_at, from;
     do
         from = before > now - ns ? before : now - ns;
     while (!atomic_compare_exchange_weak(&job->paid_at, &before, from + cost));
@@ -43,11 +43,12 @@ void share_account(struct thread *thread) {
     if (ns > PERIOD_NS) /* the job had no share until now */
         ns = PERIOD_NS;
     for (struct job *job = thread->process->object.job; job; job = job->parent) {
-        if (!job->share)
+        uint32_t share = job->share; /* another CPU may change it */
+        if (!share)
             continue;
         limited = true;
-        uint64_t paid_at = share_charge(job, ns, now);
-        if (paid_at > ahead + (JOB_SHARE_ALL + BURST_PARTS - job->share) * PART_NS && paid_at > until)
+        uint64_t paid_at = share_charge(job, share, ns, now);
+        if (paid_at > ahead + (JOB_SHARE_ALL + BURST_PARTS - share) * PART_NS && paid_at > until)
             until = paid_at;
     }
     if (limited != thread->limited) {
