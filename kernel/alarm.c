@@ -61,7 +61,7 @@ static struct alarm *alarm_take(struct cpu *cpu, uint64_t now, uint64_t *cookie)
 void alarms_run(struct cpu *cpu, uint64_t now) {
     struct alarm *alarm;
     uint64_t cookie;
-    for (unsigned i = 0; (alarm = alarm_take(cpu, now, &cookie)); i++) {
+    for (unsigned i = 1; (alarm = alarm_take(cpu, now, &cookie)); i++) {
         if (alarm->kind == ALARM_THREAD)
             wait_cancel(container_of(alarm, struct thread, alarm), cookie, -ETIMEDOUT);
         else
