@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
+import threading
 
 from harness.case import Case, Failure, command
 from launch.build import BUILD, TOP, make
@@ -58,7 +59,7 @@ def _object(compiler, source):
     target = os.path.join(BUILD, "tests", digest, source + ".o")
     if _stale(target, target + ".d"):
         os.makedirs(os.path.dirname(target), exist_ok=True)
-        draft = f"{target}.{os.getpid()}.{id(object())}"
+        draft = f"{target}.{os.getpid()}.{threading.get_ident()}"
         command([*compiler, "-MMD", "-MF", draft + ".d", "-c", source, "-o", draft], cwd=TOP)
         os.replace(draft + ".d", target + ".d")
         os.replace(draft, target)
