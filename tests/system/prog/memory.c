@@ -1,6 +1,7 @@
 /* test: libc=musl,glibc */
 /* Memory: mappings of every kind, protection, the heap, files in memory, limits. */
 #include "tests/system/prog/check.h"
+#include "tests/system/prog/areas.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -19,25 +20,6 @@ static char *map(size_t length, int protection, int flags) {
     char *address = mmap(NULL, length, protection, flags | MAP_ANONYMOUS, -1, 0);
     CHECK(address != MAP_FAILED);
     return address;
-}
-
-/* True when the byte can be read, asked of the kernel: no signal. */
-static bool readable(const void *address) {
-    int ends[2];
-    CHECK(pipe(ends) == 0);
-    bool good = write(ends[1], address, 1) == 1;
-    close(ends[0]);
-    close(ends[1]);
-    return good;
-}
-
-static int temporary(size_t size) {
-    char name[] = "/tmp/memory-XXXXXX";
-    int fd = mkstemp(name);
-    CHECK(fd >= 0);
-    unlink(name);
-    CHECK(ftruncate(fd, (off_t)size) == 0);
-    return fd;
 }
 
 /* A child that touches an address must die by a signal. */

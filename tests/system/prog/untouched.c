@@ -2,6 +2,7 @@
 /* Memory that was mapped and never touched: whatever meets it first, a program, a call or another process,
  * finds it as mmap promised; and what was taken out of it is gone. */
 #include "tests/system/prog/check.h"
+#include "tests/system/prog/areas.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -23,25 +24,6 @@ static char *fresh(size_t pages, int protection) {
     char *address = mmap(NULL, pages * PAGE, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(address != MAP_FAILED);
     return address;
-}
-
-/* Without touching it from the program: 1 byte through a pipe. */
-static bool readable(const void *address) {
-    int ends[2];
-    CHECK(pipe(ends) == 0);
-    bool good = write(ends[1], address, 1) == 1;
-    close(ends[0]);
-    close(ends[1]);
-    return good;
-}
-
-static int temporary(size_t size) {
-    char name[] = "/tmp/untouched-XXXXXX";
-    int fd = mkstemp(name);
-    CHECK(fd >= 0);
-    unlink(name);
-    CHECK(ftruncate(fd, (off_t)size) == 0);
-    return fd;
 }
 
 static void touch_kills(volatile char *address, bool write_it) {
