@@ -7,6 +7,7 @@
 #include "boot/console.h"
 #include "boot/io.h"
 #include "boot/memory.h"
+#include "lib/base/bytes.h"
 #include "lib/base/string.h"
 
 enum { HEADER_SIZE = 36, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36, MOST_TABLE_SIZE = 1 << 20, MOST_NODES = 64 };
@@ -31,23 +32,6 @@ struct table {
 static struct table root; /* the RSDT or XSDT */
 static uint32_t root_entry_size;
 static uint32_t domains[MOST_NODES], domain_count; /* proximity domains in the order of their first mention */
-
-static uint16_t read16(const uint8_t *at) {
-    return (uint16_t)(at[0] | at[1] << 8);
-}
-static uint32_t read32(const uint8_t *at) {
-    return read16(at) | (uint32_t)read16(at + 2) << 16;
-}
-static uint64_t read64(const uint8_t *at) {
-    return read32(at) | (uint64_t)read32(at + 4) << 32;
-}
-
-static bool sums_to_zero(const uint8_t *bytes, uint32_t length) {
-    uint8_t sum = 0;
-    for (uint32_t i = 0; i < length; i++)
-        sum += bytes[i];
-    return sum == 0;
-}
 
 /* A table by address, wholly readable, of at least its header's size. */
 static struct table table_at(uint64_t address) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/bytes.h"
+
 enum { HEADER_SIZE = 36, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36, ENTRIES_MOST = 256 };
 enum { MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 enum fadt {
@@ -33,23 +35,6 @@ struct reader {
     struct table root;
     uint32_t entry_size;
 };
-
-static uint16_t read16(const uint8_t *at) {
-    return (uint16_t)(at[0] | at[1] << 8);
-}
-static uint32_t read32(const uint8_t *at) {
-    return read16(at) | (uint32_t)read16(at + 2) << 16;
-}
-static uint64_t read64(const uint8_t *at) {
-    return read32(at) | (uint64_t)read32(at + 4) << 32;
-}
-
-static bool sums_to_zero(const uint8_t *bytes, uint32_t length) {
-    uint8_t sum = 0;
-    for (uint32_t i = 0; i < length; i++)
-        sum += bytes[i];
-    return sum == 0;
-}
 
 static bool physical_read(const struct reader *reader, uint64_t address, void *to, uint32_t length) {
     return address != 0 && address <= UINT64_MAX - length &&
