@@ -17,6 +17,11 @@
  * driver serves only a session of its own generation. Each start of the driver makes a new generation: it
  * writes it to the header and signals call; the device has been reset before. The client then starts a new
  * session and offers again what was not completed. A generation of 0 says that there is no driver now.
+ *
+ * Offers come and go while a driver lives (a stick at a USB controller): it counts in header.presence, odd
+ * while nothing is there. Every count makes another offer of the link, with an id of its own. The generation
+ * of a link is link_generation of both; a client, which has read header.presence when it took the link, takes
+ * a generation of another count for 0. So no request meant for one device reaches its successor.
  */
 #pragma once
 
@@ -91,6 +96,19 @@ struct devices_pci {
 struct link_header {
     uint32_t session;            /* client */
     uint32_t session_generation; /* client: which generation this session is for */
-    uint32_t generation;         /* driver */
-    uint32_t reserved;
+    uint32_t generation;         /* driver: link_generation */
+    uint32_t presence;           /* driver: changes so far; odd: there is nothing at the link now */
 };
+
+enum { LINK_GENERATION_BITS = 20 };
+
+/* The generation that a driver announces on a link: its own, 1 … 2^20 - 1, and which offer of the link it is.
+ */
+static inline uint32_t link_generation(uint32_t generation, uint32_t presence) {
+    return presence << LINK_GENERATION_BITS | generation;
+}
+
+/* An announced generation as the client of one presence sees it: 0, no driver, when it is for another. */
+static inline uint32_t link_generation_seen(uint32_t announced, uint32_t presence) {
+    return (announced ^ presence << LINK_GENERATION_BITS) >> LINK_GENERATION_BITS ? 0 : announced;
+}

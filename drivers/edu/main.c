@@ -2,7 +2,8 @@
  * QEMU's edu device (docs/specs/edu.txt there), the worked example of docs/drivers.md: registers, an
  * interrupt and DMA in a hundred lines. A program writes a 32-bit number to /dev/edu0 and reads its factorial
  * (modulo 2^32), which the device computes. An ioctl sends up to 4,096 bytes through the device's own memory
- * and back.
+ * and back; two others let /dev/eduplug0 come and go, as a driver of sockets for further devices does.
+ * Whoever reads that waits until it goes.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,8 +27,16 @@ enum { STATUS_IRQ = 0x80, IRQ_FACTORIAL = 1, IRQ_DMA = 0x100 };
 enum { DMA_START = 1, DMA_TO_MEMORY = 2, DMA_IRQ = 4, DMA_MEMORY = 0x40000, DMA_MOST = 4096 };
 enum { LIVE = 0x12345678 };
 
-/* ioctls of /dev/edu0: _IOWR('e', 1, the bytes) and _IO('e', 2) */
-enum { EDU_IOCTL_COPY = (int)0xc0006501, EDU_IOCTL_HANG = 0x6502, IOCTL_SIZE = 0x3fff0000 };
+/* ioctls of /dev/edu0: _IOWR('e', 1, the bytes), _IO('e', 2) … */
+enum {
+    EDU_IOCTL_COPY = (int)0xc0006501,
+    EDU_IOCTL_HANG = 0x6502,
+    EDU_IOCTL_PLUG = 0x6503,
+    EDU_IOCTL_UNPLUG = 0x6504,
+    EDU_IOCTL_REPLUG = 0x6505, /* both at once */
+    IOCTL_SIZE = 0x3fff0000,
+};
+enum { LINK_EDU, LINK_PLUG };
 
 static struct driver_request *reading, *copying; /* which wait for the device; NULL: none */
 static bool computing, returning;
@@ -44,17 +53,22 @@ static int64_t edu_init(struct driver_device *device) {
     if (bar_read(bar, EDU_LIVENESS, 4) != ~(uint32_t)LIVE)
         return -EIO;
     bar_write(bar, EDU_IRQ_ACK, 4, bar_read(bar, EDU_IRQ_STATUS, 4));
+    if (device->link_count > LINK_PLUG) /* after a restart: as it was */
+        driver_offer_present(device, LINK_PLUG, !(device->links[LINK_PLUG].presence & 1));
     return 0;
 }
 
 /* The requests of the last session are gone. */
 static void edu_session(struct driver_device *device, struct driver_link *link) {
-    (void)device, (void)link;
-    reading = copying = NULL;
+    (void)device;
+    if (link->index == LINK_EDU)
+        reading = copying = NULL;
 }
 
 static int64_t edu_write(struct driver_device *device, struct driver_request *request) {
     uint32_t number;
+    if (request->link->index != LINK_EDU)
+        return -EPERM;
     if (request->length != sizeof number)
         return -EINVAL;
     if (computing)
@@ -76,6 +90,8 @@ static int64_t result_give(struct driver_device *device, struct driver_request *
 static int64_t edu_read(struct driver_device *device, struct driver_request *request) {
     if (request->length < sizeof(uint32_t))
         return -EINVAL;
+    if (request->link->index != LINK_EDU)
+        return DRIVER_LATER;
     if (!computing)
         return result_give(device, request);
     if (reading)
@@ -95,10 +111,22 @@ static void dma_start(struct driver_device *device, uint64_t from, uint64_t to, 
     bar_write(bar, EDU_DMA_COMMAND, 4, DMA_START | DMA_IRQ | direction);
 }
 
+static int64_t plug(struct driver_device *device, uint32_t control) {
+    if (control != EDU_IOCTL_PLUG)
+        driver_offer_present(device, LINK_PLUG, false);
+    if (control != EDU_IOCTL_UNPLUG)
+        driver_offer_present(device, LINK_PLUG, true);
+    return 0;
+}
+
 static int64_t edu_ioctl(struct driver_device *device, struct driver_request *request) {
+    if (request->link->index != LINK_EDU)
+        return -ENOTTY;
     if (request->control == EDU_IOCTL_HANG)
         for (volatile bool forever = true; forever;) /* shows that the heartbeat notices */
             continue;
+    if (request->control >= EDU_IOCTL_PLUG && request->control <= EDU_IOCTL_REPLUG)
+        return plug(device, request->control);
     if ((request->control & ~(uint32_t)IOCTL_SIZE) != (uint32_t)EDU_IOCTL_COPY)
         return -ENOTTY;
     if (request->length == 0 || request->length > DMA_MOST)

@@ -20,6 +20,8 @@ void char_session(struct driver_device *device, struct driver_link *link) {
     (void)device;
     memset(state->requests, 0, sizeof state->requests);
     link->state = state;
+    if (!link->session)
+        return;
     if (link->area.length < CHAR_AREA_SIZE)
         driver_fail("the link's area", -EINVAL);
     struct virtqueue_memory ring = char_ring(link->area.bytes);

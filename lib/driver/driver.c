@@ -45,24 +45,34 @@ static bool is_char(const struct driver *driver) {
     return driver->read || driver->write || driver->ioctl;
 }
 
-/* Follows the client's session; a session for another generation of the driver is none. */
-static void session_follow(struct driver_device *device, struct driver_link *link) {
-    struct link_header *header = (struct link_header *)link->area.bytes;
-    uint32_t session = ring_load(header->session);
-    /* The second look: a session that ended in between was of another generation. */
-    if (ring_load(header->session_generation) != device->generation || ring_load(header->session) != session)
-        session = 0;
+static void session_set(struct driver_device *device, struct driver_link *link, uint32_t session) {
     if (session == link->session)
         return;
     link->session = session;
-    if (session && is_char(device->driver))
+    if (is_char(device->driver))
         char_session(device, link);
     if (device->driver->session)
         device->driver->session(device, link);
 }
 
+static struct link_header *header_of(const struct driver_link *link) {
+    return (struct link_header *)link->area.bytes;
+}
+
+/* Follows the client's session; a session for another generation of the driver is none. */
+static void session_follow(struct driver_device *device, struct driver_link *link) {
+    struct link_header *header = header_of(link);
+    uint32_t session = ring_load(header->session);
+    /* The second look: a session that ended in between was of another generation. */
+    if (ring_load(header->session_generation) != link_generation(device->generation, link->presence) ||
+        ring_load(header->session) != session)
+        session = 0;
+    session_set(device, link, session);
+}
+
 static void link_kicked(struct driver_device *device, struct driver_link *link) {
-    session_follow(device, link);
+    if (link->announced)
+        session_follow(device, link);
     if (!link->session)
         return;
     if (is_char(device->driver))
@@ -71,13 +81,51 @@ static void link_kicked(struct driver_device *device, struct driver_link *link) 
         device->driver->kick(device, link);
 }
 
-/* The clients learn of the new generation, and answer with a session and a kick. */
-static void links_announce(struct driver_device *device) {
+/* ---- offers ---- */
+
+/* The client learns of the new generation, and answers with a session and a kick. */
+static void link_announce(struct driver_device *device, struct driver_link *link) {
+    link->announced = true;
+    ring_store(header_of(link)->generation, link_generation(device->generation, link->presence));
+    driver_call(link);
+}
+
+/* What is under way is the old offer's, and so ends before the new one has a generation. */
+static void link_withdraw(struct driver_device *device, struct driver_link *link) {
+    link->announced = false;
+    ring_store(header_of(link)->generation, 0);
+    session_set(device, link, 0);
+    driver_call(link);
+}
+
+void driver_offer_present(struct driver_device *device, unsigned index, bool present) {
+    struct driver_link *link = index < device->link_count ? &device->links[index] : NULL;
+    if (!link || !link->optional)
+        driver_fail("a link that is not optional", -EINVAL);
+    bool counted = !(link->presence & 1);
+    if (present == counted && present == link->announced)
+        return;
+    if (!present)
+        link_withdraw(device, link);
+    if (present != counted)
+        ring_store(header_of(link)->presence, ++link->presence);
+    if (present)
+        link_announce(device, link);
+    if (device->started)
+        (void)keel_event_signal(device->alive);
+}
+
+static void links_open(struct driver_device *device) {
     for (unsigned i = 0; i < device->link_count; i++) {
-        struct link_header *header = (struct link_header *)device->links[i].area.bytes;
-        ring_store(header->generation, device->generation);
-        driver_call(&device->links[i]);
+        struct driver_link *link = &device->links[i];
+        link->presence = ring_load(header_of(link)->presence);
     }
+}
+
+static void links_announce(struct driver_device *device) {
+    for (unsigned i = 0; i < device->link_count; i++)
+        if (!device->links[i].optional)
+            link_announce(device, &device->links[i]);
 }
 
 static void packet_take(struct driver_device *device, const struct port_packet *packet) {
@@ -114,11 +162,13 @@ int driver_main(const struct driver *driver, int argc, char **argv) {
     (void)keel_thread_set(0, LEVEL, LEVEL_DRIVER);
     device_open(&device, argc, argv);
     sources_bind(&device);
+    links_open(&device);
     int64_t error = driver->init(&device);
     if (error < 0) {
         log_line("the device cannot be used: %s", strerror((int)-error));
         return EXIT_FAILED;
     }
+    device.started = true;
     links_announce(&device);
     (void)keel_event_signal(device.alive);
     for (;;)

@@ -23,6 +23,7 @@
  *   - "ping" (RECV), "alive" (SEND): the heartbeat
  *   - "log"
  *   - --generation=N: abi/devices.h
+ *   - --optional=MASK: links that are offered only while the driver says that something is there
  *   - --device=ADDRESS: of the PCI function (DEVICES_ADDRESS)
  */
 #pragma once
@@ -34,7 +35,7 @@
 #include "abi/devices.h"
 #include "abi/rights.h"
 
-enum { DRIVER_BARS = 6, DRIVER_IRQS = 8, DRIVER_LINKS = 4 };
+enum { DRIVER_BARS = 6, DRIVER_IRQS = 8, DRIVER_LINKS = 8 };
 
 struct driver;
 
@@ -56,7 +57,10 @@ struct driver_link {
     handle_t kick, call;
     uint32_t session; /* the one served; 0: none */
     uint32_t index;
-    void *state; /* the driver's */
+    uint32_t presence; /* as in the header; odd: nothing is offered now */
+    bool optional;     /* offered when driver_offer_present says so */
+    bool announced;    /* of this generation */
+    void *state;       /* the driver's */
 };
 
 /* How the device interrupts. */
@@ -78,6 +82,7 @@ struct driver_device {
     uint64_t deadline; /* when to call timer, ns; DEADLINE_NEVER: not. The driver sets it */
     void *state;       /* the driver's */
     handle_t port, ping, alive;
+    bool started; /* init has succeeded */
 };
 
 /* A request to a character device: read, write or ioctl. The bytes are in the client's area: a device may
@@ -126,6 +131,13 @@ _Noreturn void driver_fail(const char *what, int64_t error);
 
 /* Tells the link's client that there are used chains. */
 void driver_call(struct driver_link *link);
+
+/* Tells `devices` whether something is there at an optional link (the manifest's `offers … optional`): its
+ * node appears, or goes with EIO for whoever uses it. Each time that something is there after a time without
+ * is a new offer, with a new session; the requests of the old one are forgotten by then. A driver that was
+ * started again says it anew for each such link: the offer has lasted when something is still there (and must
+ * be the same). */
+void driver_offer_present(struct driver_device *device, unsigned link, bool present);
 
 /* Completes a request that its function left for later. */
 void driver_complete(struct driver_request *request, int64_t result);

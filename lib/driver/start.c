@@ -80,11 +80,12 @@ static void memory_open(struct driver_memory *memory, const char *name) {
     memory->bytes = vmo_map(vmo, memory->length, MAP_READ | MAP_WRITE);
 }
 
-static void link_open(struct driver_link *link, unsigned index) {
+static void link_open(struct driver_link *link, unsigned index, uint64_t optional) {
     char name[START_NAME_SIZE] = "link", event[START_NAME_SIZE];
     if (index)
         snprintf(name, sizeof name, "link%u", index);
     link->index = index;
+    link->optional = optional >> index & 1;
     memory_open(&link->area, name);
     snprintf(event, sizeof event, "%.16s.kick", name);
     link->kick = handle_find(event);
@@ -94,6 +95,7 @@ static void link_open(struct driver_link *link, unsigned index) {
 
 void device_open(struct driver_device *device, int argc, char **argv) {
     char name[START_NAME_SIZE];
+    uint64_t optional = option_number(argv, "optional", 16);
     (void)argc;
     device->generation = (uint32_t)option_number(argv, "generation", 10);
     device->address = (uint32_t)option_number(argv, "device", 16);
@@ -109,7 +111,7 @@ void device_open(struct driver_device *device, int argc, char **argv) {
     device->irq_mode = irq_mode(argv);
     memory_open(&device->dma, "dma");
     for (; device->link_count < DRIVER_LINKS; device->link_count++) {
-        link_open(&device->links[device->link_count], device->link_count);
+        link_open(&device->links[device->link_count], device->link_count, optional);
         if (!device->links[device->link_count].area.bytes)
             break;
     }

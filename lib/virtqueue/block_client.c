@@ -20,6 +20,7 @@ int block_client_init(struct block_client *client, void *area, uint64_t length) 
     client->queue.broken = true; /* until a session begins */
     struct link_header *header = &block_header(client->area)->link;
     client->session = ring_load(header->session);
+    client->presence = ring_load(header->presence);
     ring_store(header->session, 0);
     return 0;
 }
@@ -107,7 +108,8 @@ static void session_begin(struct block_client *client) {
 /* Follows the driver's generation; true when a session began. */
 static bool session_follow(struct block_client *client) {
     struct block_disk disk;
-    uint32_t generation = ring_load(block_header(client->area)->link.generation);
+    uint32_t announced = ring_load(block_header(client->area)->link.generation);
+    uint32_t generation = link_generation_seen(announced, client->presence);
     if (generation == 0 || generation == client->generation)
         return false;
     if (!disk_read(client, &disk) || (client->described && !disk_same(&disk, &client->disk))) {

@@ -44,6 +44,7 @@ struct block_client {
     bool gone;
     bool dirty;          /* requests were added and not published */
     uint32_t generation; /* of the driver that the session is for; 0: none yet */
+    uint32_t presence;   /* of the link when it was taken (abi/devices.h) */
     uint32_t session;
     uint32_t failures;   /* sessions broken in a row */
     uint64_t free_slots; /* bit per slot */

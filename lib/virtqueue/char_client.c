@@ -20,11 +20,16 @@ static uint64_t offset_of(const struct char_client *client, const void *at) {
 void char_client_init(struct char_client *client, void *area) {
     client->area = area;
     client->session = ring_load(header_of(client)->session);
+    client->presence = ring_load(header_of(client)->presence);
     client->generation = client->outstanding = 0;
 }
 
+static uint32_t generation_of(const struct char_client *client) {
+    return link_generation_seen(ring_load(header_of(client)->generation), client->presence);
+}
+
 bool char_client_stale(const struct char_client *client) {
-    return ring_load(header_of(client)->generation) != client->generation;
+    return generation_of(client) != client->generation;
 }
 
 void char_client_begin(struct char_client *client) {
@@ -33,7 +38,7 @@ void char_client_begin(struct char_client *client) {
     ring_store(header->session, 0);
     client->outstanding = 0;
     virtqueue_driver_init(&client->queue, &ring);
-    client->generation = ring_load(header->generation);
+    client->generation = generation_of(client);
     if (++client->session == 0)
         client->session = 1;
     ring_store(header->session_generation, client->generation);

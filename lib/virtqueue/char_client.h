@@ -15,6 +15,7 @@
 struct char_client {
     struct virtqueue_driver queue;
     uint8_t *area;
+    uint32_t presence;            /* of the link when it was taken (abi/devices.h) */
     uint32_t session, generation; /* generation 0: no driver; nothing can be submitted */
     uint32_t outstanding;         /* a bit for each slot with the driver */
 };

@@ -67,6 +67,10 @@ int disk_discard(struct disk *disk, uint64_t offset, uint64_t length) {
         return -EIO;
     for (uint64_t at = offset / BLOCK_SECTOR, left = length / BLOCK_SECTOR; left && !error;) {
         uint32_t count = left < DISCARD_MOST ? (uint32_t)left : DISCARD_MOST;
+        if (disk->client.gone) { /* and its area with it */
+            error = -EIO;
+            break;
+        }
         range->sector = at;
         range->count = count;
         range->flags = 0;

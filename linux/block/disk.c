@@ -156,9 +156,17 @@ int disk_open(struct inode *inode, struct file *file) {
 
 /* ---- coming and going ---- */
 
-/* Numbers as on Linux: sd and vd by letters, everything else in the order in which it came. */
+static bool minor_taken(uint32_t minor) {
+    const struct disk *disk;
+    list_for_each(disk, &disks, link) {
+        if (disk->major == MAJOR_BLKEXT && disk->minor == minor)
+            return true;
+    }
+    return false;
+}
+
+/* Numbers as on Linux: sd and vd by letters, everything else the lowest that is free. */
 static void numbers_choose(struct disk *disk) {
-    static uint32_t next_other;
     uint32_t index = 0;
     const char *name = disk->name;
     bool sd = !memcmp(name, "sd", 2), vd = !memcmp(name, "vd", 2);
@@ -168,8 +176,11 @@ static void numbers_choose(struct disk *disk) {
         disk->major = sd ? MAJOR_SD : MAJOR_VIRTBLK;
         disk->minor = (index - 1) * MINORS_PER_DISK;
     } else {
+        mutex_lock(&disks_lock);
+        while (minor_taken(disk->minor))
+            disk->minor++;
+        mutex_unlock(&disks_lock);
         disk->major = MAJOR_BLKEXT;
-        disk->minor = next_other++;
     }
 }
 

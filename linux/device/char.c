@@ -107,7 +107,7 @@ static void device_event(void *state) {
 
 static int device_wait(struct char_device *device) {
     if (device->gone)
-        return -ENODEV;
+        return -EIO;
     return task_wait(&device->lock, DEADLINE_NEVER) < 0 ? -ERESTARTSYS : 0;
 }
 
@@ -121,7 +121,7 @@ static int slot_await(struct char_device *device, unsigned first, unsigned end, 
             if (device->slots[i].state == state)
                 found = (int)i;
         if (state == SLOT_FREE && device->gone) /* its area is, too */
-            found = -1, error = -ENODEV;
+            found = -1, error = -EIO;
         if (found >= 0 || error)
             break;
         error = device_wait(device);
@@ -139,7 +139,7 @@ static int64_t slot_run(struct char_device *device, unsigned index) {
         error = slot_await(device, index, index + 1, SLOT_DONE);
     if (error >= 0) {
         slot->state = SLOT_FREE;
-        return device->gone ? -ENODEV : slot->result;
+        return device->gone ? -EIO : slot->result;
     }
     slot->state = device->client.outstanding & 1U << index ? SLOT_LEFT : SLOT_FREE;
     return error;
@@ -311,7 +311,7 @@ static void device_gone(void *state) {
     device->client.generation = 0;
     for (unsigned i = 0; i < CHAR_REQUESTS_MOST; i++)
         if (device->slots[i].state == SLOT_SENT)
-            slot_finish(&device->slots[i], -ENODEV);
+            slot_finish(&device->slots[i], -EIO);
     mutex_unlock(&device->lock);
     waitq_wake_all(&device->changed);
     device_put(device);

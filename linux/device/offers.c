@@ -136,24 +136,9 @@ static void device_appear(const struct devices_device *device) {
         log_line("%s cannot be used (error %d)", device->name, (int)-error);
 }
 
-static void list_follow(void) {
-    struct devices_device device = {.id = 0};
+/* What is not offered any more. It goes before anything new comes, which may have its name and its link. */
+static void gone_drop(void) {
     struct entry *entry, *after;
-    int64_t error;
-    list_for_each(entry, &entries, link) {
-        entry->seen = false;
-    }
-    while (!(error = device_next(device.id, &device))) {
-        entry = entry_find(device.id);
-        if (entry)
-            entry->seen = true;
-        else
-            device_appear(&device);
-    }
-    if (error != -ENOENT) {
-        log_line("the list of devices cannot be read (error %d)", (int)-error);
-        return;
-    }
     list_for_each_safe(entry, after, &entries, link) {
         if (entry->seen)
             continue;
@@ -161,6 +146,33 @@ static void list_follow(void) {
             entry->kind->gone(entry->state);
         entry_free(entry);
     }
+}
+
+/* Walks over the list: notes which entries are still there, or (`appear`) makes those that are missing. */
+static bool list_walk(bool appear) {
+    struct devices_device device = {.id = 0};
+    int64_t error;
+    while (!(error = device_next(device.id, &device))) {
+        struct entry *entry = entry_find(device.id);
+        if (entry)
+            entry->seen = true;
+        else if (appear)
+            device_appear(&device);
+    }
+    if (error != -ENOENT)
+        log_line("the list of devices cannot be read (error %d)", (int)-error);
+    return error == -ENOENT;
+}
+
+static void list_follow(void) {
+    struct entry *entry;
+    list_for_each(entry, &entries, link) {
+        entry->seen = false;
+    }
+    if (!list_walk(false))
+        return;
+    gone_drop();
+    (void)list_walk(true);
 }
 
 /* ---- the thread ---- */

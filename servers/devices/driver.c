@@ -11,6 +11,7 @@
 #include "servers/devices/interrupts.h"
 
 enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4 };
+enum { GENERATION_MOST = (1 << LINK_GENERATION_BITS) - 1 };
 #define DELAY_FIRST 100000000ULL /* ns */
 #define DELAY_READY 1000000000ULL
 #define DELAY_MOST  10000000000ULL
@@ -41,7 +42,34 @@ static int64_t link_make(struct device_link *link, const struct manifest_link *s
         error = event_make(&link->call);
     if (!error)
         link->header = memory_map(link->area, 0, PAGE_BYTES, MAP_READ | MAP_WRITE);
-    return error || link->header ? error : -ENOMEM;
+    if (!error && !link->header)
+        return -ENOMEM;
+    if (!error)
+        link->header->presence = link->presence = spec->optional;
+    return error;
+}
+
+static void handle_drop(handle_t *handle) {
+    if (*handle != HANDLE_NONE)
+        (void)keel_handle_close(*handle);
+    *handle = HANDLE_NONE;
+}
+
+/* What is there of it; also after a preparation that failed half-way. */
+static void unprepare(struct driver_run *run) {
+    for (unsigned i = 0; i < MANIFEST_LINKS; i++) {
+        struct device_link *link = &run->links[i];
+        if (link->header)
+            memory_unmap(link->header, PAGE_BYTES);
+        link->header = NULL;
+        handle_drop(&link->area);
+        handle_drop(&link->kick);
+        handle_drop(&link->call);
+    }
+    handle_drop(&run->ping);
+    handle_drop(&run->alive);
+    handle_drop(&run->dma);
+    run->prepared = false;
 }
 
 static int64_t prepare(struct driver_run *run) {
@@ -55,8 +83,15 @@ static int64_t prepare(struct driver_run *run) {
         error = dma_make(manifest->dma, &run->dma);
     for (unsigned i = 0; i < manifest->link_count && !error; i++)
         error = link_make(&run->links[i], &manifest->links[i]);
+    if (error)
+        unprepare(run);
     run->prepared = !error;
     return error;
+}
+
+void driver_release(struct driver_run *run) {
+    unprepare(run);
+    *run = (struct driver_run){0};
 }
 
 /* ---- the grants of one start ---- */
@@ -123,8 +158,10 @@ static void config_grant(struct grants *grants, const struct devices_pci *functi
 
 static void links_grant(struct grants *grants, const struct driver_run *run) {
     char name[START_NAME_SIZE], event[START_NAME_SIZE];
+    unsigned optional = 0;
     for (unsigned i = 0; i < run->kind->manifest.link_count; i++) {
         const struct device_link *link = &run->links[i];
+        optional |= (unsigned)run->kind->manifest.links[i].optional << i;
         snprintf(name, sizeof name, i ? "link%u" : "link", i);
         grant_copy(grants, name, link->area, RIGHT_READ | RIGHT_WRITE);
         snprintf(event, sizeof event, "%.12s.kick", name);
@@ -132,6 +169,7 @@ static void links_grant(struct grants *grants, const struct driver_run *run) {
         snprintf(event, sizeof event, "%.12s.call", name);
         grant_copy(grants, event, link->call, RIGHT_SEND);
     }
+    grant_argument(grants, "--optional=%x", optional);
 }
 
 /* The one page that the manifest asks for needs no size: nothing smaller can be mapped. */
@@ -223,7 +261,7 @@ static int64_t process_start(struct driver_run *run, struct devices_pci *functio
         .handles = grants.handles,
         .handle_count = grants.count,
         .port = machine.port,
-        .key = run->key + DRIVERS_MOST,
+        .key = run->key + 1,
     };
     if (function)
         master_enable(function);
@@ -259,7 +297,7 @@ int64_t driver_start(struct driver_run *run, struct devices_pci *function) {
     int64_t error = run->prepared ? 0 : prepare(run);
     run->missed = 0;
     run->started = clock_now();
-    run->generation++;
+    run->generation = run->generation % GENERATION_MOST + 1;
     if (!error)
         error = job_open(run);
     if (!error)
@@ -279,6 +317,8 @@ void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t 
     (void)keel_handle_close(run->process);
     run->process = HANDLE_NONE;
     stopped(run, function);
+    if (run->leaving)
+        return;
     log_line("driver %s (generation %u) ended with status %lld; it starts again in %llu ms",
              run->kind->manifest.name, run->generation, (long long)status,
              (unsigned long long)(run->delay / 1000000));

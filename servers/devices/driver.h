@@ -2,7 +2,8 @@
  * One driver while the system runs: the device it serves, its links, its process, and when it may start
  * again. Links, events and DMA memory are made once and outlive the process; interrupts, BARs and the job are
  * made for each start. A driver that ends is started again after a while that grows with how often it fails;
- * the device is reset before.
+ * the device is reset before. When its device is gone, everything is given back as soon as the process has
+ * ended.
  */
 #pragma once
 
@@ -20,8 +21,9 @@ struct driver_kind {
 
 /* A link that a driver offers. */
 struct device_link {
-    uint32_t id;     /* abi/devices.h; 0: never listed so far */
-    uint32_t number; /* in place of the % of its name */
+    uint32_t id;       /* abi/devices.h; 0: not listed */
+    uint32_t presence; /* of the header, when it was looked at last; odd: there is nothing */
+    uint32_t number;   /* in place of the % of its name */
     bool numbered;
     char name[DEVICES_NAME];
     uint64_t length;
@@ -30,9 +32,10 @@ struct device_link {
 };
 
 struct driver_run {
-    const struct driver_kind *kind;
-    uint32_t address; /* of the function; DEVICES_NO_ADDRESS */
-    uint64_t key;     /* index among all */
+    const struct driver_kind *kind; /* NULL: this place is free */
+    uint32_t address;               /* of the function; DEVICES_NO_ADDRESS */
+    uint64_t key; /* of its packets, never used again: alive; one more: its process has ended */
+    bool leaving; /* its device is gone; it does not start again */
     struct device_link links[MANIFEST_LINKS];
     handle_t ping, alive, dma;
     bool prepared; /* links, events and DMA memory are there */
@@ -48,8 +51,11 @@ struct driver_run {
  * line says why, and the negated error is returned. */
 int64_t driver_start(struct driver_run *run, struct devices_pci *function);
 
-/* Its process has ended: ends its job, stops and resets the device, plans the next start. */
+/* Its process has ended: ends its job, stops the device, plans the next start. */
 void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t status);
+
+/* Gives back everything that outlives the process, which has ended, and frees the place. */
+void driver_release(struct driver_run *run);
 
 /* Ends the process; driver_ended follows when its death is reported. */
 void driver_kill(struct driver_run *run);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/native/keel.h"
+#include "lib/virtqueue/ring.h"
 
 enum { KINDS_MOST = 48, MISSED_MOST = 3 };
 
@@ -14,7 +15,7 @@ struct pci_tree pci_tree;
 static struct driver_kind kinds[KINDS_MOST];
 static unsigned kind_count;
 static struct driver_run runs[DRIVERS_MOST];
-static unsigned run_count;
+static uint64_t next_key = LIST_KEY_FIRST;
 static uint32_t last_id;
 static handle_t watchers[DEVICES_WATCHERS];
 
@@ -46,33 +47,46 @@ static void kinds_read(void) {
             kind_add(&file, path + strlen(folder));
 }
 
+/* Of a free place, 0. */
+static unsigned link_count(const struct driver_run *run) {
+    return run->kind ? run->kind->manifest.link_count : 0;
+}
+
 /* The lowest number that no link of the same pattern has. Numbers are given in the order in which devices are
  * found, not in that in which their drivers come up, so that a disk has the same name each time. */
 static uint32_t number_choose(const char *pattern) {
     uint64_t taken = 0;
-    for (unsigned i = 0; i < run_count; i++)
-        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        for (unsigned k = 0; k < link_count(&runs[i]); k++)
             if (runs[i].links[k].numbered && !strcmp(runs[i].kind->manifest.links[k].name, pattern) &&
                 runs[i].links[k].number < 64)
                 taken |= 1ULL << runs[i].links[k].number;
     return taken == UINT64_MAX ? 64 : (uint32_t)__builtin_ctzll(~taken);
 }
 
+static void link_number(struct driver_run *run, unsigned index) {
+    struct device_link *link = &run->links[index];
+    if (!link->numbered)
+        link->number = number_choose(run->kind->manifest.links[index].name);
+    link->numbered = true;
+}
+
 static void run_add(const struct driver_kind *kind, uint32_t address) {
-    if (run_count == DRIVERS_MOST) {
+    struct driver_run *run = runs;
+    while (run < runs + DRIVERS_MOST && run->kind)
+        run++;
+    if (run == runs + DRIVERS_MOST) {
         log_line("more than %d devices; %s is left out", DRIVERS_MOST, kind->manifest.name);
         return;
     }
-    struct driver_run *run = &runs[run_count];
-    *run = (struct driver_run){.kind = kind, .address = address, .key = run_count};
-    run_count++;
-    for (unsigned i = 0; i < kind->manifest.link_count; i++) {
-        run->links[i].number = number_choose(kind->manifest.links[i].name);
-        run->links[i].numbered = true;
-    }
+    *run = (struct driver_run){.kind = kind, .address = address, .key = next_key};
+    next_key += 2;
+    for (unsigned i = 0; i < kind->manifest.link_count; i++)
+        if (!kind->manifest.links[i].optional)
+            link_number(run, i);
 }
 
-static void match(const struct devices_pci *function) {
+void list_add(const struct devices_pci *function) {
     const struct driver_kind *best = NULL;
     unsigned fit = 0;
     for (unsigned i = 0; i < kind_count; i++) {
@@ -99,7 +113,7 @@ void list_make(void) {
     for (unsigned i = 0; i < kind_count; i++)
         match_always(&kinds[i]);
     for (unsigned i = 0; i < pci_tree.count; i++)
-        match(&pci_tree.functions[i]);
+        list_add(&pci_tree.functions[i]);
 }
 
 /* ---- running ---- */
@@ -110,8 +124,10 @@ static struct devices_pci *function_of(const struct driver_run *run) {
 
 uint64_t list_start_due(void) {
     uint64_t next = DEADLINE_NEVER;
-    for (unsigned i = 0; i < run_count; i++) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++) {
         struct driver_run *run = &runs[i];
+        if (!run->kind || run->leaving)
+            continue;
         if (run->next_start <= clock_now())
             (void)driver_start(run, function_of(run));
         if (run->next_start < next)
@@ -141,34 +157,92 @@ static void name_make(struct device_link *link, const char *pattern) {
                  percent + 2);
 }
 
-static void ready(struct driver_run *run) {
-    run->ready = true;
-    for (unsigned i = 0; i < run->kind->manifest.link_count; i++) {
+static void link_list(struct driver_run *run, unsigned index) {
+    link_number(run, index);
+    run->links[index].id = ++last_id;
+    name_make(&run->links[index], run->kind->manifest.links[index].name);
+}
+
+static void link_withdraw(struct driver_run *run, unsigned index) {
+    run->links[index].id = 0;
+    run->links[index].numbered = false;
+}
+
+/* Lists what is there, takes off the list what has gone, or has been exchanged. True: there was a change. */
+static bool links_follow(struct driver_run *run) {
+    bool change = false;
+    for (unsigned i = 0; i < link_count(run); i++) {
         struct device_link *link = &run->links[i];
-        if (link->id)
-            continue;
-        link->id = ++last_id;
-        name_make(link, run->kind->manifest.links[i].name);
+        uint32_t presence = run->kind->manifest.links[i].optional ? ring_load(link->header->presence) : 0;
+        if (link->id && presence != link->presence) {
+            link_withdraw(run, i);
+            change = true;
+        }
+        if (!link->id && !(presence & 1)) {
+            link_list(run, i);
+            change = true;
+        }
+        link->presence = presence;
     }
+    return change;
+}
+
+static void run_ended(struct driver_run *run, int64_t status) {
+    driver_ended(run, function_of(run), status);
+    if (run->leaving)
+        driver_release(run);
     changed();
 }
 
-void list_packet(uint64_t key, int64_t status) {
-    struct driver_run *run = &runs[key % DRIVERS_MOST];
-    if (key >= DRIVERS_MOST) {
-        driver_ended(run, function_of(run), status);
+static void run_alive(struct driver_run *run) {
+    bool first = !run->ready;
+    run->missed = 0;
+    if (run->leaving || run->process == HANDLE_NONE)
+        return;
+    run->ready = true;
+    if (links_follow(run) || first)
         changed();
-    } else {
-        run->missed = 0;
-        if (!run->ready && run->process != HANDLE_NONE)
-            ready(run);
+}
+
+void list_packet(uint64_t key, int64_t status) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++) {
+        struct driver_run *run = &runs[i];
+        if (!run->kind || run->key != (key & ~1ULL))
+            continue;
+        if (key & 1)
+            run_ended(run, status);
+        else
+            run_alive(run);
     }
 }
 
-void list_ask(void) {
-    for (unsigned i = 0; i < run_count; i++) {
+void list_remove(uint32_t address) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++) {
         struct driver_run *run = &runs[i];
-        if (run->process == HANDLE_NONE)
+        if (!run->kind || run->address != address || run->leaving)
+            continue;
+        run->leaving = true;
+        for (unsigned k = 0; k < link_count(run); k++)
+            run->links[k].id = 0;
+        if (run->process != HANDLE_NONE)
+            driver_kill(run); /* its end is reported */
+        else
+            driver_release(run);
+        changed();
+    }
+}
+
+bool list_holds(uint32_t address) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].kind && runs[i].address == address)
+            return true;
+    return false;
+}
+
+void list_ask(void) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++) {
+        struct driver_run *run = &runs[i];
+        if (!run->kind || run->process == HANDLE_NONE)
             continue;
         if (run->missed++ == MISSED_MOST) {
             log_line("driver %s does not answer and is ended", run->kind->manifest.name);
@@ -179,14 +253,17 @@ void list_ask(void) {
 }
 
 bool list_running(void) {
-    for (unsigned i = 0; i < run_count; i++)
-        if (runs[i].process != HANDLE_NONE)
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].kind && runs[i].process != HANDLE_NONE)
             return true;
     return false;
 }
 
 unsigned list_count(void) {
-    return run_count;
+    unsigned count = 0;
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        count += runs[i].kind != NULL;
+    return count;
 }
 
 /* ---- what clients see ---- */
@@ -207,8 +284,8 @@ static void describe(const struct driver_run *run, unsigned index, struct device
 bool list_next(uint32_t id, struct devices_device *device) {
     bool found = false;
     device->id = UINT32_MAX;
-    for (unsigned i = 0; i < run_count; i++)
-        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        for (unsigned k = 0; k < link_count(&runs[i]); k++)
             if (runs[i].links[k].id > id && runs[i].links[k].id < device->id) {
                 describe(&runs[i], k, device);
                 found = true;
@@ -217,16 +294,16 @@ bool list_next(uint32_t id, struct devices_device *device) {
 }
 
 const struct device_link *list_link(uint32_t id) {
-    for (unsigned i = 0; id && i < run_count; i++)
-        for (unsigned k = 0; k < runs[i].kind->manifest.link_count; k++)
+    for (unsigned i = 0; id && i < DRIVERS_MOST; i++)
+        for (unsigned k = 0; k < link_count(&runs[i]); k++)
             if (runs[i].links[k].id == id)
                 return &runs[i].links[k];
     return NULL;
 }
 
 int64_t list_reset(uint32_t address) {
-    for (unsigned i = 0; i < run_count; i++)
-        if (runs[i].address == address && runs[i].process != HANDLE_NONE) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].kind && runs[i].address == address && runs[i].process != HANDLE_NONE) {
             driver_kill(&runs[i]);
             return 0;
         }

@@ -12,8 +12,16 @@ void list_make(void);
 /* Starts what is due; when the next start is (ns), DEADLINE_NEVER: none. */
 uint64_t list_start_due(void);
 
-/* A packet with key below DRIVERS_MOST: the driver is alive; else: key - DRIVERS_MOST has ended. */
+/* Keys of packets from here on are drivers': one is alive, or has ended with a status. */
+enum { LIST_KEY_FIRST = 0x10000 };
 void list_packet(uint64_t key, int64_t status);
+
+/* A function has appeared, its BARs are in place: finds a driver for it, which list_start_due starts. */
+void list_add(const struct devices_pci *function);
+/* A function is going, or gone: its links leave the list, its driver is ended. list_holds: until that has
+ * happened and everything was given back. */
+void list_remove(uint32_t address);
+bool list_holds(uint32_t address);
 
 /* Asks every driver whether it lives; ends those that have not answered for a while. */
 void list_ask(void);

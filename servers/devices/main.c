@@ -149,7 +149,7 @@ static handle_t timer;
 static bool timer_runs;
 
 static void packet_take(const struct port_packet *packet) {
-    if (packet->key < 2 * DRIVERS_MOST)
+    if (packet->key >= LIST_KEY_FIRST)
         list_packet(packet->key, (int64_t)packet->count);
     else if (packet->key == KEY_TIMER)
         list_ask();

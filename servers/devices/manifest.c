@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MOST = 4, LINE_MOST = 127, PAGE_BYTES = 4096, PORTS = 0x10000, IRQ_LINES = 48 };
+enum { WORDS_MOST = 5, LINE_MOST = 127, PAGE_BYTES = 4096, PORTS = 0x10000, IRQ_LINES = 48 };
 enum { MEMORY_DEFAULT = 2 << 20, SIZE_MOST = 256 << 20 };
 
 struct parser {
@@ -121,6 +121,9 @@ static bool take_offers(struct parser *parser) {
     if (!size_take(parser, parser->words[3], MANIFEST_DMA_MOST, &link->size))
         return false;
     link->size = power_of_two(link->size);
+    link->optional = parser->count == 5;
+    if (link->optional && strcmp(parser->words[4], "optional") != 0)
+        return fail(parser, "unknown word \"%.20s\"", parser->words[4]);
     for (uint32_t i = DEVICES_BLOCK; i < sizeof classes / sizeof classes[0]; i++)
         if (strcmp(parser->words[1], classes[i]) == 0)
             link->device_class = i;
@@ -189,7 +192,7 @@ static bool statement_take(struct parser *parser) {
         unsigned least, most; /* words behind the keyword */
         bool (*take)(struct parser *parser);
     } statements[] = {
-        {"match", 1, 2, take_match},   {"offers", 3, 3, take_offers},   {"dma", 1, 1, take_dma},
+        {"match", 1, 2, take_match},   {"offers", 3, 4, take_offers},   {"dma", 1, 1, take_dma},
         {"memory", 1, 1, take_memory}, {"vectors", 1, 1, take_vectors}, {"ioport", 2, 2, take_ioport},
         {"irq", 1, 1, take_irq},       {"mmio", 2, 2, take_mmio},       {"page", 1, 1, take_page},
     };

@@ -5,13 +5,15 @@
  *   match pci VENDOR:DEVICE     four hexadecimal digits each
  *   match class CCSSPP          class, subclass, interface; CCSS.. leaves the interface open
  *   match always                a device of the machine that no bus shows: started once
- *   offers CLASS NAME SIZE      a link (abi/devices.h): CLASS block, net, char, framebuffer, input or
+ *   offers CLASS NAME SIZE [optional]
+ *                               a link (abi/devices.h): CLASS block, net, char, framebuffer, input or
  * console; NAME with %a for a letter or %d for a number, by which devices are told apart; SIZE bytes of area,
- * rounded up to a power of two dma SIZE                    memory for the device vectors N interrupts asked
- * for, at most (MSI-X); 1 when not given ioport BASE LENGTH          match always only: I/O ports, irq LINE
- * the interrupt line, mmio BASE LENGTH            and memory, as BARs 0, 1, … in their order memory SIZE
- * limit of the driver's job; 2M when not given
- *   page BAR                    of the device's BARs only the first page of this one, for memory
+ * rounded up to a power of two; optional: there is something only while the driver says so
+ * (driver_offer_present) dma SIZE                    memory for the device vectors N interrupts asked for, at
+ * most (MSI-X); 1 when not given ioport BASE LENGTH          match always only: I/O ports, irq LINE the
+ * interrupt line, mmio BASE LENGTH            and memory, as BARs 0, 1, … in their order memory SIZE limit of
+ * the driver's job; 2M when not given page BAR                    of the device's BARs only the first page of
+ * this one, for memory
  *
  * Sizes are bytes with an optional K or M. The parser is pure: text in, structure or an exact message out.
  */
@@ -25,7 +27,7 @@
 
 enum {
     MANIFEST_MATCHES = 24,
-    MANIFEST_LINKS = 4,
+    MANIFEST_LINKS = 8,
     MANIFEST_RANGES = 6,
     MANIFEST_VECTORS = 8,
     MANIFEST_ERROR = 120,
@@ -44,6 +46,7 @@ struct manifest_link {
     uint32_t device_class; /* enum devices_class */
     char name[DEVICES_NAME];
     uint32_t size; /* power of two */
+    bool optional;
 };
 
 struct manifest_range {

@@ -309,6 +309,27 @@ TEST(a_driver_cheats) {
     CHECK(client.ended && !client.failures);
 }
 
+/* What a client wanted of one disk is never done to the one that came to the same link afterwards. */
+TEST(an_exchanged_disk_gets_nothing) {
+    const struct block_request request = {.type = BLOCK_OUT, .length = 512, .offset = BLOCK_DATA};
+    world_start();
+    (void)block_client_run(&client);
+    driver_take();
+    CHECK_EQ(block_client_submit(&client, &request), 0);
+    struct link_header *header = &block_header(area)->link;
+    uint32_t session = header->session, generation = header->generation;
+    header->generation = 0;
+    header->presence += 2;
+    header->generation = link_generation(generation, header->presence);
+    CHECK(!block_client_run(&client) || header->session == session);
+    CHECK_EQ(header->session_generation, generation);
+    CHECK(header->session_generation != header->generation);
+    block_client_fail(&client);
+    CHECK_EQ(block_client_init(&client, area, AREA), 0); /* the new one's */
+    (void)block_client_run(&client);
+    CHECK_EQ(header->session_generation, header->generation);
+}
+
 /* A client whose chains make no sense is not served until it begins anew. */
 TEST(a_client_cheats) {
     struct virtqueue_memory ring = block_ring(area);

@@ -40,13 +40,14 @@ TEST(shipped_manifests) {
 }
 
 TEST(statements) {
-    CHECK(parse(
-        "# a comment\n\nmatch pci 1af4:1042\nmatch class 0108..\nmatch class 010802\nmatch always\n"
-        "offers block vd%a 1M\noffers char x 5000\ndma 12K\nvectors 4\nioport 0x60 5\nmmio 0xfed00000 1024\n"
-        "irq 12\nmemory 4M"));
+    CHECK(parse("# a comment\n\nmatch pci 1af4:1042\nmatch class 0108..\nmatch class 010802\nmatch always\n"
+                "offers block vd%a 1M\noffers char x 5000 optional\ndma 12K\nvectors 4\nioport 0x60 5\nmmio "
+                "0xfed00000 1024\n"
+                "irq 12\nmemory 4M"));
     CHECK_EQ(manifest.match_count, 4);
     CHECK_EQ(manifest.matches[1].class_mask, 0xffff00);
     CHECK_EQ(manifest.links[0].size, 1 << 20);
+    CHECK(!manifest.links[0].optional && manifest.links[1].optional);
     CHECK_EQ(manifest.links[1].size, 8192);
     CHECK_EQ(manifest.links[1].device_class, DEVICES_CHAR);
     CHECK_EQ(manifest.dma, 16384);
@@ -86,6 +87,7 @@ TEST(refusals) {
     fails("match always\noffers block a/b 4K\n", "d:2: \"a/b\" is not a name for devices");
     fails("match always\noffers block abcdefghijklmno 4K\n",
           "d:2: \"abcdefghijklmno\" is not a name for devices");
+    fails("match always\noffers block a 4K sometimes\n", "d:2: unknown word \"sometimes\"");
     fails("match always\ndma\n", "d:2: \"dma\" with 0 words behind it");
     fails("match always\nirq 48\n", "d:2: \"48\" is not a number up to 47");
 }
