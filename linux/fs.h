@@ -103,6 +103,9 @@ struct file_operations {
     /* The Vmo whose bytes are the file's, for mmap and exec (borrowed; VMO READ, and WRITE when the file is
      * open for writing). ENODEV */
     int (*map)(struct file *file, handle_t *vmo);
+    /* One more, or one less, area of some address space shows it. Its mm may be locked. */
+    void (*mapped)(struct file *file);
+    void (*unmapped)(struct file *file);
     int (*flush)(struct file *file);    /* each close of a descriptor */
     void (*release)(struct file *file); /* the last reference went */
 };

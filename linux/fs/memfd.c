@@ -1,8 +1,10 @@
-/* Files that no directory knows: memfds live in a tmpfs instance of their own that is mounted nowhere. */
+/* Files that no directory knows: memfds and System V segments live in a tmpfs instance of their own that is
+ * mounted nowhere. */
 #include "linux/fs/memfd.h"
 
 #include "abi/errors.h"
 #include "lib/base/format.h"
+#include "lib/base/string.h"
 #include "linux/abi/fcntl.h"
 #include "linux/abi/stat.h"
 #include "linux/fs/fd.h"
@@ -25,32 +27,31 @@ static struct filesystem *get_instance(void) {
     return instance;
 }
 
-struct file *memfd_open(const char *name) {
-    char text[MEMFD_NAME_MAX + 8];
+struct file *memfd_open(const char *text, const struct file_operations *operations, void *data) {
     struct filesystem *filesystem = get_instance();
     struct inode *inode = filesystem ? tmpfs_anonymous(filesystem, S_IFREG | S_IRWXUGO) : NULL;
     if (!inode)
         return NULL;
-    size_t length = format_text(text, sizeof(text), "memfd:%s", name);
-    struct path path = {.inode = inode, .name = name_make(NULL, text, length, inode)};
+    struct path path = {.inode = inode, .name = name_make(NULL, text, strlen(text), inode)};
     struct file *file = NULL;
     if (path.name) {
         path.name->deleted = true;
         node_of(inode)->seals = F_SEAL_SEAL;
-        file = file_create(&tmpfs_file_operations, &path, O_RDWR | O_LARGEFILE, NULL);
+        file = file_create(operations, &path, O_RDWR | O_LARGEFILE, data);
     }
     path_put(&path);
     return file;
 }
 
 int64_t sys_memfd_create(uint64_t guest, uint64_t flags) {
-    char name[MEMFD_NAME_MAX + 1];
+    char name[MEMFD_NAME_MAX + 1], text[MEMFD_NAME_MAX + 8];
     if (flags & ~(uint64_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING))
         return -EINVAL;
     int64_t length = guest_string_in(name, guest, sizeof(name));
     if (length < 0)
         return length == -ENAMETOOLONG ? -EINVAL : length;
-    struct file *file = memfd_open(name);
+    format_text(text, sizeof(text), "memfd:%s", name);
+    struct file *file = memfd_open(text, &tmpfs_file_operations, NULL);
     if (!file)
         return -ENOMEM;
     if (flags & MFD_ALLOW_SEALING)

@@ -5,9 +5,9 @@
 
 #include "linux/fs.h"
 
-/* A file of zero bytes that no directory knows, open for reading and writing, named "/memfd:NAME". Also backs
- * shared anonymous memory. NULL: no memory. */
-struct file *memfd_open(const char *name);
+/* A file of zero bytes that no directory knows, open for reading and writing, whose name is shown as "/TEXT
+ * (deleted)". The operations are tmpfs's (tmpfs_file_operations) or wrap them. NULL: no memory. */
+struct file *memfd_open(const char *text, const struct file_operations *operations, void *data);
 
 /* F_ADD_SEALS and F_GET_SEALS: -EINVAL for files that take none, -EPERM, -EBUSY. */
 int64_t memfd_add_seals(struct file *file, uint32_t seals);

@@ -34,7 +34,6 @@ CONSTANT(show_min_address, "65536")
 CONSTANT(show_overflow_id, "65534")
 CONSTANT(show_printk, "7\t4\t1\t7")
 CONSTANT(show_somaxconn, "4096")
-CONSTANT(show_shmmax, "18446744073692774399")
 CONSTANT(show_half, "50")
 
 static int show_ostype(const struct proc_ref *ref, struct text *text) {
@@ -164,7 +163,9 @@ static const struct proc_node kernel_children[] = {
     {.name = "printk", .mode = FILE_R, .show = show_printk},
     {.name = "random", .mode = DIRECTORY, .children = random_children, .count = PROC_COUNT(random_children)},
     {.name = "randomize_va_space", .mode = FILE_RW, .show = show_randomize, .store = store_randomize},
-    {.name = "shmmax", .mode = FILE_R, .show = show_shmmax},
+    {.name = "shmall", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},
+    {.name = "shmmax", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},
+    {.name = "shmmni", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},
     {.name = "threads-max", .mode = FILE_R, .show = show_threads_max},
     {.name = "version", .mode = FILE_R, .show = show_osversion},
 };

@@ -210,8 +210,7 @@ static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo
         struct vma *vma = vma_spare_entry(&spares);
         *vma = *model;
         vma->end = address + length;
-        if (vma->file)
-            file_get(vma->file);
+        vma_file_hold(vma);
         vma_insert(mm, vma, address);
     }
     vma_spares_free(&spares);

@@ -105,6 +105,10 @@ int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection
            struct file *file, uint64_t offset, const char *label);
 /* Free room for length bytes below mm->mmap_top, or -ENOMEM. mm->lock held. */
 int64_t mm_find_room(struct mm *mm, uint64_t length);
+/* As the calling task's mmap of a file (borrowed) does, from its first byte: flags MAP_, protection PROT_.
+ * The address or an error. */
+int64_t mm_map_file(struct file *file, uint64_t address, uint64_t length, uint32_t protection,
+                    uint32_t flags);
 /* Maps fresh private memory for reading and so on (PROT_) where nothing is, without telling the kernel before
  * it is touched. At most MM_LAZY_LONGEST bytes. mm->lock held. 0 or -ENOMEM. */
 int mm_map_lazily(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection);

@@ -21,6 +21,22 @@ static inline bool file_writable(const struct file *file) {
 
 /* ---- vma.c: the tree only; the kernel's mappings are the caller's ---- */
 
+/* An area's hold on its file. */
+static inline void vma_file_hold(const struct vma *vma) {
+    if (!vma->file)
+        return;
+    file_get(vma->file);
+    if (vma->file->operations->mapped)
+        vma->file->operations->mapped(vma->file);
+}
+static inline void vma_file_drop(const struct vma *vma) {
+    if (!vma->file)
+        return;
+    if (vma->file->operations->unmapped)
+        vma->file->operations->unmapped(vma->file);
+    file_put(vma->file);
+}
+
 /* Spare nodes for a change of the range, taken before anything changes, so that nothing fails later: one for
  * each end that cuts an area in two, and with `entry` one for a new area. */
 enum { VMA_SPARES = 3 };

@@ -222,6 +222,12 @@ int64_t sys_mmap(uint64_t address, uint64_t length, uint64_t protection, uint64_
     return result;
 }
 
+int64_t mm_map_file(struct file *file, uint64_t address, uint64_t length, uint32_t protection,
+                    uint32_t flags) {
+    struct map_request request = {address, length, 0, protection, flags, file, NULL};
+    return map_run(&request);
+}
+
 /* Addresses that Linux would have and this guest has not are as good as unmapped. */
 int64_t sys_munmap(uint64_t address, uint64_t length) {
     struct mm *mm = mm_own();

@@ -39,10 +39,9 @@ static int grow_in_place(struct mm *mm, const struct move *move) {
     error = tail_show(mm, move, start, move->old_length);
     if (!error) {
         struct vma model = move->model;
-        if (model.file) {
+        vma_file_hold(&model);
+        if (model.file)
             model.offset += move->old_length;
-            file_get(model.file);
-        }
         area_enter(mm, vma_spare_entry(&spares), &model, end, move->new_length - move->old_length);
     }
     vma_spares_free(&spares);
@@ -53,8 +52,7 @@ static int grow_in_place(struct mm *mm, const struct move *move) {
 static int move_tree(struct mm *mm, const struct move *move, uint64_t to, struct vma_spares *at_from,
                      struct vma_spares *at_to) {
     struct vma model = move->model;
-    if (model.file)
-        file_get(model.file);
+    vma_file_hold(&model);
     vma_isolate(mm, to, to + move->new_length, at_to);
     vma_clear(mm, to, to + move->new_length);
     if (!(move->flags & MREMAP_DONTUNMAP)) {

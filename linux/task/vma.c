@@ -70,8 +70,7 @@ void vma_free(struct mm *mm, struct vma *vma) {
 }
 
 static void vma_drop(struct mm *mm, struct vma *vma) {
-    if (vma->file)
-        file_put(vma->file);
+    vma_file_drop(vma);
     vma_free(mm, vma);
 }
 
@@ -177,10 +176,9 @@ static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares, 
     struct vma *rest = spare_use(spares, index);
     sums_add(mm, vma, -1);
     *rest = *vma;
-    if (rest->file) {
-        file_get(rest->file);
+    vma_file_hold(rest);
+    if (rest->file)
         rest->offset += address - vma_start(vma);
-    }
     vma->end = address;
     if (vma->flags & VMA_STACK)
         vma->flags &= ~(uint32_t)VMA_STACK; /* its lower part is nothing special any more */
@@ -221,8 +219,7 @@ void vma_free_all(struct mm *mm) {
         struct tree_node *child = node->left ? node->left : node->right, *parent = node->parent;
         if (!child) {
             struct vma *vma = vma_of(node);
-            if (vma->file)
-                file_put(vma->file);
+            vma_file_drop(vma);
             heap_free(vma);
             if (parent && parent->left == node)
                 parent->left = NULL;
@@ -244,8 +241,7 @@ int vma_copy_all(struct mm *to, const struct mm *from) {
         }
         *copy = *vma;
         copy->flags &= ~(uint32_t)VMA_LOCKED;
-        if (copy->file)
-            file_get(copy->file);
+        vma_file_hold(copy);
         tree_insert(&to->vmas, &copy->node, vma_start(vma));
     }
     return 0;

@@ -1,0 +1,152 @@
+/* Keys, ids and permissions of System V IPC (ids.h). */
+#include "linux/ipc/ids.h"
+
+#include "lib/base/string.h"
+#include "linux/fs/mount.h"
+#include "linux/heap.h"
+#include "linux/platform.h"
+#include "linux/task.h"
+
+enum { FIRST_CAPACITY = 16, CYCLE = 64, SEQUENCES = 65536, PERMISSIONS = 0777 };
+
+/* ---- the table ---- */
+
+int ipc_find(struct ipc_family *family, int32_t key, uint32_t flags, struct ipc_object **found) {
+    *found = NULL;
+    if (key == IPC_PRIVATE)
+        return 0;
+    for (uint32_t i = 0; i < family->capacity && !*found; i++)
+        if (family->slots[i] && family->slots[i]->key == key)
+            *found = family->slots[i];
+    if (*found)
+        return (flags & (IPC_CREAT | IPC_EXCL)) == (IPC_CREAT | IPC_EXCL) ? -EEXIST : 0;
+    return flags & IPC_CREAT ? 0 : -ENOENT;
+}
+
+static int grow(struct ipc_family *family) {
+    uint32_t capacity = family->capacity ? 2 * family->capacity : FIRST_CAPACITY;
+    struct ipc_object **slots = heap_zalloc(capacity * sizeof(struct ipc_object *));
+    if (!slots)
+        return -ENOMEM;
+    if (family->capacity)
+        memcpy(slots, family->slots, family->capacity * sizeof(struct ipc_object *));
+    heap_free(family->slots);
+    family->slots = slots;
+    family->capacity = capacity;
+    return 0;
+}
+
+/* In turn among half as many again as are in use, and at least CYCLE: the next free one. */
+static int32_t next_index(const struct ipc_family *family) {
+    uint32_t cycle = family->used + family->used / 2 + 1;
+    if (cycle < CYCLE)
+        cycle = CYCLE;
+    if (cycle > family->most)
+        cycle = family->most;
+    for (uint32_t i = 1; i <= cycle; i++) {
+        uint32_t index = ((uint32_t)(family->last + 1) + i - 1) % cycle;
+        if (index >= family->capacity || !family->slots[index])
+            return (int32_t)index;
+    }
+    return -1;
+}
+
+int64_t ipc_add(struct ipc_family *family, struct ipc_object *object, int32_t key, uint32_t flags) {
+    const struct credentials *who = &task_current()->credentials;
+    int32_t index = family->used < family->most ? next_index(family) : -1;
+    if (index < 0)
+        return -ENOSPC;
+    while ((uint32_t)index >= family->capacity)
+        if (grow(family))
+            return -ENOMEM;
+    if (index <= family->last)
+        family->sequence = (family->sequence + 1) % SEQUENCES;
+    family->last = index;
+    family->slots[index] = object;
+    family->used++;
+    object->key = key;
+    object->id = (int32_t)(family->sequence * IPC_INDICES + (uint32_t)index);
+    object->uid = object->cuid = who->euid;
+    object->gid = object->cgid = who->egid;
+    object->mode = flags & PERMISSIONS;
+    return object->id;
+}
+
+void ipc_remove(struct ipc_family *family, struct ipc_object *object) {
+    family->slots[object->id % IPC_INDICES] = NULL;
+    family->used--;
+}
+
+struct ipc_object *ipc_by_index(const struct ipc_family *family, int32_t index) {
+    uint32_t slot = (uint32_t)index % IPC_INDICES;
+    return index >= 0 && slot < family->capacity ? family->slots[slot] : NULL;
+}
+
+struct ipc_object *ipc_by_id(const struct ipc_family *family, int32_t id) {
+    struct ipc_object *object = ipc_by_index(family, id);
+    return object && object->id == id ? object : NULL;
+}
+
+int64_t ipc_last_index(const struct ipc_family *family) {
+    uint32_t index = family->capacity;
+    while (index && !family->slots[index - 1])
+        index--;
+    return index ? (int64_t)index - 1 : 0;
+}
+
+/* ---- who may what ---- */
+
+static bool in_groups(const struct credentials *who, uint32_t group) {
+    bool found = who->egid == group;
+    for (uint32_t i = 0; i < who->group_count && !found; i++)
+        found = who->groups[i] == group;
+    return found;
+}
+
+bool ipc_permitted(const struct ipc_object *object, uint32_t mode) {
+    const struct credentials *who = &task_current()->credentials;
+    uint32_t wanted = (mode >> 6 | mode >> 3 | mode) & 7, granted = object->mode;
+    if (who->euid == object->uid || who->euid == object->cuid)
+        granted >>= 6;
+    else if (in_groups(who, object->gid) || in_groups(who, object->cgid))
+        granted >>= 3;
+    return !(wanted & ~granted) || task_is_root(task_current());
+}
+
+bool ipc_owned(const struct ipc_object *object) {
+    const struct task *task = task_current();
+    uint32_t euid = task->credentials.euid;
+    return euid == object->uid || euid == object->cuid || task_is_root(task);
+}
+
+/* ---- what …ctl tells and takes ---- */
+
+void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm) {
+    *perm = (struct ipc64_perm){
+        .key = object->key,
+        .uid = object->uid,
+        .gid = object->gid,
+        .cuid = object->cuid,
+        .cgid = object->cgid,
+        .mode = object->mode,
+        .sequence = (uint16_t)(object->id / IPC_INDICES),
+    };
+}
+
+int ipc_change(struct ipc_object *object, const struct ipc64_perm *perm) {
+    if (perm->uid == UINT32_MAX || perm->gid == UINT32_MAX)
+        return -EINVAL;
+    object->uid = perm->uid;
+    object->gid = perm->gid;
+    object->mode = (object->mode & ~(uint32_t)PERMISSIONS) | (perm->mode & PERMISSIONS);
+    return 0;
+}
+
+int64_t ipc_now(void) {
+    return timestamp_now().seconds;
+}
+
+int32_t ipc_caller(void) {
+    const struct task *task = task_current();
+    return task ? task->process->pid : 0;
+}

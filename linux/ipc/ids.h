@@ -1,0 +1,66 @@
+/*
+ * What the three families of System V IPC share: objects that are known by a key and by an id, and that
+ * belong to nobody: they stay until they are removed. A family is a table with a lock of its own, which
+ * guards everything about its objects and is an inner lock: mm->lock may be held around it.
+ *
+ * An id is an index of the table and a sequence number, as on Linux: index + 32768 * sequence. Indices are
+ * given out in turn, so that an old id means a new object only after many others.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "linux/abi/ipc.h"
+#include "linux/lock.h"
+
+struct text;
+
+/* The first member of every object. */
+struct ipc_object {
+    int32_t key; /* IPC_PRIVATE: found by id only */
+    int32_t id;
+    uint32_t uid, gid, cuid, cgid;
+    uint32_t mode; /* permissions, and bits of the family's above them */
+};
+
+struct ipc_family {
+    struct mutex lock;
+    struct ipc_object **slots; /* NULL: free */
+    uint32_t capacity, used, most;
+    int32_t last; /* index given out last */
+    uint32_t sequence;
+};
+
+#define IPC_FAMILY_INIT(name, most_objects)                                                                  \
+    { .lock = MUTEX_INIT((name).lock), .most = (most_objects), .last = -1 }
+
+enum { IPC_INDICES = 32768 };
+
+/* For …get: the object that the key means, if the caller may have it as the flags say. 0 with *found NULL: a
+ * new one is to be made. -ENOENT, -EEXIST. Permission is the caller's to ask for (ipc_permitted), after its
+ * own checks. Family locked, as for all of these. */
+int ipc_find(struct ipc_family *family, int32_t key, uint32_t flags, struct ipc_object **found);
+/* Enters a new object: its id, or -ENOSPC, -ENOMEM. Owner and creator are the caller. */
+int64_t ipc_add(struct ipc_family *family, struct ipc_object *object, int32_t key, uint32_t flags);
+void ipc_remove(struct ipc_family *family, struct ipc_object *object);
+
+/* The object of an id; NULL: -EINVAL. */
+struct ipc_object *ipc_by_id(const struct ipc_family *family, int32_t id);
+/* The object at an index (…_STAT); NULL: -EINVAL. */
+struct ipc_object *ipc_by_index(const struct ipc_family *family, int32_t index);
+/* The largest index in use; 0 when there is none. */
+int64_t ipc_last_index(const struct ipc_family *family);
+
+/* Whether the caller has all permissions of a mode (in any of its three places). */
+bool ipc_permitted(const struct ipc_object *object, uint32_t mode);
+/* Whether the caller may remove and change it. */
+bool ipc_owned(const struct ipc_object *object);
+
+void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm);
+/* IPC_SET's part of it: 0 or -EINVAL. */
+int ipc_change(struct ipc_object *object, const struct ipc64_perm *perm);
+
+/* Seconds since 1970, and the caller's process. */
+int64_t ipc_now(void);
+int32_t ipc_caller(void);
