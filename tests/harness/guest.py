@@ -46,13 +46,15 @@ def _read(path):
 
 
 @functools.lru_cache(maxsize=64)
-def test_root(programs=(), script=None, files=(), packages=()):
+def test_root(programs=(), script=None, files=(), packages=(), installed=()):
     """A root archive's bytes. programs: (name, libc) pairs; script: bytes; files: (path, mode, bytes) triples;
-    packages: Debian's, as installed here."""
+    packages: Debian's, as installed here; installed: programs of this machine with just their libraries."""
     archive = cpio.Archive()
     default_root.standard(archive)
     for name in packages:
         default_root.package(archive, name)
+    for path in installed:
+        default_root.installed(archive, path)
     for folder in ("test", "test/bin", "test/glibc"):
         archive.directory(folder, mtime=default_root.MTIME)
     for name, libc in programs:

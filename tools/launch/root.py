@@ -84,6 +84,25 @@ def package(archive, name):
             archive.file(inside, _read(path), stat.S_IMODE(info.st_mode), mtime=MTIME)
 
 
+def _installed_file(archive, path):
+    inside = path.lstrip("/")
+    folders = inside.split("/")[:-1]
+    for depth in range(len(folders)):
+        archive.directory("/".join(folders[:depth + 1]), mtime=MTIME)
+    if inside not in archive.names:
+        archive.file(inside, _read(path), 0o755, mtime=MTIME)
+
+
+def installed(archive, path):
+    """Adds one program that is installed on this machine, with the libraries it is linked to: less than its package needs."""
+    listed = subprocess.run(["ldd", path], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for line in listed.splitlines():
+        library = (line.partition("=>")[2] or line).split("(")[0].strip()
+        if library.startswith("/"):
+            _installed_file(archive, library)
+    _installed_file(archive, path)
+
+
 def stamp(paths):
     """A short text that changes when one of the files does."""
     digest = hashlib.sha256(_read(__file__))

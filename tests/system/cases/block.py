@@ -171,6 +171,43 @@ def disk_ahci_random(context):
     checked(context, "ahci")
 
 
+# Debian's fio writes, reads back and verifies, one job, several processes and several threads, with all drivers killed meanwhile.
+FIO = r"""
+DISKS="vda nvme0n1 sda"
+(while [ ! -e /tmp/stop ]; do sleep 0.5; for d in $DISKS; do echo 1 2>/dev/null > /sys/block/$d/device/reset; done; done) &
+check() {
+    name=$1; shift
+    for d in $DISKS; do
+        fio --name=$name --filename=/dev/$d --output=/tmp/out --bs=4k --size=512k --verify=crc32c --verify_fatal=1 "$@" > /tmp/err 2>&1 &&
+            echo ok $name $d || { echo not ok $name $d; head -c 600 /tmp/err; head -c 600 /tmp/out; }
+    done
+}
+check one --rw=randwrite --ioengine=sync --direct=1 --fsync=32
+check processes --rw=randrw --ioengine=psync --numjobs=2 --offset_increment=1M --group_reporting
+check threads --rw=randwrite --ioengine=pvsync --numjobs=3 --offset_increment=1M --thread
+fio --name=map --directory=/tmp --output=/tmp/out --rw=randwrite --size=512k --verify=crc32c --ioengine=mmap && echo ok map
+touch /tmp/stop
+"""
+
+
+@case(cpus=(4,), peer=False)
+def disk_fio(context):
+    root = test_root(installed=("/usr/bin/fio",))
+    with tempfile.TemporaryDirectory(prefix="keel-disk-") as folder:
+        more = []
+        for i, device in enumerate(("virtio-blk-pci,drive=disk0,disable-legacy=on", "nvme,drive=disk1,serial=keel-disk",
+                                    "ide-hd,drive=disk2,bus=ide.0")):
+            with open(os.path.join(folder, f"disk{i}"), "wb") as file:
+                file.truncate(QUICK)
+            more += ["-drive", f"if=none,id=disk{i},format=raw,file={file.name}", "-device", device]
+        result = context.run(["/bin/sh", "-c", FIO], root, more=tuple(more), append="disks=3", mem="1G", timeout=120)
+    lines = result.stdout.decode().splitlines()
+    expect(result.status == 0 and len(lines) == 10 and all(line.startswith("ok ") for line in lines), "verified", result)
+    ends = len(re.findall(rb"ended with status", result.log))
+    expect(ends > 0, "drivers were killed", result)
+    context.detail(f"{len(lines)} runs of fio verified, {ends} drivers killed")
+
+
 @case(cpus=(1,), peer=False)
 def disk_written_at_the_end(context):
     script = "tr '\\000-\\377' '\\001-\\377\\000' < $D > /tmp/b; cat /tmp/b > $D"
