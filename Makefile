@@ -11,8 +11,9 @@ KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone
 	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves
 # A third, the debug kernel that ends at an invalid instruction where the language leaves the behaviour undefined.
 KERNEL_TRAPS = -fsanitize=undefined -fsanitize-undefined-trap-on-error
-# Boot code: runs once, identity mapped below 4 GB.
-BOOT_CFLAGS = $(COMMON) -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
+# Boot code: runs once, identity mapped below 4 GB. It fills structures of the kernel: the locks in them have their
+# rank, which only the debug kernel looks at.
+BOOT_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Ikernel/variant/debug -Os -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fno-stack-protector -fcf-protection=none -fno-jump-tables
 # The EFI program: the same at any address, without relocations.
 EFI_CFLAGS = $(filter-out -fno-pic -fno-pie,$(BOOT_CFLAGS)) -fPIE -fvisibility=hidden
 # The personality: freestanding, general registers only (the guest's vector state stays in place), linked at 64 TB.
@@ -23,7 +24,7 @@ NATIVE_CFLAGS = $(WARN) -I. -MMD -MP -g -O2 -fno-pie -fno-stack-protector -fcf-p
 objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
 
 KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c
-BOOT_SRC = $(wildcard boot/*.c boot/*.S) $(wildcard lib/base/*.c)
+BOOT_SRC = $(wildcard boot/*.c boot/*.S) kernel/zone.c kernel/zone_init.c $(wildcard lib/base/*.c)
 EFI_SRC = $(wildcard boot/efi/*.c boot/efi/*.S) boot/console.c boot/source.c $(addprefix lib/base/,elf.c format.c string.c)
 LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c) lib/native/ipc_call.S
 NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib/base/elf.c lib/base/cpio.c

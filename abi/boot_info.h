@@ -10,9 +10,10 @@
  * the boot code; the kernel drops that (PML4 entry 0) first thing. EFER has SCE, LME, NXE; CR4 has PAE, PGE,
  * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The GDT has the segments of
  * kernel/arch/x86_64/vectors.h and behind them a place for each CPU's task state segment; its memory stays.
- * STAR, FMASK and the kernel's interrupt table, which lies where the words before its entry say, are set. The
- * kernel's entry is called as entry(boot_info address in the direct map, cpu index) on a stack of the boot
- * code; every application processor spins until release != 0 and then does the same.
+ * STAR and FMASK are set. The kernel's interrupt table, its struct machine and its zones, which lie where the
+ * words before its entry say, are filled, and so are a struct cpu and a task state segment for each CPU
+ * (boot/handover.c). The kernel's entry is called as entry(boot_info address in the direct map, cpu index) on
+ * a stack of the boot code; every application processor spins until release != 0 and then does the same.
  */
 #pragma once
 

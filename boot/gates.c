@@ -6,6 +6,8 @@
 #include "boot/gates.h"
 
 #include "boot/io.h"
+#include "boot/load.h"
+#include "boot/memory.h"
 #include "kernel/arch/x86_64/vectors.h"
 
 enum { MSR_STAR = 0xc0000081, MSR_FMASK = 0xc0000084, MSR_KERNEL_GS_BASE = 0xc0000102 };
@@ -16,10 +18,6 @@ struct gate {
     uint8_t stack, type;
     uint16_t offset_middle;
     uint32_t offset_high, reserved;
-};
-
-struct places {
-    int32_t table, exception_entry, interrupt_stubs;
 };
 
 static void gate_set(struct gate *gate, uint64_t entry, unsigned stack, unsigned ring) {
@@ -39,11 +37,11 @@ static unsigned interrupt_stub(unsigned vector) {
     return vector < VECTOR_LOCAL_FIRST ? STUB_MESSAGE : STUB_MESSAGE + 1 + vector % LOCAL_STUBS;
 }
 
-void gates_fill(uint64_t physical, uint64_t entry) {
-    const struct places *places = (const struct places *)physical - 1;
-    struct gate *table = (struct gate *)(physical + (uint64_t)places->table);
-    uint64_t exceptions = entry + (uint64_t)places->exception_entry;
-    uint64_t interrupts = entry + (uint64_t)places->interrupt_stubs;
+void gates_fill(void) {
+    const struct kernel_places *places = kernel_places();
+    struct gate *table = kernel_place(places->idt);
+    uint64_t exceptions = boot_info.kernel_entry + (uint64_t)places->exception_entry;
+    uint64_t interrupts = boot_info.kernel_entry + (uint64_t)places->interrupt_stubs;
 
     for (unsigned i = 0; i < VECTOR_IRQ_FIRST; i++)
         gate_set(&table[i], exceptions - STUB_BYTES * (i + 1), VECTORS_FATAL >> i & 1,

@@ -5,7 +5,6 @@
 #include "abi/objects.h"
 #include "boot/console.h"
 #include "boot/cpu.h"
-#include "boot/gates.h"
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
@@ -21,6 +20,8 @@
 extern const char kernel_image[], kernel_image_end[];
 /* The first is where direct_map_base lies. */
 extern const uint32_t kernel_relocations[], kernel_relocations_end[];
+
+static uint64_t entry_physical;
 
 typedef uint32_t packed_word __attribute__((aligned(1)));
 
@@ -48,6 +49,10 @@ static void relocate_kernel(uint64_t slide) {
     *(uint64_t *)(image + kernel_relocations[0]) = direct_map(0);
     for (const uint32_t *place = kernel_relocations + 1; place < kernel_relocations_end; place++)
         *(packed_word *)(image + *place) += (uint32_t)slide;
+}
+
+const struct kernel_places *kernel_places(void) {
+    return (const struct kernel_places *)entry_physical - 1;
 }
 
 static void load_kernel_segment(const struct elf_segment *load, uint64_t low, uint64_t slide) {
@@ -84,7 +89,7 @@ uint64_t load_kernel(bool random) {
     while (elf_next_segment(&image, kernel_image + image.segments_offset, ELF_LOAD, &index, &load))
         load_kernel_segment(&load, image.low, slide);
     relocate_kernel(slide);
-    gates_fill(boot_info.kernel_physical + (image.entry - image.low), boot_info.kernel_entry);
+    entry_physical = boot_info.kernel_physical + (image.entry - image.low);
     return image.high + slide;
 }
 

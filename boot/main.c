@@ -10,6 +10,7 @@
 #include "boot/console.h"
 #include "boot/cpu.h"
 #include "boot/gates.h"
+#include "boot/handover.h"
 #include "boot/io.h"
 #include "boot/load.h"
 #include "boot/memory.h"
@@ -104,6 +105,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */
     if (source_has_word(&source, "kaslr=show"))
         boot_note("kernel up to 0x%lx, direct map from 0x%lx", gate - PAGE_SIZE, direct_map(0));
+    gates_fill();
     paging_load();
 
     clock_calibrate();
@@ -112,8 +114,9 @@ void boot_main(uint32_t protocol, uint64_t address) {
     boot_info.wall_ns = rtc_read();
     smp_finish();
     take_copy();
-    memory_take_page_array();
+    handover_take();
     acpi_set_nodes();
+    handover_fill(boot_gdt);
     fill_copy();
     boot_enter_kernel(boot_info.kernel_entry, high(&boot_info), high(boot_stack_end), high(boot_gdt));
 }

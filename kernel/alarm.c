@@ -24,7 +24,7 @@ void alarm_set(struct alarm *alarm, uint64_t deadline, uint64_t cookie) {
 bool alarm_cancel(struct alarm *alarm) {
     if (!alarm->armed)
         return false;
-    struct run_queue *queue = &cpus[alarm->cpu]->queue;
+    struct run_queue *queue = &machine.cpus[alarm->cpu]->queue;
     spin_lock(&queue->lock);
     bool was_armed = alarm->armed;
     if (was_armed)

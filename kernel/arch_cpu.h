@@ -7,15 +7,8 @@
 struct frame;
 struct thread;
 
-/* Sets up this CPU: segments, exceptions, system call entry, local APIC, timer. */
-void cpu_setup(struct cpu *cpu);
-/* Features and sizes, once, before cpu_setup. */
-void cpu_detect(const struct boot_info *info);
-/* Bytes of a thread's vector state; fpu_init makes it the state of a new thread. */
-extern uint32_t fpu_size;
+/* Makes machine.fpu_size bytes the vector state of a new thread. */
 void fpu_init(void *area);
-/* It can be stored by XSAVEOPT, as the fast paths of IPC do. */
-extern bool cpu_has_xsaveopt;
 
 /* Moves the state that lives in the CPU (vector registers, fs and gs base, guest mode) from and to a thread.
  */
@@ -29,17 +22,14 @@ void space_deactivate(struct cpu *cpu);
 
 /* Flushes the whole TLB but for global entries. */
 void tlb_flush_all(uint64_t root);
-/* The kernel's own page-table root; kernel/main.c. */
-extern uint64_t kernel_root;
 
 void cpu_halt(void);
-/* Where the boot path found the local APIC, and how fast its timer counts; once, before cpu_setup. */
-void apic_init(const struct boot_info *info);
+/* Sets up this CPU's local APIC and its timer. */
+void apic_setup(void);
 /* A vector, or INTERRUPT_NMI. */
 void cpu_interrupt(struct cpu *cpu, unsigned vector);
 void timer_program(uint64_t ns);
 
-void ioapic_init(const struct boot_info *info);
 /* Routes a line to the boot CPU, masked; false when no controller has it. A message needs no more than its
  * number. */
 bool irq_route(uint32_t irq, bool *level);

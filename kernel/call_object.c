@@ -143,7 +143,7 @@ union object_info {
 /* With what a running thread has used since its CPU switched to it; another CPU's numbers may move meanwhile.
  */
 static struct thread_info thread_info(const struct thread *thread) {
-    const struct cpu *cpu = cpus[thread->cpu];
+    const struct cpu *cpu = machine.cpus[thread->cpu];
     uint64_t now = tsc_read(), since = cpu->switched_at;
     uint64_t running = cpu->thread == thread && now > since ? now - since : 0;
     return (struct thread_info){.state = thread->state,

@@ -7,12 +7,13 @@
 #include "abi/trace.h"
 #include "abi/utcb.h"
 #include "kernel/lock.h"
+#include "kernel/machine.h"
 #include "kernel/memory_cpu.h"
 #include "lib/base/list.h"
 #include "lib/base/tree.h"
 #include "vectors.h"
 
-enum { MAX_CPUS = BOOT_MAX_CPUS, LEVELS = 7 };
+enum { MAX_CPUS = BOOT_MAX_CPUS, LEVELS = 7, KERNEL_STACK_BYTES = 2 * PAGE_SIZE };
 
 struct frame;
 struct thread;
@@ -45,6 +46,12 @@ struct run_queue {
     struct tree alarms;   /* struct alarm by deadline */
     struct list levels[LEVELS];
 };
+
+static inline void run_queue_init(struct run_queue *queue) {
+    *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE), .bitmap = 1u << LEVELS};
+    for (unsigned i = 0; i < LEVELS; i++)
+        list_init(&queue->levels[i]);
+}
 
 /* The best level with a ready thread, or LEVELS. */
 static inline unsigned queue_best(const struct run_queue *queue) {
@@ -110,9 +117,11 @@ _Static_assert(offsetof(struct cpu, counters.calls) == CPU_CALLS, "entry.S");
 _Static_assert(offsetof(struct cpu, trace) == CPU_TRACE, "cpu_self.h");
 _Static_assert(offsetof(struct cpu, tss) + 4 == CPU_FRAME_TOP, "entry.S");
 
-extern struct cpu *cpus[MAX_CPUS];
-extern uint32_t cpu_count;
 extern _Atomic uint64_t cpus_idle; /* bit per CPU that waits for work */
+
+_Static_assert(offsetof(struct machine, has_smap) == 0, "entry.S");
+_Static_assert(offsetof(struct machine, cpus) == MACHINE_CPUS, "entry.S");
+_Static_assert(sizeof(struct machine) <= MACHINE_BYTES, "entry.S");
 
 #include "cpu_self.h"
 

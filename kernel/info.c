@@ -8,21 +8,19 @@
 #include "kernel/sched.h"
 #include "lib/base/string.h"
 
-uint64_t boot_tsc;
-
 void system_info(struct system_info *info) {
     memset(info, 0, sizeof(*info));
-    info->cpus = cpu_count;
+    info->cpus = machine.cpu_count;
     info->pages_total = page_total_count();
     info->pages_free = page_free_count();
     info->kernel_bytes = kmem_bytes();
     info->first_user_tsc = first_user_tsc;
-    info->boot_tsc = boot_tsc;
+    info->boot_tsc = machine.clock.tsc_base;
     page_nodes(info->nodes);
     for (unsigned i = 0; i < OBJECT_TYPES; i++)
         info->objects[i] = objects_live[i];
-    for (unsigned i = 0; i < cpu_count; i++) {
-        const struct cpu_counters *from = &cpus[i]->counters;
+    for (unsigned i = 0; i < machine.cpu_count; i++) {
+        const struct cpu_counters *from = &machine.cpus[i]->counters;
         info->context_switches += from->context_switches;
         info->page_table_switches += from->page_table_switches;
         info->page_faults += from->page_faults;

@@ -4,5 +4,3 @@
 #include "abi/objects.h"
 
 void system_info(struct system_info *info);
-/* Set once by the boot code. */
-extern uint64_t boot_tsc;

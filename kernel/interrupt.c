@@ -48,7 +48,7 @@ void interrupt_ack(struct interrupt *interrupt) {
 }
 
 struct interrupt_info interrupt_info(const struct interrupt *interrupt) {
-    return (struct interrupt_info){.address = INTERRUPT_MESSAGES | cpus[0]->apic_id << 12,
+    return (struct interrupt_info){.address = INTERRUPT_MESSAGES | machine.cpus[0]->apic_id << 12,
                                    .data = VECTOR_IRQ_FIRST + interrupt->irq};
 }
 

@@ -24,5 +24,3 @@ _Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2
 _Noreturn void panic_frame(const struct frame *frame, const char *what);
 /* An NMI: stops this CPU for good if another one panics, else returns. */
 void panic_stop(const struct frame *frame);
-/* What the command line asks for: the letter after panic= (halt, reboot or exit). */
-extern char panic_ending;

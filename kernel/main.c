@@ -18,56 +18,18 @@
 #include "kernel/vmo.h"
 #include "lib/base/string.h"
 
-enum { INIT_STACK_SIZE = 65536, KERNEL_STACK_ORDER = 1 };
+enum { INIT_STACK_SIZE = 65536 };
 #define INIT_STACK_TOP 0x00007f0000000000ULL
 #define INIT_UTCB      0x00007f0000010000ULL
 
-struct cpu *cpus[MAX_CPUS];
-uint64_t cpu_stacks[MAX_CPUS]; /* entry.S */
-uint32_t cpu_count;
-uint64_t kernel_root;
-extern char boot_stack_end[];
-_Static_assert(offsetof(struct boot_info, canary) == BOOT_INFO_CANARY, "entry.S");
-
-static struct cpu boot_cpu;
 static const struct boot_info *boot_info;
+_Static_assert(offsetof(struct boot_info, canary) == BOOT_INFO_CANARY, "entry.S");
 
 struct memory_cpu *memory_cpu(void) {
     return &cpu_self()->memory;
 }
 struct memory_cpu *memory_cpu_of(unsigned cpu) {
-    return cpu < cpu_count ? &cpus[cpu]->memory : NULL;
-}
-
-_Noreturn void kernel_main(const struct boot_info *info);
-_Noreturn void cpu_main(uint32_t index);
-_Noreturn void leave_slowly(void);
-
-static void cpu_init(struct cpu *cpu, uint32_t index, uint64_t stack) {
-    cpu->index = index;
-    cpu->bit = cpu->hand_over = 1ULL << index;
-    cpu->stack = stack;
-    cpu->apic_id = boot_info->cpus[index].apic_id;
-    cpu->memory.node = boot_info->cpus[index].node;
-    cpu->timer_deadline = cpu->alarm_next = DEADLINE_NEVER;
-    cpu->root = boot_info->page_table;
-    run_queue_init(&cpu->queue);
-    cpus[index] = cpu;
-    cpu_stacks[index] = stack;
-}
-
-/* Memory for the other CPUs; those that cannot get any stay where they are. */
-static void cpus_prepare(void) {
-    uint32_t count = boot_info->cpu_count < MAX_CPUS ? boot_info->cpu_count : MAX_CPUS;
-    for (uint32_t i = 1; i < count; i++) {
-        struct cpu *cpu = kmem_alloc(sizeof(*cpu));
-        uint64_t stack = page_alloc(KERNEL_STACK_ORDER);
-        if (!cpu || !stack)
-            panic("no memory for CPU %u", i);
-        memset(cpu, 0, sizeof(*cpu));
-        cpu_init(cpu, i, (uint64_t)(uintptr_t)phys_to_virt(stack) + (PAGE_SIZE << KERNEL_STACK_ORDER));
-        cpu_count = i + 1;
-    }
+    return cpu < machine.cpu_count ? &machine.cpus[cpu]->memory : NULL;
 }
 
 /* ---- init ---- */
@@ -129,39 +91,26 @@ static void init_start(void) {
     thread_start(thread);
 }
 
-/* ---- CPUs ---- */
+/* ---- start ---- */
 
-_Noreturn void cpu_main(uint32_t index) {
-    struct cpu *cpu = cpus[index];
-    cpu_setup(cpu);
-    cpu->switched_at = tsc_read();
-    cpu_work_add(cpu, WORK_RESCHEDULE);
+_Noreturn void kernel_main(struct boot_info *info);
+_Noreturn void cpu_main(void);
+_Noreturn void leave_slowly(void);
+
+_Noreturn void cpu_main(void) {
+    apic_setup();
+    cpu_self()->switched_at = tsc_read();
+    cpu_work_add(cpu_self(), WORK_RESCHEDULE);
     leave_slowly();
 }
 
-_Noreturn void kernel_main(const struct boot_info *info) {
+_Noreturn void kernel_main(struct boot_info *info) {
     boot_info = info;
-    boot_tsc = info->entry_tsc;
-    cpu_count = 1;
-    cpu_init(&boot_cpu, 0, (uint64_t)(uintptr_t)boot_stack_end);
-    panic_ending = info->panic_ending;
-    sched_policy = info->sched_policy;
-    cpu_detect(info);
-    apic_init(info);
-    cpu_setup(&boot_cpu);
-    if (info->magic != BOOT_MAGIC)
-        panic("no boot_info from the boot path");
-    kernel_root = info->page_table;
-    clock_init(info);
-    page_init(info);
     kmem_init();
     futex_init();
-    space_init(info->page_table);
-    ioapic_init(info);
-    cpus_prepare();
     init_start();
-    log_line("keel: %u CPUs, %lu MB free, TSC %lu MHz", cpu_count, page_free_count() >> 8,
-             info->tsc_hz / 1000000);
-    ((struct boot_info *)(uintptr_t)info)->release = 1;
-    cpu_main(0);
+    log_line("keel: %u CPUs, %lu MB free, TSC %lu MHz", machine.cpu_count, page_free_count() >> 8,
+             machine.clock.tsc_hz / 1000000);
+    info->release = 1;
+    cpu_main();
 }

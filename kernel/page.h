@@ -16,6 +16,7 @@
 #include "abi/boot_info.h"
 #include "abi/objects.h"
 #include "arch.h"
+#include "kernel/machine.h"
 #include "kernel/memory_cpu.h"
 
 enum { PAGE_ORDERS = BLOCK_ORDERS, PAGE_ORDER_MAX = PAGE_ORDERS - 1 };
@@ -54,29 +55,21 @@ struct page_statistics {
     uint64_t free_blocks[PAGE_ORDERS]; /* outside magazines; fragmentation shows here */
 };
 
-extern struct page *page_array; /* by page number */
-
 static inline __attribute__((always_inline)) struct page *page_from_number(uint32_t number) {
-    return &page_array[number];
+    return &machine.page_array[number];
 }
 static inline __attribute__((always_inline)) uint32_t page_number(const struct page *page) {
-    return (uint32_t)(page - page_array);
+    return (uint32_t)(page - machine.page_array);
 }
 static inline __attribute__((always_inline)) struct page *page_from_phys(uint64_t physical) {
-    return &page_array[physical >> PAGE_SHIFT];
+    return &machine.page_array[physical >> PAGE_SHIFT];
 }
 static inline __attribute__((always_inline)) uint64_t page_phys(const struct page *page) {
-    return (uint64_t)(page - page_array) << PAGE_SHIFT;
+    return (uint64_t)(page - machine.page_array) << PAGE_SHIFT;
 }
 static inline __attribute__((always_inline)) void *page_virt(const struct page *page) {
     return phys_to_virt(page_phys(page));
 }
-
-/* Takes the FREE ranges of the boot information. Once, before anything else here. */
-void page_init(const struct boot_info *info);
-
-/* Hands a BOOT range of the same boot information over to the allocator. */
-void page_add_range(uint64_t base, uint64_t length, unsigned node);
 
 /* A block of 2^order pages, contents undefined; 0 when there is none. */
 uint64_t page_alloc(unsigned order);

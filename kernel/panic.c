@@ -24,7 +24,6 @@ enum {
     RESET_FULL = 6,
     KEYBOARD_PORT = 0x64,
     KEYBOARD_RESET = 0xfe,
-    STACK_BYTES = 2 * PAGE_SIZE,
     STOP_SPINS = 1 << 20,
     LAST_EVENTS = 8,
     REGISTERS = 15, /* before the vector in struct frame */
@@ -35,7 +34,6 @@ extern char kernel_text[], kernel_text_end[];
 static _Atomic uint32_t owner; /* 1 + index of the CPU whose panic it is */
 static bool reporting;
 static char message[128];
-char panic_ending;
 
 static void panic_print(const char *format, ...) {
     char text[160];
@@ -58,12 +56,12 @@ static _Noreturn void panic_halt(void) {
 static _Noreturn void panic_end(void) {
     static const struct { uint64_t words[2]; } no_idt;
 
-    if (panic_ending == 'r') {
+    if (machine.panic_ending == 'r') {
         port_out(RESET_PORT, 1, RESET_FULL);
         port_out(KEYBOARD_PORT, 1, KEYBOARD_RESET);
         __asm__ volatile("lidt %0; int3" : : "m"(no_idt)); /* a triple fault resets as well */
     }
-    if (panic_ending != 'h')
+    if (machine.panic_ending != 'h')
         port_out(EXIT_PORT, 1, PANIC_STATUS);
     panic_halt();
 }
@@ -73,17 +71,17 @@ static _Noreturn void panic_end(void) {
 /* The end of the CPU's stack that an address is in; 0 when it is in none. */
 static uint64_t stack_end(const struct cpu *cpu, uint64_t address) {
     uint64_t fatal = (uint64_t)(uintptr_t)cpu->fatal_stack;
-    if (address - (cpu->stack - STACK_BYTES) < STACK_BYTES)
+    if (address - (cpu->stack - KERNEL_STACK_BYTES) < KERNEL_STACK_BYTES)
         return cpu->stack;
     return address - fatal < sizeof(cpu->fatal_stack) ? fatal + sizeof(cpu->fatal_stack) : 0;
 }
 
 /* The CPU that a frame was stored by: gs may be anybody's. */
 static struct cpu *frame_cpu(const struct frame *frame) {
-    for (uint32_t i = 1; i < cpu_count; i++)
-        if (stack_end(cpus[i], (uint64_t)(uintptr_t)frame))
-            return cpus[i];
-    return cpus[0];
+    for (uint32_t i = 1; i < machine.cpu_count; i++)
+        if (stack_end(machine.cpus[i], (uint64_t)(uintptr_t)frame))
+            return machine.cpus[i];
+    return machine.cpus[0];
 }
 
 /* Return addresses are whatever on the stack points into the kernel's text: the kernel keeps no frame
@@ -158,14 +156,15 @@ _Noreturn void panic_frame(const struct frame *frame, const char *what) {
     self->stopped = frame;
     panic_print("panic: %s (CPU %u, cr2 %lx", message[0] ? message : what, self->index, cr2);
     panic_print(", kernel at %lx)\n", (uint64_t)(uintptr_t)kernel_text);
-    for (uint32_t i = 0; i < cpu_count; i++)
-        if (cpus[i] != self && cpus[i]->switched_at)
-            cpu_interrupt(cpus[i], INTERRUPT_NMI);
-    for (uint32_t i = 0; i < cpu_count; i++) {
-        for (unsigned spins = STOP_SPINS; cpus[i]->switched_at && !cpus[i]->stopped && spins; spins--)
+    for (uint32_t i = 0; i < machine.cpu_count; i++)
+        if (machine.cpus[i] != self && machine.cpus[i]->switched_at)
+            cpu_interrupt(machine.cpus[i], INTERRUPT_NMI);
+    for (uint32_t i = 0; i < machine.cpu_count; i++) {
+        for (unsigned spins = STOP_SPINS; machine.cpus[i]->switched_at && !machine.cpus[i]->stopped && spins;
+             spins--)
             cpu_relax();
-        if (cpus[i]->stopped)
-            print_cpu(cpus[i], cpus[i]->stopped);
+        if (machine.cpus[i]->stopped)
+            print_cpu(machine.cpus[i], machine.cpus[i]->stopped);
     }
     panic_end();
 }

@@ -17,7 +17,7 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
         return -ESRCH;
     }
     if (thread->period) {
-        cpus[thread->share_cpu]->realtime_share -= thread->share;
+        machine.cpus[thread->share_cpu]->realtime_share -= thread->share;
         thread->period = 0;
         thread->affinity = thread->own_affinity;
         sched_own_level(thread, LEVEL_NEW);
@@ -25,9 +25,10 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
     if (period) {
         unsigned share = (unsigned)((budget * REALTIME_SHARE_ONE + period - 1) / period);
         struct cpu *cpu = NULL;
-        for (unsigned i = 0; i < cpu_count && !cpu; i++)
-            if (thread->affinity & cpus[i]->bit && cpus[i]->realtime_share + share <= REALTIME_SHARE_MAX)
-                cpu = cpus[i];
+        for (unsigned i = 0; i < machine.cpu_count && !cpu; i++)
+            if (thread->affinity & machine.cpus[i]->bit &&
+                machine.cpus[i]->realtime_share + share <= REALTIME_SHARE_MAX)
+                cpu = machine.cpus[i];
         if (!cpu) {
             result = -EBUSY;
         } else {
@@ -45,7 +46,7 @@ int64_t realtime_set(struct thread *thread, uint64_t budget, uint64_t period) {
     thread_hand_over_set(thread);
     if (thread == thread_current())
         cpu_self()->slice_end = clock_now() + thread->quantum_left;
-    cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE); /* which may not be where it runs from now on */
+    cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE); /* which may not be where it runs from now on */
     spin_unlock(&lock);
     return result;
 }

@@ -15,52 +15,27 @@ enum {
     AGING_NS = 100000000,
     QUANTUM_NS = 1000000, /* of level 0; twice as long on each next level */
     ROBIN_QUANTUM_NS = 10000000,
-    BURST_SHORT_NS = 50000,
     SPREAD_NS = 100000,
     COUNTED = 32, /* of the threads that wait on a CPU */
 };
 
 _Atomic uint64_t cpus_idle;
-uint32_t sched_policy;
-
-static struct { uint64_t tsc_base, mult, tsc_hz, wall_base, burst_short; } clock;
-
-void clock_init(const struct boot_info *info) {
-    clock.tsc_base = info->entry_tsc;
-    clock.tsc_hz = info->tsc_hz;
-    clock.mult = info->clock_scale;
-    clock.wall_base = info->wall_ns;
-    clock.burst_short = info->tsc_hz / (1000000000 / BURST_SHORT_NS);
-}
 
 uint64_t clock_ns(uint64_t ticks) {
-    return scale_32(ticks, clock.mult);
+    return scale_32(ticks, machine.clock.mult);
 }
 
 /* What the clock showed at a TSC reading. */
 static uint64_t clock_at(uint64_t ticks) {
-    return clock_ns(ticks - clock.tsc_base);
+    return clock_ns(ticks - machine.clock.tsc_base);
 }
 
 uint64_t clock_now(void) {
     return clock_at(tsc_read());
 }
 
-struct utcb_clock clock_parameters(void) {
-    return (struct utcb_clock){.tsc_base = clock.tsc_base,
-                               .mult = clock.mult,
-                               .tsc_hz = clock.tsc_hz,
-                               .wall_base_ns = clock.wall_base};
-}
-
 static uint64_t level_quantum(unsigned level) {
-    return sched_policy & SCHED_ROUND_ROBIN ? ROBIN_QUANTUM_NS : (uint64_t)QUANTUM_NS << level;
-}
-
-void run_queue_init(struct run_queue *queue) {
-    *queue = (struct run_queue){.lock = SPINLOCK(LOCK_RANK_RUN_QUEUE), .bitmap = 1u << LEVELS};
-    for (unsigned i = 0; i < LEVELS; i++)
-        list_init(&queue->levels[i]);
+    return machine.sched_policy & SCHED_ROUND_ROBIN ? ROBIN_QUANTUM_NS : (uint64_t)QUANTUM_NS << level;
 }
 
 static uint8_t level_of(const struct thread *thread) {
@@ -69,7 +44,7 @@ static uint8_t level_of(const struct thread *thread) {
 
 static __attribute__((noinline)) void level_move(struct thread *thread, int by) {
     unsigned before = thread->own_level;
-    if (sched_policy & SCHED_ROUND_ROBIN)
+    if (machine.sched_policy & SCHED_ROUND_ROBIN)
         return;
     thread->own_level = (uint8_t)(before + (unsigned)by);
     thread->level = level_of(thread);
@@ -127,7 +102,7 @@ static unsigned queue_count(struct run_queue *queue) {
 
 /* Whether another CPU should run what waits here. */
 static bool queue_overflows(struct run_queue *queue) {
-    return !queue_empty(queue) && (!(sched_policy & SCHED_PACK) || queue_count(queue) > 1);
+    return !queue_empty(queue) && (!(machine.sched_policy & SCHED_PACK) || queue_count(queue) > 1);
 }
 
 /* Takes a thread that may run on this CPU from another one's queue, best levels first. */
@@ -154,29 +129,29 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
  * queued here. Then the two run in turn on one CPU, without an interrupt to another; sched_timer spreads the
  * work when it does not block. */
 static bool sched_waker_blocks_soon(const struct cpu *cpu, const struct thread *thread) {
-    return cpu->thread && cpu->thread->burst < clock.burst_short && queue_empty(&cpu->queue) && !cpu->next &&
-           thread->affinity & cpu->bit;
+    return cpu->thread && cpu->thread->burst < machine.burst_short && queue_empty(&cpu->queue) &&
+           !cpu->next && thread->affinity & cpu->bit;
 }
 
 /* Where a woken thread should run: where its registers still are, beside a waker that is about to block, else
  * where it was if that CPU is idle, else on any idle one; packed: on the first CPU where nobody waits. */
 static struct cpu *sched_place(struct cpu *self, const struct thread *thread) {
-    struct cpu *last = cpus[thread->cpu];
+    struct cpu *last = machine.cpus[thread->cpu];
     if (thread->on_cpu)
         return last;
     if (sched_waker_blocks_soon(self, thread))
         return self;
-    if (sched_policy & SCHED_PACK)
-        for (unsigned i = 0; i < cpu_count; i++)
-            if (thread->affinity & cpus[i]->bit && queue_empty(&cpus[i]->queue))
-                return cpus[i];
+    if (machine.sched_policy & SCHED_PACK)
+        for (unsigned i = 0; i < machine.cpu_count; i++)
+            if (thread->affinity & machine.cpus[i]->bit && queue_empty(&machine.cpus[i]->queue))
+                return machine.cpus[i];
     uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & thread->affinity;
     if (idle & last->bit)
         return last;
     if (idle)
-        return cpus[__builtin_ctzll(idle)];
+        return machine.cpus[__builtin_ctzll(idle)];
     if (!(thread->affinity & last->bit))
-        return cpus[__builtin_ctzll(thread->affinity)];
+        return machine.cpus[__builtin_ctzll(thread->affinity)];
     return last;
 }
 
@@ -243,7 +218,7 @@ void sched_start(struct thread *thread) {
 /* After a change of own_level or lent_level: the thread, which is locked, changes queues, or its CPU looks
  * whether it still runs the right one. */
 static void level_update(struct thread *thread) {
-    struct cpu *cpu = cpus[thread->cpu];
+    struct cpu *cpu = machine.cpus[thread->cpu];
     uint8_t level = level_of(thread);
 
     if (level == thread->level)
@@ -324,8 +299,8 @@ static struct thread *sched_pick(struct cpu *cpu, struct thread *requeued, uint6
     if (!thread)
         thread = queue_pick(&cpu->queue, now);
     spin_unlock(&cpu->queue.lock);
-    for (unsigned i = 1; i < cpu_count && !thread; i++)
-        thread = queue_steal(cpus[(cpu->index + i) % cpu_count], cpu);
+    for (unsigned i = 1; i < machine.cpu_count && !thread; i++)
+        thread = queue_steal(machine.cpus[(cpu->index + i) % machine.cpu_count], cpu);
     return thread;
 }
 
@@ -402,7 +377,7 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
 
 /* At least two more threads wait here than on another CPU, each time the next one: it gets one. */
 static void sched_balance(struct cpu *cpu) {
-    struct cpu *other = cpus[cpu->balanced++ % cpu_count];
+    struct cpu *other = machine.cpus[cpu->balanced++ % machine.cpu_count];
     if (queue_count(&cpu->queue) < queue_count(&other->queue) + 2)
         return;
     struct thread *thread = queue_steal(cpu, other);
@@ -418,7 +393,7 @@ static void sched_spread(struct cpu *cpu) {
     if (!queue_overflows(&cpu->queue))
         return;
     if (idle)
-        cpu_wake(cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
+        cpu_wake(machine.cpus[__builtin_ctzll(idle)], WORK_RESCHEDULE);
     else
         sched_balance(cpu);
 }
@@ -441,7 +416,7 @@ void sched_program_timer(struct cpu *cpu) {
      * One that is queued just now comes with an interrupt. */
     if (cpu->thread && (!queue_empty(&cpu->queue) || cpu->thread->period)) {
         uint64_t tick = cpu->slice_end;
-        if (cpus_idle && !(sched_policy & SCHED_PACK)) {
+        if (cpus_idle && !(machine.sched_policy & SCHED_PACK)) {
             uint64_t soon = clock_now() + SPREAD_NS;
             tick = soon < tick ? soon : tick;
         }
@@ -459,7 +434,7 @@ void sched_program_timer(struct cpu *cpu) {
 }
 
 int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
-    uint64_t all = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
+    uint64_t all = machine.cpu_count == 64 ? UINT64_MAX : (1ULL << machine.cpu_count) - 1;
 
     if (thread->period)
         return -EBUSY;
@@ -470,7 +445,7 @@ int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
     if (what == 1 && (value & all)) {
         thread->affinity = value & all;
         thread_hand_over_set(thread);
-        cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
+        cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE);
         return 0;
     }
     return -EINVAL;

@@ -11,8 +11,8 @@
 /* Level of new threads; ordinary threads move between LEVEL_TOP and LEVEL_BOTTOM. */
 enum { LEVEL_REALTIME = 0, LEVEL_SYSTEM = 1, LEVEL_TOP = 2, LEVEL_NEW = 3, LEVEL_BOTTOM = 6 };
 
-/* What the command line asks for by sched=rr and sched=pack: a bit for each first letter. */
-extern uint32_t sched_policy;
+/* struct machine.sched_policy: what the command line asks for by sched=rr and sched=pack, a bit for each
+ * first letter. */
 enum {
     SCHED_ROUND_ROBIN = 1 << 'r' % 32, /* every quantum is ROBIN_QUANTUM_NS; threads keep their levels */
     SCHED_PACK = 1 << 'p' % 32, /* work stays on the lowest-numbered CPUs unless two threads wait on one */
@@ -22,10 +22,6 @@ enum {
 uint64_t clock_ns(uint64_t ticks);
 /* Nanoseconds since boot. */
 uint64_t clock_now(void);
-void clock_init(const struct boot_info *info);
-struct utcb_clock clock_parameters(void);
-
-void run_queue_init(struct run_queue *queue);
 
 /* Makes a BLOCKED or CREATED thread ready and queues it where it should run. The thread's lock is held. */
 void sched_ready(struct thread *thread);

@@ -26,7 +26,7 @@ int64_t share_set(struct job *job, uint64_t share) {
 
 /* Charges time up to now to a job with this share; when that will have been paid for. */
 static uint64_t share_charge(struct job *job, uint32_t share, uint64_t ns, uint64_t now) {
-    uint64_t cost = ns * JOB_SHARE_ALL / (share * cpu_count), before = job->paid_at, from;
+    uint64_t cost = ns * JOB_SHARE_ALL / (share * machine.cpu_count), before = job->paid_at, from;
     do
         from = before > now - ns ? before : now - ns;
     while (!atomic_compare_exchange_weak(&job->paid_at, &before, from + cost));

@@ -7,12 +7,6 @@
 
 enum { DESTROY_STEP = 16, CLONE_STEP = 10 };
 
-static uint64_t kernel_root;
-
-void space_init(uint64_t root) {
-    kernel_root = root;
-}
-
 /* A space with roots; native NULL makes a native one. */
 static int space_create(struct space *native, struct job *job, struct space **made) {
     struct space *space = object_create(OBJECT_SPACE, sizeof *space, job);
@@ -24,7 +18,7 @@ static int space_create(struct space *native, struct job *job, struct space **ma
         object_get(&native->object);
         space->native = native;
     }
-    if ((native && !page_table_share(native)) || !page_table_create(space, kernel_root)) {
+    if ((native && !page_table_share(native)) || !page_table_create(space)) {
         object_put(&space->object);
         return -ENOMEM;
     }

@@ -66,10 +66,6 @@ struct space {
     uint64_t clone_end, clone_serial;
 };
 
-/* Called once with the kernel's own PML4, physical. Its upper half is final and its lower half empty but for
- * entry 0 (boot code), which spaces do not inherit. */
-void space_init(uint64_t kernel_root);
-
 /* Both: 0 or -ENOMEM. Tables, mappings and anonymous memory are charged to the job. */
 int space_create_native(struct job *job, struct space **made);
 int space_create_guest(struct space *native, struct job *job, struct space **made);

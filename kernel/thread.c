@@ -27,7 +27,7 @@ static int utcb_create(struct thread *thread, struct space *space, uint64_t addr
     thread->utcb = phys_to_virt(pages[0]);
     thread->utcb_message = phys_to_virt(pages[1]);
     thread->utcb->self = address;
-    thread->utcb->clock = clock_parameters();
+    thread->utcb->clock = machine.clock;
     for (unsigned i = 0; i < UTCB_ANSWERS; i++)
         thread->utcb->answers[i] = ANSWER_NONE;
     return 0;
@@ -53,7 +53,7 @@ static void thread_init(struct thread *thread, struct process *process, const st
     thread->level = thread->own_level = thread->base_level = LEVEL_NEW;
     thread->lent_level = LEVELS;
     lock_init(&thread->lock, LOCK_RANK_THREAD);
-    thread->affinity = cpu_count == 64 ? UINT64_MAX : (1ULL << cpu_count) - 1;
+    thread->affinity = machine.cpu_count == 64 ? UINT64_MAX : (1ULL << machine.cpu_count) - 1;
     thread_hand_over_set(thread);
     thread->cpu = cpu_self()->index;
     thread->alarm.kind = ALARM_THREAD;
@@ -66,7 +66,7 @@ static void thread_init(struct thread *thread, struct process *process, const st
 
 /* Joins the process, with vector state and UTCB. What was made goes with the thread's last reference. */
 static int thread_complete(struct thread *thread, struct space *space, uint64_t utcb_address) {
-    thread->fpu = kmem_alloc(fpu_size);
+    thread->fpu = kmem_alloc(machine.fpu_size);
     if (!thread->fpu)
         return -ENOMEM;
     fpu_init(thread->fpu);
@@ -120,7 +120,7 @@ void thread_destroy(struct thread *thread) {
     if (thread->unfinished)
         object_put(&thread->unfinished->object);
     if (thread->fpu)
-        kmem_free(thread->fpu, fpu_size);
+        kmem_free(thread->fpu, machine.fpu_size);
     job_uncharge(job, JOB_THREADS, 1);
     struct process *process = thread->process;
     object_free(&thread->object, sizeof(*thread));
@@ -134,7 +134,7 @@ void thread_kill(struct thread *thread) {
      * on_cpu. */
     if (!thread->on_cpu && thread->state != THREAD_RUNNING)
         return;
-    cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
+    cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE);
 }
 
 /* Unmaps the UTCB, so that a new thread may take its place, and tells user space that the stack is free;

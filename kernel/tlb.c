@@ -23,7 +23,7 @@ void tlb_shootdown_poll(void) {
         return;
     uint64_t pending = atomic_exchange(&cpu->tlb_pending, 0);
     for (; pending; pending &= pending - 1) {
-        struct tlb_request *request = &cpus[__builtin_ctzll(pending)]->tlb;
+        struct tlb_request *request = &machine.cpus[__builtin_ctzll(pending)]->tlb;
         bool loaded = request->space == cpu->native_space || request->space == cpu->guest_space;
         if (loaded && (!cpu->thread || !request->end))
             space_deactivate(cpu);
@@ -36,7 +36,7 @@ void tlb_shootdown_poll(void) {
 static void tlb_request_post(struct cpu *self, uint64_t targets) {
     atomic_store(&self->tlb.waiting, targets);
     for (uint64_t left = targets; left; left &= left - 1) {
-        struct cpu *cpu = cpus[__builtin_ctzll(left)];
+        struct cpu *cpu = machine.cpus[__builtin_ctzll(left)];
         atomic_fetch_or(&cpu->tlb_pending, 1ULL << self->index);
         cpu_interrupt(cpu, VECTOR_TLB);
     }

@@ -59,9 +59,9 @@ static struct trace_block *trace_block(struct cpu *cpu) {
 int64_t call_trace_open(struct resource *resource, uint64_t index, uint64_t mask) {
     if (!resource_covers(resource, RESOURCE_INFO, 0, 0))
         return -EACCES;
-    if (index >= cpu_count)
+    if (index >= machine.cpu_count)
         return -EINVAL;
-    struct cpu *cpu = cpus[index];
+    struct cpu *cpu = machine.cpus[index];
     struct trace_block *block = trace_block(cpu);
     struct vmo *vmo;
     if (!block || vmo_create_physical(process_current()->object.job, virt_to_phys(block), TRACE_BLOCK_BYTES,

@@ -143,7 +143,7 @@ void thread_suspend(struct thread *thread, bool suspended) {
         park_end(thread, 0);
     spin_unlock(&thread->lock);
     /* A hand-over that began before it was forbidden has made it run there. */
-    cpu_wake(cpus[thread->cpu], WORK_RESCHEDULE);
+    cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE);
 }
 
 void thread_kick(struct thread *thread) {
@@ -155,7 +155,7 @@ void thread_kick(struct thread *thread) {
     }
     spin_unlock(&thread->lock);
     /* guest_enter sets cpu->guest before it looks at kick: one of the two sees the other. */
-    struct cpu *cpu = cpus[thread->cpu];
+    struct cpu *cpu = machine.cpus[thread->cpu];
     if (thread->kick && cpu->guest && cpu != cpu_self())
         cpu_interrupt(cpu, VECTOR_RESCHEDULE);
 }

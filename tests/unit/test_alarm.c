@@ -11,8 +11,8 @@
 enum { TIMERS = 100, COST_NS = 1000 };
 
 unsigned char *host_memory;
-struct cpu *host_cpu, *cpus[MAX_CPUS];
-uint32_t cpu_count = 1;
+struct cpu *host_cpu;
+struct machine machine = {.cpu_count = 1};
 static struct cpu cpu_state;
 static struct timer timers[TIMERS];
 static unsigned order[TIMERS], fired;
@@ -43,7 +43,7 @@ void timer_expired(struct timer *timer, uint64_t now) {
 static void setup(void) {
     memset(&cpu_state, 0, sizeof(cpu_state));
     memset(timers, 0, sizeof(timers));
-    cpus[0] = host_cpu = &cpu_state;
+    machine.cpus[0] = host_cpu = &cpu_state;
     cpu_state.alarm_next = DEADLINE_NEVER;
     fired = 0;
     now_ns = 1000000;

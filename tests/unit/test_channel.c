@@ -1,5 +1,5 @@
-/* sources: kernel/handle.c kernel/page.c kernel/kmem.c kernel/lock.c kernel/user_page.c
- * kernel/arch/host/machine.c */
+/* sources: kernel/handle.c kernel/page.c kernel/zone.c kernel/zone_init.c kernel/kmem.c kernel/lock.c
+ * kernel/user_page.c kernel/arch/host/machine.c */
 /* flags: -Ikernel/arch/host -Ikernel/arch/x86_64 -Ikernel/variant/release -pthread */
 /*
  * Capabilities in tables and under way: random create, duplicate, revoke, close, move, write and read over
@@ -28,7 +28,7 @@ enum { PROCESSES = 3, SUBJECTS = 60, ENTRIES = 1200, STEPS = 400000 };
 
 /* ---- what the test stands in for ---- */
 
-struct cpu *host_cpu, *cpus[MAX_CPUS];
+struct cpu *host_cpu;
 static struct cpu cpu_state;
 static struct thread thread;
 static struct process processes[PROCESSES];

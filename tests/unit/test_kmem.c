@@ -1,5 +1,5 @@
-/* sources: kernel/page.c kernel/kmem.c kernel/lock.c kernel/arch/host/machine.c
- * kernel/arch/host/no_memory_objects.c */
+/* sources: kernel/page.c kernel/zone.c kernel/zone_init.c kernel/kmem.c kernel/lock.c
+ * kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * The slab allocator against a model: each object keeps a pattern of its own until it is freed, so that two

@@ -1,5 +1,5 @@
 // clang-format off
-/* sources: kernel/page.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/large.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
+/* sources: kernel/page.c kernel/zone.c kernel/zone_init.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/large.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
 // clang-format on
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
@@ -151,7 +151,8 @@ static void *space_run(void *argument) {
 static uint64_t start(void) {
     if (!host_memory) {
         machine_init_simple(128 << 20);
-        space_init(page_alloc_clear(0));
+        machine.root = page_alloc_clear(0);
+        page_from_phys(machine.root)->groups = 0;
     }
     for (host_cpu_index = 0; host_cpu_index < CPUS; host_cpu_index++)
         kmem_drain();

@@ -1,5 +1,5 @@
-/* sources: kernel/page.c kernel/kmem.c kernel/lock.c kernel/arch/host/machine.c
- * kernel/arch/host/no_memory_objects.c */
+/* sources: kernel/page.c kernel/zone.c kernel/zone_init.c kernel/kmem.c kernel/lock.c
+ * kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * The buddy allocator against a model: who owns each page. Blocks never overlap, are aligned, lie in memory
@@ -9,6 +9,7 @@
 
 #include "kernel/arch/host/machine.h"
 #include "kernel/page.h"
+#include "kernel/zone.h"
 #include "tests/unit/check.h"
 
 enum { MEGABYTE = 1 << 20, MEMORY = 96 * MEGABYTE, PAGES = MEMORY / PAGE_SIZE, BLOCKS = 3000 };
@@ -82,8 +83,8 @@ TEST(boot_ranges) {
     start();
     uint64_t before = page_total_count();
     CHECK_EQ(page_free_count(), before);
-    page_add_range(ranges[1].base, ranges[1].length, 0);
-    page_add_range(ranges[6].base, ranges[6].length, 1);
+    zones_add(ranges[1].base, ranges[1].length, 0);
+    zones_add(ranges[6].base, ranges[6].length, 1);
     CHECK_EQ(page_total_count(), before + (ranges[1].length + ranges[6].length) / PAGE_SIZE);
     CHECK_EQ(page_free_count(), page_total_count());
     /* Everything but the metadata was handed over. */

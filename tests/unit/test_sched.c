@@ -12,8 +12,8 @@
 #include "tests/unit/check.h"
 
 unsigned char *host_memory;
-struct cpu *host_cpu, *cpus[MAX_CPUS];
-uint32_t cpu_count;
+struct cpu *host_cpu;
+struct machine machine;
 static struct cpu cpu_states[4];
 static struct thread threads[8];
 static unsigned interrupts_sent;
@@ -70,22 +70,19 @@ static void level_give(unsigned i, unsigned level) {
 }
 
 static void setup(unsigned count) {
-    struct boot_info info = {.tsc_hz = 1000000000, .clock_scale = 1ULL << 32};
-    clock_init(&info);
+    machine = (struct machine){.clock.mult = 1ULL << 32, .burst_short = BURST_SHORT_NS, .cpu_count = count};
     now_ns = 1000;
     cpus_idle = 0;
-    sched_policy = 0;
     interrupts_sent = 0;
-    cpu_count = count;
     memset(cpu_states, 0, sizeof(cpu_states));
     memset(threads, 0, sizeof(threads));
     for (unsigned i = 0; i < count; i++) {
-        cpus[i] = &cpu_states[i];
-        cpus[i]->index = i;
-        cpus[i]->bit = 1u << i;
-        run_queue_init(&cpus[i]->queue);
+        machine.cpus[i] = &cpu_states[i];
+        machine.cpus[i]->index = i;
+        machine.cpus[i]->bit = 1u << i;
+        run_queue_init(&machine.cpus[i]->queue);
     }
-    host_cpu = cpus[0];
+    host_cpu = machine.cpus[0];
     for (unsigned i = 0; i < 8; i++) {
         list_init(&threads[i].queue_link);
         threads[i].lent_level = LEVELS;
@@ -194,7 +191,7 @@ TEST(round_robin_within_a_level) {
 
 TEST(round_robin_by_choice) {
     setup(1);
-    sched_policy = SCHED_ROUND_ROBIN;
+    machine.sched_policy = SCHED_ROUND_ROBIN;
     for (unsigned i = 0; i < 3; i++) {
         level_give(i, 2 + i / 2);
         ready(i);
@@ -240,7 +237,7 @@ TEST(idle_cpu_steals_but_not_live_registers) {
     threads[0].on_cpu = true;
     ready(0);
     ready(1);
-    host_cpu = cpus[1];
+    host_cpu = machine.cpus[1];
     sched_switch(host_cpu);
     CHECK_EQ(running(), 1);
     threads[1].state = THREAD_BLOCKED;
@@ -282,7 +279,7 @@ TEST(better_woken_thread_goes_next_without_a_queue) {
 }
 
 static unsigned waiting(unsigned cpu) {
-    return queue_count(&cpus[cpu]->queue);
+    return queue_count(&machine.cpus[cpu]->queue);
 }
 
 TEST(waiting_threads_are_balanced) {
@@ -305,25 +302,25 @@ TEST(waiting_threads_are_balanced) {
 
 TEST(work_is_packed_on_few_cpus) {
     setup(4);
-    sched_policy = SCHED_PACK;
+    machine.sched_policy = SCHED_PACK;
     cpus_idle = 0xe;
     ready(0);
     sched_switch(host_cpu);
     ready(1);
     CHECK_EQ(waiting(0), 1);
-    host_cpu = cpus[1];
+    host_cpu = machine.cpus[1];
     sched_switch(host_cpu);
     CHECK(host_cpu->thread == NULL);
     ready(2);
     CHECK_EQ(waiting(1), 1);
-    host_cpu = cpus[0];
+    host_cpu = machine.cpus[0];
     threads[3].on_cpu = true;
     ready(3);
     CHECK_EQ(waiting(0), 2);
     interrupts_sent = 0;
     sched_spread(host_cpu);
     CHECK_EQ(interrupts_sent, 1);
-    host_cpu = cpus[3];
+    host_cpu = machine.cpus[3];
     sched_switch(host_cpu);
     CHECK_EQ(running(), 1);
 }
@@ -332,11 +329,11 @@ TEST(woken_thread_goes_to_an_idle_cpu) {
     setup(4);
     cpus_idle = 1u << 2;
     ready(0);
-    CHECK(!queue_empty(&cpus[2]->queue));
+    CHECK(!queue_empty(&machine.cpus[2]->queue));
     CHECK_EQ(interrupts_sent, 1);
     threads[1].affinity = 1u << 3;
     ready(1);
-    CHECK(!queue_empty(&cpus[3]->queue));
+    CHECK(!queue_empty(&machine.cpus[3]->queue));
 }
 
 TEST(affinity_moves_the_running_thread) {
@@ -348,7 +345,7 @@ TEST(affinity_moves_the_running_thread) {
     CHECK_EQ(sched_set(&threads[0], 0, 7), -EINVAL);
     sched_switch(host_cpu);
     CHECK(host_cpu->thread == NULL);
-    CHECK(!queue_empty(&cpus[1]->queue));
+    CHECK(!queue_empty(&machine.cpus[1]->queue));
 }
 
 TEST(loan_moves_a_queued_thread) {

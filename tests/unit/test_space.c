@@ -1,5 +1,5 @@
 // clang-format off
-/* sources: kernel/page.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/large.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
+/* sources: kernel/page.c kernel/zone.c kernel/zone_init.c kernel/user_page.c kernel/kmem.c kernel/vmo.c kernel/vmo_tree.c kernel/vmo_copy.c kernel/mapping.c kernel/space.c kernel/space_map.c kernel/fault.c kernel/large.c kernel/arch/x86_64/page_table.c kernel/lock.c kernel/arch/host/machine.c lib/base/tree.c */
 // clang-format on
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
@@ -145,7 +145,8 @@ static uint64_t start(void) {
         ((uint64_t *)phys_to_virt(kernel_root))[256] = 0x1234567;
         ((uint64_t *)phys_to_virt(kernel_root))[511] = 0x7654321;
         ((uint64_t *)phys_to_virt(kernel_root))[0] = 0x1111111;
-        space_init(kernel_root);
+        page_from_phys(kernel_root)->groups = 1ULL << 256 / 8 | 1ULL << 511 / 8 | 1;
+        machine.root = kernel_root;
         host_flush = tlb_flush;
     }
     memset(tlb, 0, sizeof tlb);

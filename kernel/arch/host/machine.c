@@ -16,6 +16,7 @@
 #include "kernel/object_use.h"
 #include "kernel/space.h"
 #include "kernel/vmo.h"
+#include "kernel/zone.h"
 
 unsigned char *host_memory;
 uint64_t host_memory_size;
@@ -23,6 +24,8 @@ uint64_t host_bad_user;
 uint64_t host_allocations, host_fail_at;
 uint64_t host_shootdowns;
 void (*host_flush)(struct space *space, uint64_t start, uint64_t end);
+
+struct machine machine;
 
 enum { HOST_CPUS = 4 };
 static struct memory_cpu cpus[HOST_CPUS];
@@ -159,7 +162,9 @@ void machine_init(uint64_t bytes, const struct boot_range *ranges, uint32_t coun
     info.range_count = count;
     memcpy(info.ranges, ranges, count * sizeof *ranges);
     take_page_array(&info);
-    page_init(&info);
+    machine.page_array = phys_to_virt(info.page_array);
+    machine.page_limit = info.page_limit;
+    zones_init(&info);
     kmem_init();
 }
 

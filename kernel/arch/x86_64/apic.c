@@ -6,7 +6,6 @@
 
 #include "kernel/arch_cpu.h"
 #include "kernel/interrupt.h"
-#include "lib/base/string.h"
 
 enum {
     APIC_EOI = 0xb0,
@@ -23,22 +22,11 @@ enum {
     REDIRECT_MASKED = 0x10000,
 };
 
-static volatile uint32_t *lapic, *ioapic;
-static uint64_t timer_scale; /* ticks per ns, 32 fractional bits; below 4 GHz */
-
-static uint32_t irq_lines[IRQS]; /* boot_info.lines; 0 for messages */
-_Static_assert((int)BOOT_LINES == (int)IRQ_LINES, "ioapic_init");
-
-void apic_init(const struct boot_info *info) {
-    lapic = phys_to_virt(info->lapic);
-    timer_scale = info->timer_scale;
-}
-
 static void lapic_write(unsigned offset, uint32_t value) {
-    lapic[offset / 4] = value;
+    machine.lapic[offset / 4] = value;
 }
 static uint32_t lapic_read(unsigned offset) {
-    return lapic[offset / 4];
+    return machine.lapic[offset / 4];
 }
 
 void apic_eoi(void) {
@@ -62,7 +50,7 @@ void apic_setup(void) {
 }
 
 void timer_program(uint64_t ns) {
-    uint64_t ticks = scale_32(ns, timer_scale);
+    uint64_t ticks = scale_32(ns, machine.timer_scale);
     lapic_write(APIC_TIMER_INITIAL, ticks > UINT32_MAX ? UINT32_MAX : ticks ? (uint32_t)ticks : 1);
 }
 
@@ -76,26 +64,21 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector) {
 /* ---- IO-APIC; the callers serialise (struct interrupt's table lock) ---- */
 
 static void ioapic_write(unsigned index, uint32_t value) {
-    ioapic[0] = index;
-    ioapic[4] = value;
-}
-
-void ioapic_init(const struct boot_info *info) {
-    ioapic = phys_to_virt(info->ioapic);
-    memcpy(irq_lines, info->lines, sizeof(info->lines));
+    machine.ioapic[0] = index;
+    machine.ioapic[4] = value;
 }
 
 bool irq_route(uint32_t irq, bool *level) {
-    uint32_t line = irq_lines[irq];
+    uint32_t line = machine.lines[irq];
     if (!line) /* a message finds its way alone */
         return irq >= IRQ_LINES && irq != VECTOR_INT80 - VECTOR_IRQ_FIRST;
-    ioapic_write((line >> BOOT_LINE_REGISTER) + 1, cpus[0]->apic_id << 24);
+    ioapic_write((line >> BOOT_LINE_REGISTER) + 1, machine.cpus[0]->apic_id << 24);
     *level = line & BOOT_LINE_LEVEL;
     return true;
 }
 
 void irq_mask(uint32_t irq, bool masked) {
-    uint32_t line = irq_lines[irq];
+    uint32_t line = machine.lines[irq];
     if (line)
         ioapic_write(line >> BOOT_LINE_REGISTER,
                      (VECTOR_IRQ_FIRST + irq) | (uint16_t)line | (masked ? REDIRECT_MASKED : 0));

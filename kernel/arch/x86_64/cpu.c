@@ -1,9 +1,5 @@
-/*
- * Setting up a CPU: segments, the TSS, the interrupt table (one for all), system call entry, the local APIC
- * and its timer; what features there are; and the vector state of threads.
- */
+/* The state of a thread that lives in the CPU, and the page-table roots that a CPU runs on. */
 #include "abi/errors.h"
-#include "apic.h"
 #include "kernel/arch_cpu.h"
 #include "kernel/process.h"
 #include "kernel/space.h"
@@ -11,63 +7,9 @@
 #include "lib/base/string.h"
 #include "switch.h"
 
-enum { MSR_LSTAR = 0xc0000082, MSR_GS_BASE = 0xc0000101 };
-
-/* Filled by the boot path (boot/gates.c), which finds it through the words before kernel_entry. */
-const struct { uint64_t words[2]; } idt[256] __attribute__((section(".bss.late"), aligned(16)));
-uint32_t fpu_size;
-bool cpu_has_smap;
-bool cpu_has_xsaveopt;
-
-extern char syscall_entry[];
-
-static void msr_write(uint32_t msr, uint64_t value) {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
-}
-
-void cpu_detect(const struct boot_info *info) {
-    cpu_has_smap = info->has_smap;
-    cpu_has_xsaveopt = info->has_xsaveopt;
-    fpu_size = info->fpu_size;
-}
-
-struct table {
-    uint16_t limit;
-    uint64_t base;
-} __attribute__((packed));
-
-/* All CPUs use the boot path's segments; behind them each has a place for its TSS. */
-static void tables_load(struct cpu *cpu) {
-    uint64_t tss = (uint64_t)(uintptr_t)&cpu->tss;
-    struct table gdtr, idtr = {sizeof(idt) - 1, (uint64_t)(uintptr_t)idt};
-    unsigned selector = TSS_SELECTOR + TSS_DESCRIPTOR * cpu->index;
-
-    __asm__ volatile("sgdt %0" : "=m"(gdtr));
-    uint64_t *descriptor = (uint64_t *)(uintptr_t)(gdtr.base + selector);
-    descriptor[0] =
-        (sizeof(cpu->tss) - 1) | (tss & 0xffffff) << 16 | 0x89ULL << 40 | (tss >> 24 & 0xff) << 56;
-    descriptor[1] = tss >> 32;
-    cpu->tss.io_map = sizeof(cpu->tss);
-    __asm__ volatile("lidt %0\n\t"
-                     "ltr %w1"
-                     :
-                     : "m"(idtr), "r"(selector)
-                     : "memory");
-}
-
-void cpu_setup(struct cpu *cpu) {
-    cpu->tss.ist[0] = (uint64_t)(uintptr_t)(cpu->fatal_stack + sizeof(cpu->fatal_stack));
-    tables_load(cpu);
-    msr_write(MSR_GS_BASE, (uint64_t)(uintptr_t)cpu);
-    msr_write(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
-    apic_setup();
-}
-
-/* ---- vector state, segment bases, guest mode ---- */
-
 /* The state of a new thread: all components initial, the control words at their defaults. */
 void fpu_init(void *area) {
-    memset(area, 0, fpu_size);
+    memset(area, 0, machine.fpu_size);
     *(uint16_t *)area = 0x37f;
     *(uint32_t *)((char *)area + 24) = 0x1f80;
 }
@@ -120,7 +62,7 @@ void space_activate(struct cpu *cpu, struct thread *thread) {
 }
 
 void space_deactivate(struct cpu *cpu) {
-    spaces_enter(cpu, NULL, NULL, kernel_root);
+    spaces_enter(cpu, NULL, NULL, machine.root);
 }
 
 void thread_load(struct cpu *cpu, struct thread *thread) {

@@ -15,6 +15,8 @@
 #define UTCB_ANSWERS_OFFSET 304
 #define UTCB_ANSWERS 335
 #define ANSWER_NONE  -0x80000000
+#define IDT_BYTES    4096
+#define MSR_LSTAR    0xc0000082
 #define PRESERVED    48 /* bytes of r15 to rbx, with which frames begin */
 #define CALL_GUEST_ENTER 0x1021 /* then port_call and port_receive */
 #define GUEST_SYSCALL 1
@@ -25,25 +27,44 @@
     .text
     .code64
 
-/* kernel_entry(boot_info, cpu index): from the boot path, on its stack; each CPU takes its own. */
-    .long idt - kernel_entry    /* for boot/gates.c */
+/* kernel_entry(boot_info, cpu index): from the boot path, on its stack; each CPU takes what is its own. */
+    .long idt - kernel_entry    /* struct kernel_places in boot/load.h */
     .long exception_entry - kernel_entry
     .long interrupt_stubs - kernel_entry
+    .long machine - kernel_entry
+    .long zones - kernel_entry
     .globl kernel_entry
 kernel_entry:
+    push $idt
+    pushw $IDT_BYTES - 1
+    lidt (%rsp)
+    mov %esi, %eax
+    shl $4, %eax                /* TSS_DESCRIPTOR */
+    add $TSS_SELECTOR, %eax
+    ltr %ax
+    mov $MSR_LSTAR, %ecx
+    mov $syscall_entry, %rax
+    or $-1, %edx
+    wrmsr
+    mov machine + MACHINE_CPUS(, %rsi, 8), %rax
+    wrgsbase %rax
+    mov CPU_STACK(%rax), %rsp
     xor %ebp, %ebp
     test %esi, %esi
-    jnz 1f
+    jnz cpu_main
     xor %eax, %eax
     xchg %rax, BOOT_INFO_CANARY(%rdi)
     mov %rax, __stack_chk_guard(%rip)
-    lea boot_stack_end(%rip), %rsp
-    call kernel_main
-1:  mov %esi, %eax
-    lea cpu_stacks(%rip), %rdx
-    mov (%rdx, %rax, 8), %rsp
-    mov %esi, %edi
-    call cpu_main
+    jmp kernel_main
+
+/* What the boot path fills: the interrupt table (boot/gates.c), and struct machine (kernel/machine.h). */
+    .section .bss.late, "a", @nobits
+    .balign 16
+idt:
+    .space IDT_BYTES
+    .globl machine
+machine:
+    .space MACHINE_BYTES
 
     .bss
     .balign 16
@@ -51,9 +72,6 @@ kernel_entry:
     .globl __stack_chk_guard
 __stack_chk_guard:
     .space 16
-    .space 8192
-boot_stack_end:
-    .globl boot_stack_end
     .text
 
 /* ---- registers to and from a frame ---- */
@@ -553,7 +571,7 @@ user_copy:
     mov %rdx, %rcx
     shr $3, %rcx
     and $7, %edx
-    cmpb $0, cpu_has_smap(%rip)
+    cmpb $0, machine(%rip)
     je user_copy_words
     stac
 user_copy_words:
@@ -563,7 +581,7 @@ user_copy_bytes:
     rep movsb
     xor %eax, %eax
 user_copy_done:
-    cmpb $0, cpu_has_smap(%rip)
+    cmpb $0, machine(%rip)
     je 1f
     clac
 1:  ret

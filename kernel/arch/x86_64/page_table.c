@@ -341,9 +341,11 @@ void page_table_protect(struct space *space, uint64_t start, uint64_t end) {
 
 /* ---- whole spaces ---- */
 
-/* Copies the top-level entries [first, TABLE_SLOTS) that the groups tell of into an empty root. */
-static void root_inherit(uint64_t *root, const uint64_t *from, uint64_t groups, unsigned first) {
-    for (groups &= UINT64_MAX << first / GROUP_SLOTS; groups; groups &= groups - 1) {
+/* Copies the top-level entries [first, TABLE_SLOTS) of a root into an empty one. */
+static void root_inherit(uint64_t *root, uint64_t parent, unsigned first) {
+    const uint64_t *from = table_virt(parent);
+    uint64_t groups = page_from_phys(parent)->groups & UINT64_MAX << first / GROUP_SLOTS;
+    for (; groups; groups &= groups - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(groups) * GROUP_SLOTS;
         for (unsigned end = slot + GROUP_SLOTS; slot < end; slot++) {
             if (!from[slot])
@@ -354,34 +356,17 @@ static void root_inherit(uint64_t *root, const uint64_t *from, uint64_t groups, 
     }
 }
 
-/* Which groups of a root have entries. */
-static uint64_t root_groups(const uint64_t *root) {
-    uint64_t groups = 0;
-    for (unsigned slot = 0; slot < TABLE_SLOTS; slot++)
-        if (root[slot])
-            groups |= 1ULL << slot / GROUP_SLOTS;
-    return groups;
-}
-
-bool page_table_create(struct space *space, uint64_t kernel_root) {
-    static _Atomic uint64_t kernel_groups; /* by whoever comes first: the kernel's half is final */
-    uint64_t groups = atomic_load_explicit(&kernel_groups, memory_order_relaxed);
-
+bool page_table_create(struct space *space) {
     space->root = table_alloc(space);
     if (!space->root)
         return false;
-    if (!groups) {
-        groups = root_groups(table_virt(kernel_root));
-        atomic_store_explicit(&kernel_groups, groups, memory_order_relaxed);
-    }
-    root_inherit(table_virt(space->root), table_virt(kernel_root), groups, TABLE_SLOTS / 2);
+    root_inherit(table_virt(space->root), machine.root, TABLE_SLOTS / 2);
     if (!space->native)
         return true;
     space->unified_root = table_alloc(space);
     if (!space->unified_root)
         return false;
-    root_inherit(table_virt(space->unified_root), table_virt(space->native->root),
-                 page_from_phys(space->native->root)->groups, GUEST_LIMIT >> TOP_SHIFT);
+    root_inherit(table_virt(space->unified_root), space->native->root, GUEST_LIMIT >> TOP_SHIFT);
     return true;
 }
 

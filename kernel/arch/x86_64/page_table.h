@@ -86,7 +86,7 @@ void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool
 
 /* Creates the roots of a space. native is NULL or the personality's space. False: memory or quota exhausted;
  * what was made is freed by page_table_destroy. */
-bool page_table_create(struct space *space, uint64_t kernel_root);
+bool page_table_create(struct space *space);
 /* Creates what unified roots share of a native space. False: memory or quota. Takes table_lock. */
 bool page_table_share(struct space *native);
 /* Frees table pages, at most a bounded number; true when all are gone. */

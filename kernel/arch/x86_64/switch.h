@@ -11,7 +11,7 @@
 
 /* Every component that XCR0 enables. */
 static inline __attribute__((always_inline)) void fpu_save(void *area) {
-    if (cpu_has_xsaveopt)
+    if (machine.has_xsaveopt)
         __asm__ volatile("xsaveopt64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
     else
         __asm__ volatile("xsave64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");

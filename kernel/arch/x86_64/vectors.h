@@ -63,6 +63,10 @@
 /* Offset into struct boot_info. */
 #define BOOT_INFO_CANARY 8
 
+/* struct machine (kernel/machine.h), checked in kernel/cpu.h. */
+#define MACHINE_BYTES 2048
+#define MACHINE_CPUS  120
+
 /* In call_rules: there is no object. */
 #define CALL_PLAIN     0x80
 #define CALL_PORT_CALL 0x1022

@@ -10,7 +10,7 @@
 #include "kernel/log.h"
 #include "kernel/page.h"
 
-enum { BYTES = 100, OTHER_CPU = 3, STACK_BYTES = 2 * PAGE_SIZE };
+enum { BYTES = 100, OTHER_CPU = 3 };
 
 static struct spinlock low = SPINLOCK(LOCK_RANK_LOG), high = SPINLOCK(LOCK_RANK_VMO);
 
@@ -98,7 +98,7 @@ int64_t debug_provoke(uint64_t what) {
         provoke_list();
         break;
     case DEBUG_STACK:
-        *(volatile uint64_t *)(uintptr_t)(cpu_self()->stack - STACK_BYTES) = what;
+        *(volatile uint64_t *)(uintptr_t)(cpu_self()->stack - KERNEL_STACK_BYTES) = what;
         break;
     case DEBUG_CANARY:
         provoke_canary(what);

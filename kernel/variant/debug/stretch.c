@@ -20,18 +20,18 @@ static struct {
 } stretches[MAX_CPUS];
 
 /* The last words of a kernel stack are never used, unless it overflows. */
-enum { STACK_BYTES = 2 * PAGE_SIZE, CANARY_WORDS = 8 };
+enum { CANARY_WORDS = 8 };
 #define CANARY 0x7374616b63616e79ULL
 
 static void stack_check(const struct cpu *cpu) {
-    const uint64_t *words = (const uint64_t *)(uintptr_t)(cpu->stack - STACK_BYTES);
+    const uint64_t *words = (const uint64_t *)(uintptr_t)(cpu->stack - KERNEL_STACK_BYTES);
     for (unsigned i = 0; i < CANARY_WORDS; i++)
         if (words[i] != CANARY)
             panic("kernel stack of CPU %u overflowed: %lx at its end", cpu->index, words[i]);
 }
 
 static void stack_prepare(const struct cpu *cpu) {
-    uint64_t *words = (uint64_t *)(uintptr_t)(cpu->stack - STACK_BYTES);
+    uint64_t *words = (uint64_t *)(uintptr_t)(cpu->stack - KERNEL_STACK_BYTES);
     for (unsigned i = 0; i < CANARY_WORDS; i++)
         words[i] = CANARY;
 }
@@ -86,14 +86,14 @@ void debug_stretch_nested_end(const struct frame *frame) {
 
 struct debug_stretch debug_stretch_longest(void) {
     struct debug_stretch longest = {0};
-    for (unsigned i = 0; i < cpu_count; i++)
+    for (unsigned i = 0; i < machine.cpu_count; i++)
         if (stretches[i].longest.ticks > longest.ticks)
             longest = stretches[i].longest;
     return longest;
 }
 
 void debug_stretch_reset(void) {
-    for (unsigned i = 0; i < cpu_count; i++)
+    for (unsigned i = 0; i < machine.cpu_count; i++)
         memset(&stretches[i].longest, 0, sizeof(stretches[i].longest));
     stretches[cpu_self()->index].began = 0;
 }
