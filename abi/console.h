@@ -36,14 +36,14 @@ enum {
 struct console_header {     /* at offset 0 */
     uint32_t session;       /* written by the client; 0: rings not laid */
     uint16_t columns, rows; /* written by the device; 0: not known */
+    uint32_t keyboard;      /* enum keyboard_mode, written by the device */
 };
 
 _Static_assert(CONSOLE_RX_BUFFERS + CONSOLE_QUEUE_SIZE * CONSOLE_RX_BUFFER_SIZE == CONSOLE_TX_BUFFERS,
                "no overlap");
 _Static_assert(CONSOLE_AREA_SIZE % 4096 == 0, "whole pages");
 
-/* A keyboard's link (drivers/ps2): what is typed comes as bytes, and each byte the other way sets these
- * modes. */
+/* How the terminal's cursor keys and keypad are to send: of the client that has the keyboard. */
 enum keyboard_mode {
     KEYBOARD_CURSOR_KEYS = 1, /* cursor keys send ESC O in place of ESC [ */
     KEYBOARD_KEYPAD = 2,      /* the keypad sends ESC O */

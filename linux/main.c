@@ -19,6 +19,7 @@
 #include "linux/fs/mount.h"
 #include "linux/heap.h"
 #include "linux/heap_start.h"
+#include "linux/input/input.h"
 #include "linux/io/console.h"
 #include "linux/io/tty.h"
 #include "linux/loop.h"
@@ -137,6 +138,7 @@ static void parts_start(struct console_options *console) {
         container_fail(STATUS_NOT_RUN, "root", message);
     disks_use();
     char_devices_use();
+    input_start();
     error = offers_start(devices);
     if (error)
         log_line("no devices: %s", error_text(error));

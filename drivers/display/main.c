@@ -1,12 +1,11 @@
 /*
  * The display driver: a terminal (lib/terminal) on the framebuffer that the boot path found, or else on VGA
- * text, and a console link (abi/console.h) to the program that writes to it. What a keyboard driver sends
- * over a second link is handed on to that program, and so is what the terminal itself has to answer; the
- * keyboard is told how its cursor keys and keypad are to send.
+ * text, and a console link (abi/console.h) to the program that writes to it, which has the keyboard: it is
+ * told how cursor keys and keypad are to send, and gets what the terminal itself has to answer.
  *
- *   display --link=NAME --keyboard=NAME [--framebuffer=…]
+ *   display --link=NAME [--framebuffer=…]
  *
- * Handles: "NAME", "NAME.kick", "NAME.call" of both links; "framebuffer" and "font", a PSF2 file;
+ * Handles: "NAME", "NAME.kick", "NAME.call"; "framebuffer" and "font", a PSF2 file;
  * "mmio.b8000" and "ioport.3c0"; "log". Without anything to show on, the link is a sink, and the log says
  * why. The kernel's log up to the start is shown first, as on any console.
  *
@@ -22,22 +21,19 @@
 #include "lib/console/start.h"
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
-#include "lib/virtqueue/console_client.h"
 
-enum { KEY_KICK = 1, KEY_KEYBOARD = 2, PORT_QUEUE = 8, CHAINS_PER_ROUND = CONSOLE_QUEUE_SIZE };
+enum { KEY_KICK = 1, PORT_QUEUE = 8, CHAINS_PER_ROUND = CONSOLE_QUEUE_SIZE };
 
 struct display {
     struct screen screen;
     struct terminal terminal;
     struct link link;
-    struct console_client keyboard;
     bool sink;       /* nothing to show on */
     bool complained; /* about this session's broken rings */
-    uint8_t keyboard_modes;
-    handle_t port, call, keyboard_kick;
+    handle_t port, call;
 };
 
-static const char usage[] = "display --link=NAME --keyboard=NAME [--framebuffer=DESCRIPTION]";
+static const char usage[] = "display --link=NAME [--framebuffer=DESCRIPTION]";
 
 /* ---- what there is to show on ---- */
 
@@ -131,44 +127,23 @@ static void terminal_open(struct display *display, char **arguments) {
     size_tell(display);
 }
 
-/* ---- the keyboard ---- */
-
-static void keyboard_write(struct display *display, uint8_t modes) {
-    bool signal;
-    display->keyboard_modes = modes;
-    (void)console_write(&display->keyboard, &modes, 1, &signal);
-    if (signal)
-        (void)keel_event_signal(display->keyboard_kick);
-}
+/* ---- what goes back ---- */
 
 static void keyboard_modes(struct display *display) {
+    struct console_header *header = (struct console_header *)display->link.area;
     uint32_t modes = display->terminal.modes;
-    uint8_t wanted = (uint8_t)((modes & TERMINAL_CURSOR_KEYS ? KEYBOARD_CURSOR_KEYS : 0) |
-                               (modes & TERMINAL_KEYPAD ? KEYBOARD_KEYPAD : 0));
-    if (wanted != display->keyboard_modes)
-        keyboard_write(display, wanted);
+    ring_store(header->keyboard, (modes & TERMINAL_CURSOR_KEYS ? KEYBOARD_CURSOR_KEYS : 0U) |
+                                     (modes & TERMINAL_KEYPAD ? KEYBOARD_KEYPAD : 0U));
 }
 
-static void bytes_receive(struct display *display, const char *bytes, size_t length) {
-    for (size_t i = 0; i < length; i++)
-        link_receive(&display->link, (uint8_t)bytes[i]);
-}
-
-/* What was typed, and what the terminal answers, in that order; what finds no room waits where it is. */
+/* The terminal's answers; what finds no room waits where it is. */
 static void input_run(struct display *display) {
     char bytes[64];
-    size_t length, room;
-    bool signal = false, signalled = false;
-    while ((room = link_room(&display->link)) > 0 &&
-           (length = console_read(&display->keyboard, bytes, room < sizeof bytes ? room : sizeof bytes,
-                                  &signal)) > 0) {
-        bytes_receive(display, bytes, length);
-        signalled |= signal;
+    if (link_room(&display->link) >= sizeof bytes) {
+        size_t length = terminal_answers(&display->terminal, bytes, sizeof bytes);
+        for (size_t i = 0; i < length; i++)
+            link_receive(&display->link, (uint8_t)bytes[i]);
     }
-    if (signalled)
-        (void)keel_event_signal(display->keyboard_kick);
-    if (link_room(&display->link) >= sizeof bytes)
-        bytes_receive(display, bytes, terminal_answers(&display->terminal, bytes, sizeof bytes));
     link_deliver(&display->link);
 }
 
@@ -198,12 +173,6 @@ static void session_check(struct display *display) {
     }
 }
 
-/* True when there is work already: otherwise a kick or the keyboard's event will come. */
-static bool work_waits(struct display *display) {
-    bool typed = link_room(&display->link) > 0 && console_readable(&display->keyboard);
-    return link_await(&display->link) || typed;
-}
-
 static _Noreturn void display_run(struct display *display) {
     struct port_packet packet;
     for (;;) {
@@ -213,19 +182,11 @@ static _Noreturn void display_run(struct display *display) {
         input_run(display);
         if (link_publish(&display->link))
             (void)keel_event_signal(display->call);
-        int64_t result = work_waits(display) ? 0 : packet_receive(display->port, DEADLINE_NEVER, &packet);
+        int64_t result =
+            link_await(&display->link) ? 0 : packet_receive(display->port, DEADLINE_NEVER, &packet);
         if (result < 0)
             start_fail("port_receive", result);
     }
-}
-
-static void keyboard_open(struct display *display, const char *name) {
-    int error = console_client_init(&display->keyboard, link_area_map(name), CONSOLE_AREA_SIZE);
-    if (error < 0)
-        start_fail("the keyboard's link", error);
-    display->keyboard_kick = handle_need(name, ".kick");
-    object_bind_need(handle_need(name, ".call"), display->port, KEY_KEYBOARD);
-    (void)keel_event_signal(display->keyboard_kick);
 }
 
 int main(int argc, char **argv) {
@@ -234,8 +195,7 @@ int main(int argc, char **argv) {
     const char *name = option_need(argv, "--link=", usage);
     display.port = object_make(OBJECT_PORT, PORT_QUEUE, 0);
     display.call = link_open(&display.link, name, display.port, KEY_KICK);
-    keyboard_open(&display, option_need(argv, "--keyboard=", usage));
     terminal_open(&display, argv);
-    keyboard_write(&display, 0);
+    keyboard_modes(&display);
     display_run(&display);
 }

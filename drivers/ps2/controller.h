@@ -10,6 +10,8 @@
 #include "abi/rights.h"
 
 enum { CONTROLLER_DATA = 0x60, CONTROLLER_COMMAND = 0x64, CONTROLLER_KEPT = 16 };
+enum { CONTROLLER_REPEAT_DELAY = 250, CONTROLLER_REPEAT_PERIOD = 33 }; /* ms, of a held key */
+enum controller_light { CONTROLLER_SCROLL = 1, CONTROLLER_NUM = 2, CONTROLLER_CAPS = 4 };
 
 struct controller {
     handle_t data, command;        /* I/O ports */
@@ -23,6 +25,6 @@ const char *controller_open(struct controller *controller);
 /* The next byte from the keyboard; false: there is none now. */
 bool controller_read(struct controller *controller, uint8_t *byte);
 
-/* Switches the keyboard's lights: enum keymap_lock. A keyboard that does not answer keeps them as they are.
- */
+/* Switches the keyboard's lights: enum controller_light. A keyboard that does not answer keeps them as they
+ * are. */
 void controller_lights(struct controller *controller, unsigned lights);

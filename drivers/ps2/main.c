@@ -1,121 +1,104 @@
 /*
- * The PS/2 keyboard's driver: scan codes in, and over a console link (abi/console.h) the bytes that Linux's
- * console would make of them. Its client tells in one byte how cursor keys and keypad send. One thread sleeps
- * at one port for the keyboard's interrupt and the client's kick.
- *
- *   ps2 --link=NAME
- *
- * Handles: "NAME", "NAME.kick", "NAME.call", "ioport.60", "ioport.64", "irq.1", "log". Without a controller
- * nothing is ever typed.
+ * The PS/2 keyboard: scan codes become key events (lib/driver/input.h), and what the client sends switches
+ * its lights. Without a controller or a keyboard the driver stays, and offers nothing.
  */
 #include <errno.h>
 
 #include "drivers/ps2/controller.h"
-#include "drivers/ps2/keymap.h"
 #include "drivers/ps2/scancode.h"
-#include "lib/console/start.h"
-#include "lib/native/ipc.h"
+#include "lib/driver/input.h"
 #include "lib/native/keel.h"
 
-enum { KEY_KICK = 1, KEY_INTERRUPT = 2, PORT_QUEUE = 8, IRQ = 1 };
+enum { VENDOR_AT = 1, PRODUCT_KEYBOARD = 1, VERSION_SET_2 = 0xab41 };
 
-struct ps2 {
-    struct controller controller;
-    struct scancode scancode;
-    struct keymap keymap;
-    struct link link;
-    uint8_t modes; /* enum keyboard_mode */
-    uint8_t lights;
-    bool absent;     /* no controller */
-    bool complained; /* about this session's broken rings */
-    handle_t port, call, interrupt;
-};
+static struct controller controller;
+static struct scancode scancode;
+static struct input_server keyboard;
+static unsigned lights;
 
-static void key_take(struct ps2 *ps2, const struct key_event *event) {
-    char bytes[KEYMAP_BYTES];
-    size_t length = keymap_take(&ps2->keymap, event, ps2->modes, bytes);
-    if (length > link_room(&ps2->link)) /* nobody has read for thousands of keys */
-        return;
-    for (size_t i = 0; i < length; i++)
-        link_receive(&ps2->link, (uint8_t)bytes[i]);
+/* The keys that Linux's driver claims for every AT keyboard, 64 to a word. */
+static const uint64_t keys[] = {0xfffffffffffffffe, 0xfeffffdfffefffff, 0x03803078f800d001, 0x402000002};
+
+static void keyboard_describe(void) {
+    static const struct input_repeat repeat = {.delay = CONTROLLER_REPEAT_DELAY,
+                                               .period = CONTROLLER_REPEAT_PERIOD};
+    input_describe_text(&keyboard, INPUT_CONFIG_NAME, "AT Translated Set 2 keyboard");
+    input_describe_text(&keyboard, INPUT_CONFIG_PLACE, "isa0060/serio0/input0");
+    input_describe_ids(&keyboard, BUS_I8042, VENDOR_AT, PRODUCT_KEYBOARD, VERSION_SET_2);
+    for (unsigned key = 0; key < sizeof keys * 8; key++)
+        if (keys[key / 64] >> key % 64 & 1)
+            input_describe_code(&keyboard, EV_KEY, key);
+    input_describe_code(&keyboard, EV_MSC, MSC_SCAN);
+    input_describe_codes(&keyboard, EV_LED, LED_NUML, LED_SCROLLL);
+    input_describe_codes(&keyboard, EV_REP, REP_DELAY, REP_PERIOD);
+    input_describe(&keyboard, INPUT_CONFIG_REPEAT, 0, &repeat, sizeof repeat);
 }
 
-static void input_run(struct ps2 *ps2) {
+/* Linux's order of lights is not the keyboard's. */
+static void keyboard_status(struct input_server *server, const struct input_event *event) {
+    static const uint8_t bits[] = {
+        [LED_NUML] = CONTROLLER_NUM, [LED_CAPSL] = CONTROLLER_CAPS, [LED_SCROLLL] = CONTROLLER_SCROLL};
+    (void)server;
+    if (event->type != EV_LED || event->code >= sizeof bits)
+        return;
+    unsigned bit = bits[event->code], wanted = event->value ? lights | bit : lights & ~bit;
+    if (wanted == lights)
+        return;
+    lights = wanted;
+    controller_lights(&controller, lights);
+}
+
+static void keyboard_read(void) {
     struct key_event event;
     uint8_t byte;
-    while (!ps2->absent && controller_read(&ps2->controller, &byte)) {
-        if (scancode_take(&ps2->scancode, byte, &event))
-            key_take(ps2, &event);
-        if (ps2->lights != ps2->keymap.locks) {
-            ps2->lights = ps2->keymap.locks;
-            controller_lights(&ps2->controller, ps2->lights);
+    while (controller_read(&controller, &byte)) {
+        if (!scancode_take(&scancode, byte, &event))
+            continue;
+        input_report(&keyboard, EV_MSC, MSC_SCAN, event.code);
+        input_report(&keyboard, EV_KEY, event.key, event.value);
+        input_sync(&keyboard);
+        if (event.key == KEY_PAUSE) { /* which tells of no release */
+            input_report(&keyboard, EV_KEY, event.key, KEY_RELEASED);
+            input_sync(&keyboard);
         }
     }
-    link_deliver(&ps2->link);
 }
 
-/* The last byte counts. */
-static void modes_run(struct ps2 *ps2) {
-    while (link_pending(&ps2->link)) {
-        while (link_take(&ps2->link, &ps2->modes, 1) > 0)
-            continue;
-        link_sent(&ps2->link);
-    }
-}
-
-static void session_check(struct ps2 *ps2) {
-    if (link_follow(&ps2->link)) {
-        ps2->complained = false;
-        ps2->modes = 0;
-    }
-    if (link_broken(&ps2->link) && !ps2->complained) {
-        log_line("the client's rings are invalid; waiting for a new session");
-        ps2->complained = true;
-    }
-}
-
-static void packet_wait(struct ps2 *ps2) {
-    struct port_packet packet;
-    int64_t result = packet_receive(ps2->port, DEADLINE_NEVER, &packet);
-    if (result < 0)
-        start_fail("port_receive", result);
-    /* Unmask first: what happens from here on raises the line again and is not missed. */
-    if (packet.key == KEY_INTERRUPT)
-        (void)keel_interrupt_ack(ps2->interrupt);
-}
-
-static _Noreturn void ps2_run(struct ps2 *ps2) {
-    for (;;) {
-        session_check(ps2);
-        link_busy(&ps2->link);
-        modes_run(ps2);
-        input_run(ps2);
-        if (link_publish(&ps2->link))
-            (void)keel_event_signal(ps2->call);
-        if (!link_await(&ps2->link))
-            packet_wait(ps2);
-    }
-}
-
-static void controller_start(struct ps2 *ps2) {
-    ps2->controller.data = handle_need_number("ioport.%x", CONTROLLER_DATA);
-    ps2->controller.command = handle_need_number("ioport.%x", CONTROLLER_COMMAND);
-    const char *problem = controller_open(&ps2->controller);
-    ps2->absent = problem != NULL;
-    if (ps2->absent) {
+static int64_t ps2_init(struct driver_device *device) {
+    controller.data = device->bars[0].ports;
+    controller.command = device->bars[1].ports;
+    input_server_init(&keyboard, device, 0);
+    keyboard.status = keyboard_status;
+    const char *problem = controller_open(&controller);
+    if (problem) {
         log_line("%s", problem);
-        return;
+        return 0;
     }
-    ps2->interrupt = object_make(OBJECT_INTERRUPT, handle_need_number("irq.%u", IRQ), IRQ);
-    object_bind_need(ps2->interrupt, ps2->port, KEY_INTERRUPT);
+    keyboard_describe();
+    input_server_offer(&keyboard);
+    return 0;
 }
+
+static void ps2_interrupt(struct driver_device *device, unsigned index) {
+    (void)device, (void)index;
+    if (keyboard.offered)
+        keyboard_read();
+}
+
+static void ps2_session(struct driver_device *device, struct driver_link *link) {
+    (void)device;
+    if (link->session)
+        input_server_session(link->state);
+}
+
+static void ps2_kick(struct driver_device *device, struct driver_link *link) {
+    input_server_run(link->state);
+    ps2_interrupt(device, 0); /* what was typed while a light was switched */
+}
+
+static const struct driver ps2 = {
+    .name = "ps2", .init = ps2_init, .interrupt = ps2_interrupt, .session = ps2_session, .kick = ps2_kick};
 
 int main(int argc, char **argv) {
-    static struct ps2 ps2;
-    (void)argc;
-    const char *name = option_need(argv, "--link=", "ps2 --link=NAME");
-    ps2.port = object_make(OBJECT_PORT, PORT_QUEUE, 0);
-    ps2.call = link_open(&ps2.link, name, ps2.port, KEY_KICK);
-    controller_start(&ps2);
-    ps2_run(&ps2);
+    return driver_main(&ps2, argc, argv);
 }

@@ -24,7 +24,8 @@ const struct device *device_at(unsigned index); /* NULL after the last */
 /* An inode's open operation for character device nodes. -ENXIO when there is no such device. */
 int device_open(struct inode *inode, struct file *file);
 
-/* Nodes of devices that appear while the system runs: mode with type and permissions. 0, -EEXIST … */
+/* Nodes of devices that appear while the system runs, in /dev or a directory in it ("input/event0"), which is
+ * made: mode with type and permissions. 0, -EEXIST … */
 int device_node_make(const char *name, uint32_t mode, uint64_t number);
 void device_node_remove(const char *name);
 /* From fs_start, when /dev is mounted. */

@@ -2,6 +2,7 @@
  * seen now. */
 #include "abi/errors.h"
 #include "lib/base/string.h"
+#include "linux/abi/stat.h"
 #include "linux/fs/device.h"
 #include "linux/fs/mount.h"
 #include "linux/fs/namei.h"
@@ -12,24 +13,45 @@ int device_nodes_start(void) {
     return path_walk(&fs_root, "/dev", WALK_FOLLOW | WALK_DIRECTORY, &place);
 }
 
-int device_node_make(const char *name, uint32_t mode, uint64_t number) {
-    struct last_name last = {.kind = LAST_NORMAL, .length = strlen(name)};
-    if (!place.inode || last.length >= sizeof(last.text))
+/* The directory and last component of "input/event0"; the directory is made when it is not there. */
+static int node_place(const char *name, bool make, struct path *parent, struct last_name *last) {
+    struct last_name directory = {.kind = LAST_NORMAL};
+    const char *slash = strchr(name, '/');
+    if (!place.inode)
         return -ENOENT;
-    memcpy(last.text, name, last.length + 1);
-    return namei_create(&place, &last, mode, number, NULL, NULL);
+    int error = path_walk_parent(&place, name, parent, last);
+    if (error != -ENOENT || !make || !slash)
+        return error;
+    directory.length = (size_t)(slash - name);
+    memcpy(directory.text, name, directory.length);
+    error = namei_create(&place, &directory, S_IFDIR | 0755, 0, NULL, NULL);
+    return error ? error : path_walk_parent(&place, name, parent, last);
+}
+
+int device_node_make(const char *name, uint32_t mode, uint64_t number) {
+    struct last_name last;
+    struct path parent;
+    int error = node_place(name, true, &parent, &last);
+    if (error)
+        return error;
+    error = namei_create(&parent, &last, mode, number, NULL, NULL);
+    path_put(&parent);
+    return error;
 }
 
 void device_node_remove(const char *name) {
-    struct inode *directory = place.inode, *victim;
-    size_t length = strlen(name);
-    if (!directory)
+    struct last_name last;
+    struct path parent;
+    struct inode *victim;
+    if (node_place(name, false, &parent, &last))
         return;
+    struct inode *directory = parent.inode;
     mutex_lock(&directory->lock);
-    if (!directory->operations->lookup(directory, name, length, &victim)) {
-        if (!directory->operations->unlink(directory, name, length, victim))
-            name_remove(place.name, name, length);
+    if (!directory->operations->lookup(directory, last.text, last.length, &victim)) {
+        if (!directory->operations->unlink(directory, last.text, last.length, victim))
+            name_remove(parent.name, last.text, last.length);
         inode_put(victim);
     }
     mutex_unlock(&directory->lock);
+    path_put(&parent);
 }

@@ -343,6 +343,7 @@ static int64_t link_mounts(const struct proc_ref *ref, char *to, size_t size) {
 
 static const struct proc_node root_children[] = {
     {.name = "buddyinfo", .mode = FILE_R, .show = proc_show_buddyinfo},
+    {.name = "bus", .mode = DIRECTORY, .children = proc_bus_children, .count = PROC_BUS_COUNT},
     {.name = "cmdline", .mode = FILE_R, .show = proc_show_command_line},
     {.name = "cpuinfo", .mode = FILE_R, .show = proc_show_cpuinfo},
     {.name = "devices", .mode = FILE_R, .show = proc_show_devices},

@@ -223,9 +223,17 @@ static const struct proc_node system_children[] = {
      .counted = true},
 };
 
+static const struct proc_node virtual_children[] = {
+    {.name = "input", .mode = DIRECTORY, .find = sysfs_input_find, .next = sysfs_input_next, .counted = true},
+};
+
 static const struct proc_node devices_children[] = {
     {.name = "pci0000:00", .mode = DIRECTORY, .find = sysfs_pci_find, .next = sysfs_pci_next},
     {.name = "system", .mode = DIRECTORY, .children = system_children, .count = PROC_COUNT(system_children)},
+    {.name = "virtual",
+     .mode = DIRECTORY,
+     .children = virtual_children,
+     .count = PROC_COUNT(virtual_children)},
 };
 
 static const struct proc_node huge_children[] = {
@@ -247,10 +255,14 @@ static const struct proc_node fs_children[] = {
     {.name = "cgroup", .mode = DIRECTORY},
 };
 
+static const struct proc_node class_children[] = {
+    {.name = "input", .mode = DIRECTORY, .find = sysfs_input_link_find, .next = sysfs_input_link_next},
+};
+
 static const struct proc_node root_children[] = {
     {.name = "block", .mode = DIRECTORY, .find = sysfs_disk_find, .next = sysfs_disk_next, .counted = true},
     {.name = "bus", .mode = DIRECTORY, .children = sysfs_bus_children, .count = SYSFS_BUS_COUNT},
-    {.name = "class", .mode = DIRECTORY},
+    {.name = "class", .mode = DIRECTORY, .children = class_children, .count = PROC_COUNT(class_children)},
     {.name = "devices",
      .mode = DIRECTORY,
      .children = devices_children,

@@ -139,6 +139,21 @@ void console_take_control(struct process *first) {
     mutex_unlock(&tasks_lock);
 }
 
+/* ---- the keyboard ---- */
+
+bool console_has_display(void) {
+    return display.tty;
+}
+
+unsigned console_keyboard_modes(void) {
+    return display.tty ? link_keyboard(&display.link) : 0;
+}
+
+void console_type(const uint8_t *bytes, size_t length) {
+    if (display.tty)
+        terminal_type(&display, bytes, length);
+}
+
 /* ---- messages and the end ---- */
 
 void console_message(const char *text, size_t length) {

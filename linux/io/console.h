@@ -43,6 +43,12 @@ struct file *console_standard_file(unsigned fd);
 /* Terminal mode: gives process 1's session the terminal and its group the foreground. No locks held. */
 void console_take_control(struct process *first);
 
+/* The keyboard of the display's terminal (linux/input/keyboard.c): whether there is one to type on, how its
+ * cursor keys and keypad send (enum keyboard_mode), and what was typed. No locks held for console_type. */
+bool console_has_display(void);
+unsigned console_keyboard_modes(void);
+void console_type(const uint8_t *bytes, size_t length);
+
 /* Writes a text (no 0) to standard error's place; from any thread, blocks until taken. For messages before or
  * without process 1. */
 void console_message(const char *text, size_t length);

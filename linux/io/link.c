@@ -91,3 +91,8 @@ void link_size(const struct link *link, uint16_t *columns, uint16_t *rows) {
     *columns = header ? ring_load(header->columns) : 0;
     *rows = header ? ring_load(header->rows) : 0;
 }
+
+unsigned link_keyboard(const struct link *link) {
+    const struct console_header *header = (const struct console_header *)link->client.area;
+    return header ? ring_load(header->keyboard) : 0;
+}

@@ -37,5 +37,7 @@ void link_space_enough(struct link *link);
 bool link_writable(struct link *link);
 /* The size that the driver tells, in characters; 0 when it does not. */
 void link_size(const struct link *link, uint16_t *columns, uint16_t *rows);
+/* How the driver's terminal wants keys to send: enum keyboard_mode. */
+unsigned link_keyboard(const struct link *link);
 /* Everything written has left the driver (or there is none). */
 bool link_drained(struct link *link);

@@ -2,6 +2,7 @@
 #include "linux/io/terminal.h"
 
 #include "abi/errors.h"
+#include "lib/base/string.h"
 #include "linux/io/tty_internal.h"
 #include "linux/io/vt.h"
 #include "linux/platform.h"
@@ -34,6 +35,31 @@ static void terminal_input(struct tty *tty) {
         if (taken < length)
             return;
     } while (terminal->held_to > 0 || link_readable(&terminal->link));
+}
+
+static void typed_give(struct terminal *terminal) {
+    size_t taken = tty_receive(terminal->tty, terminal->typed, terminal->typed_length);
+    terminal->typed_length -= taken;
+    memmove(terminal->typed, terminal->typed + taken, terminal->typed_length);
+}
+
+static void display_input(struct tty *tty) {
+    struct terminal *terminal = tty->data;
+    terminal_input(tty);
+    if (terminal->typed_length)
+        typed_give(terminal);
+}
+
+void terminal_type(struct terminal *terminal, const uint8_t *bytes, size_t length) {
+    tty_lock(terminal->tty);
+    size_t room = TERMINAL_TYPED - terminal->typed_length;
+    if (length > room)
+        length = room;
+    memcpy(terminal->typed + terminal->typed_length, bytes, length);
+    terminal->typed_length += length;
+    typed_give(terminal);
+    tty_push_output(terminal->tty);
+    tty_unlock(terminal->tty);
 }
 
 static bool terminal_drained(struct tty *tty) {
@@ -83,7 +109,7 @@ static const struct tty_driver drivers[] = {
             .major = 4,
             .minor_base = 0,
             .output = terminal_output,
-            .room = terminal_input,
+            .room = display_input,
             .drained = terminal_drained,
             .ioctl = vt_ioctl,
         },

@@ -1,10 +1,10 @@
-/* sources: drivers/ps2/scancode.c drivers/ps2/keymap.c */
+/* sources: drivers/ps2/scancode.c linux/input/keymap.c lib/base/format.c */
 /* From the keyboard's bytes to what a program reads, as at Linux's console with a US layout. */
 #include <string.h>
 
 #include "abi/console.h"
-#include "drivers/ps2/keymap.h"
 #include "drivers/ps2/scancode.h"
+#include "linux/input/keymap.h"
 #include "tests/unit/check.h"
 
 static struct scancode scancode;
@@ -25,7 +25,7 @@ static void types_bytes(const char *codes, const char *text, size_t text_length)
         struct key_event event;
         unsigned long code = strtoul(codes, &end, 16);
         if (scancode_take(&scancode, (uint8_t)code, &event))
-            length += keymap_take(&keymap, &event, modes, typed + length);
+            length += keymap_take(&keymap, event.key, event.value, modes, typed + length);
     }
     if (length != text_length || memcmp(typed, text, length) != 0) {
         fprintf(stderr, "typed %zu bytes \"%.*s\", not \"%s\"\n", length, (int)length, typed, text);
@@ -132,8 +132,8 @@ TEST(any_bytes) {
     for (int i = 0; i < 200000; i++) {
         modes = (unsigned)rand() & 3;
         if (scancode_take(&scancode, (uint8_t)rand(), &event)) {
-            CHECK(event.key > 0 && event.key < KEY_COUNT && event.value <= KEY_REPEATED);
-            CHECK(keymap_take(&keymap, &event, modes, bytes) < KEYMAP_BYTES);
+            CHECK(event.key > 0 && event.value <= KEY_REPEATED);
+            CHECK(keymap_take(&keymap, event.key, event.value, modes, bytes) < KEYMAP_BYTES);
         }
     }
 }

@@ -1,10 +1,9 @@
 /* See keymap.h. */
-#include "drivers/ps2/keymap.h"
-
-#include <stdio.h>
-#include <string.h>
+#include "linux/input/keymap.h"
 
 #include "abi/console.h"
+#include "lib/base/format.h"
+#include "lib/base/string.h"
 
 enum modifier {
     LEFT_SHIFT = 1,
@@ -111,7 +110,7 @@ static bool is_letter(int character) {
 }
 
 static size_t character_out(const struct keymap *map, unsigned key, char *bytes) {
-    for (unsigned i = 0; i < sizeof layout / sizeof layout[0]; i++) {
+    for (unsigned i = 0; i < sizeof(layout) / sizeof(layout[0]); i++) {
         const struct layout_row *row = &layout[i];
         if (key < row->first || key >= row->first + strlen(row->plain))
             continue;
@@ -153,18 +152,17 @@ static size_t cursor_out(unsigned key, unsigned modes, char *bytes) {
                                      : 0;
     if (!letter)
         return 0;
-    return (size_t)snprintf(bytes, KEYMAP_BYTES, "\033%c%c", modes & KEYBOARD_CURSOR_KEYS ? 'O' : '[',
-                            letter);
+    return format_text(bytes, KEYMAP_BYTES, "\033%c%c", modes & KEYBOARD_CURSOR_KEYS ? 'O' : '[', letter);
 }
 
 static size_t function_out(const struct keymap *map, unsigned key, char *bytes) {
-    for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    for (unsigned i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         unsigned number = map->held & SHIFT ? texts[i].shifted_number : texts[i].number;
         if (texts[i].key != key)
             continue;
         if (number == 0)
             return text_out(bytes, texts[i].text);
-        return (size_t)snprintf(bytes, KEYMAP_BYTES, "\033[%u~", number);
+        return format_text(bytes, KEYMAP_BYTES, "\033[%u~", number);
     }
     return 0;
 }
@@ -188,7 +186,7 @@ static char pad_letter(unsigned key) {
 static size_t pad_out(const struct keymap *map, unsigned key, unsigned modes, char *bytes) {
     unsigned index = key - KEY_PAD_7;
     if (modes & KEYBOARD_KEYPAD && !(map->held & SHIFT) && pad_letter(key))
-        return (size_t)snprintf(bytes, KEYMAP_BYTES, "\033O%c", pad_letter(key));
+        return format_text(bytes, KEYMAP_BYTES, "\033O%c", pad_letter(key));
     if (index >= sizeof pad_keys)
         return key_out(map, key, modes, bytes);
     bool digits = !(map->locks & LOCK_NUM) == !!(map->held & SHIFT);
@@ -209,14 +207,14 @@ static size_t lock_toggle(struct keymap *map, unsigned lock, char *bytes) {
     return 1;
 }
 
-size_t keymap_take(struct keymap *map, const struct key_event *event, unsigned modes,
+size_t keymap_take(struct keymap *map, unsigned key, unsigned value, unsigned modes,
                    char bytes[KEYMAP_BYTES]) {
-    unsigned modifier = modifier_of(event->key), lock = lock_of(event->key);
+    unsigned modifier = modifier_of(key), lock = lock_of(key);
     if (modifier) {
-        map->held = (uint8_t)(event->value ? map->held | modifier : map->held & ~modifier);
+        map->held = (uint8_t)(value ? map->held | modifier : map->held & ~modifier);
         return 0;
     }
-    if (event->value == KEY_RELEASED || (lock && event->value == KEY_REPEATED))
+    if (value == KEY_RELEASED || (lock && value == KEY_REPEATED))
         return 0;
-    return lock ? lock_toggle(map, lock, bytes) : pad_out(map, event->key, modes, bytes);
+    return lock ? lock_toggle(map, lock, bytes) : pad_out(map, key, modes, bytes);
 }

@@ -7,7 +7,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "drivers/ps2/keys.h"
+#include <stdint.h>
+
+#include "abi/input.h"
 
 enum { KEYMAP_BYTES = 8 };
 
@@ -18,7 +20,7 @@ struct keymap {
     uint8_t locks; /* enum keymap_lock */
 };
 
-/* Takes an event; modes is an enum keyboard_mode (abi/console.h). Returns how many bytes it makes, mostly 0
- * or 1. */
-size_t keymap_take(struct keymap *map, const struct key_event *event, unsigned modes,
+/* Takes an event of a key (enum key, enum key_value); modes is an enum keyboard_mode (abi/console.h). Returns
+ * how many bytes it makes, mostly 0 or 1. */
+size_t keymap_take(struct keymap *map, unsigned key, unsigned value, unsigned modes,
                    char bytes[KEYMAP_BYTES]);

@@ -1,0 +1,72 @@
+"""Input devices as programs see them: somebody at QEMU's monitor types and moves the mouse."""
+import re
+
+from harness.display import Display
+from harness.guest import peer_execute, test_root
+from harness.system import case, expect
+
+KEYBOARD = "AT Translated Set 2 keyboard 0011:0001:0001:ab41 isa0060/serio0/input0 No such file or directory"
+
+
+def key(code, down):
+    return {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": code}}}
+
+
+class Input(Display):
+    """A machine whose program reads input devices; what it says comes on the serial line."""
+
+    def __init__(self, script, **options):
+        root = test_root((("evdump", "glibc"),))
+        super().__init__(["/bin/sh", "-c", script], root, **{"terminal": False, "append": "", "devices": (), **options})
+
+    def until(self, pattern, seconds=20):
+        wanted = re.compile(pattern.encode(), re.MULTILINE | re.DOTALL)
+        for _ in range(int(seconds * self.patience / 0.05)):
+            if wanted.search(self.output) or not self.pump.open_lines:
+                break
+            self.step(0.05)
+        expect(wanted.search(self.output), f"\"{pattern}\" did not come: {self.output.decode()}\n{self.machine.log()[-1500:].decode()}")
+
+    def send(self, *events):
+        self.monitor.call("input-send-event", events=list(events))
+        self.step(0.03)
+
+    def finish(self, status=0):
+        result = self.end()
+        expect(result.status == status and b"not ok" not in self.output, self.output.decode(), result)
+        return self.output.decode().splitlines()
+
+
+@case(cpus=(1, 4), peer=False)
+def input_keyboard(context):
+    """The PS/2 keyboard: what it is, its events to several readers, and that it survives its driver."""
+    script = "cd /test/glibc; e=/dev/input/event0; ./evdump $e check; ./evdump $e & ./evdump $e; wait"
+    with Input(script, smp=context.cpus) as machine:
+        machine.until("ready.*ready")
+        for code in ("shift", "a"):
+            machine.send(key(code, True))
+        for code in ("a", "shift"):
+            machine.send(key(code, False))
+        machine.send(key("up", True))
+        machine.send(key("up", False))
+        machine.send(key("esc", True))
+        machine.send(key("esc", False))
+        lines = machine.finish()
+    events = [line for line in lines if re.match(r"\d+ \d+ -?\d+$", line)]
+    wanted = []
+    for scan, code, value in ((42, 42, 1), (30, 30, 1), (30, 30, 0), (42, 42, 0), (0xc8, 103, 1), (0xc8, 103, 0), (1, 1, 1), (1, 1, 0)):
+        wanted += [f"4 4 {scan}", f"1 {code} {value}", "0 0 0"]
+    expect(sorted(events) == sorted(wanted * 2), f"events {events}")
+    expect(KEYBOARD in lines and "repeat 250 33" in lines, f"{lines}")
+
+
+@case(cpus=(1,), peer=False)
+def input_proc_linux(context):
+    """/proc/bus/input/devices and sysfs tell of the keyboard what Debian's Linux tells."""
+    script = ("[ -d /proc/bus ] || mount -t proc proc /proc; [ -d /sys/class ] || mount -t sysfs sysfs /sys; "
+              "for n in $(seq 500); do [ -e /sys/class/input/input0 ] && break; usleep 10000; done; "
+              "sed -e '/^S:/d' -e 's/event0 //' /proc/bus/input/devices; cd /sys/class/input/input0; "
+              "grep -v MODALIAS uevent; for f in name phys uniq properties id/* capabilities/*; do echo $f $(cat $f); done")
+    line, root = ["/bin/sh", "-c", script], test_root()
+    ours, theirs = context.run(line, root).stdout, peer_execute(line, root, timeout=60).stdout
+    expect(ours == theirs and b"AT Translated" in ours, f"{ours.decode()}\non Linux:\n{theirs.decode()}")
