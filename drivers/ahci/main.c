@@ -285,6 +285,8 @@ static int64_t ahci_init(struct driver_device *device) {
     for (unsigned i = ahci.disk_count; i < device->link_count; i++)
         if (((struct block_header *)device->links[i].area.bytes)->sectors)
             return -EIO;
+    for (unsigned i = 0; i < ahci.disk_count; i++) /* a port without a disk takes no name */
+        driver_offer_present(device, i, true);
     bar_write(ahci.bar, PENDING, 4, UINT32_MAX);
     bar_write(ahci.bar, CONTROL, 4, CONTROL_AHCI | CONTROL_INTERRUPTS);
     return 0;
