@@ -98,6 +98,7 @@ CONSOLE_LIB_SRC = $(wildcard lib/console/*.c)
 $(B)/sym/serial: $(call native,$(wildcard drivers/serial/*.c) $(CONSOLE_LIB_SRC))
 $(B)/sym/display: $(call native,$(wildcard drivers/display/*.c lib/terminal/*.c) $(CONSOLE_LIB_SRC))
 $(B)/sym/keelstat: $(call native,$(wildcard servers/keelstat/*.c))
+$(B)/sym/swifi: $(call native,$(wildcard servers/swifi/*.c))
 $(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
 $(B)/sym/rtest: $(call native,tests/native/rtest.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
@@ -105,7 +106,7 @@ $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kf
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
 $(B)/sym/dtest: $(call native,tests/native/dtest.c)
 $(B)/sym/ksched: $(call native,tests/native/ksched.c)
-$(B)/sym/init $(B)/sym/devices $(B)/sym/serial $(B)/sym/display $(B)/sym/keelstat $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched $(B)/sym/dtest:
+$(B)/sym/init $(B)/sym/devices $(B)/sym/serial $(B)/sym/display $(B)/sym/keelstat $(B)/sym/swifi $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched $(B)/sym/dtest:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^
 define driver

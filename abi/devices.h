@@ -40,6 +40,9 @@ enum devices_call {
                            they are now; fewer than length at its end */
     DEVICES_RESET = 6, /* word 0: address. Ends the driver of a function as if it had crashed: the function is
                           reset, and the driver started again. -ENODEV: none runs */
+    DEVICES_INSPECT = 7, /* word 0: index, from 0; one handle: a RESOURCE_DEBUG with DEBUG, without which it
+                            is -EACCES. The driver's state as bytes of the reply, struct devices_inspect, and
+                            handles (READ WRITE) to its memory; -ENOENT after the last */
 };
 
 enum { DEVICES_WATCHERS = 8, DEVICES_NAME = 16, DEVICES_CONFIG_MOST = 256 };
@@ -69,6 +72,29 @@ struct devices_device {
 #define DEVICES_ADDRESS(segment, bus, device, function)                                                      \
     ((uint32_t)(segment) << 16 | (uint32_t)(bus) << 8 | (uint32_t)(device) << 3 | (uint32_t)(function))
 #define DEVICES_NO_ADDRESS UINT32_MAX
+
+/* How often a driver ended, and how: by an exception, by itself (it met what it could not go on from),
+ * because it did not answer, and because somebody asked (DEVICES_RESET). */
+struct devices_ends {
+    uint32_t crashed, gave_up, hung, killed;
+};
+
+enum { DEVICES_MEMORIES = 8 };
+
+/* What DEVICES_INSPECT tells. */
+struct devices_inspect {
+    uint32_t address;
+    uint32_t generation; /* of the last start */
+    uint32_t ready;      /* 1: it runs, and its init has succeeded */
+    uint32_t memory_count;
+    struct devices_ends ends;
+    char driver[DEVICES_NAME];
+    struct { /* in the order of the reply's handles */
+        uint64_t address, length;
+        uint32_t protection; /* MAP_; what the process may do there. 0: DMA memory, which outlives it */
+        uint32_t reserved;
+    } memories[DEVICES_MEMORIES];
+};
 
 enum { DEVICES_BAR_IO = 1, DEVICES_BAR_MEMORY = 2, DEVICES_BAR_64 = 4, DEVICES_BAR_PREFETCH = 8 };
 

@@ -14,19 +14,13 @@
 #include "lib/native/cpu.h"
 #include "lib/native/keel.h"
 
-enum { PAGE_BYTES = 4096, SEGMENTS_MAX = 16, START_BYTES_MAX = 128 * 1024 };
-
-struct spawn_segment {
-    uint64_t address, length, protection;
-    handle_t vmo;
-};
+enum { PAGE_BYTES = 4096, START_BYTES_MAX = 128 * 1024 };
 
 struct spawn {
     const struct spawn_request *request;
     struct elf_image image;
     const uint8_t *headers;
-    struct spawn_segment segments[SEGMENTS_MAX + 1]; /* the last one used is the stack */
-    size_t segment_count;
+    struct spawn_memory memory;
     uint64_t utcb, stack_pointer;
 };
 
@@ -46,13 +40,13 @@ static int64_t vmo_fill(handle_t vmo, uint64_t offset, const void *bytes, uint64
 /* Adds a memory object of whole pages with bytes in it at an offset. */
 static int64_t segment_add(struct spawn *spawn, struct spawn_segment segment, uint64_t offset,
                            const void *bytes, uint64_t length) {
-    if (spawn->segment_count > SEGMENTS_MAX)
+    if (spawn->memory.count > SPAWN_SEGMENTS_MAX)
         return -ENOEXEC;
     int64_t vmo = keel_vmo_create(segment.length, 0);
     if (vmo < 0)
         return vmo;
     segment.vmo = (handle_t)vmo;
-    spawn->segments[spawn->segment_count++] = segment;
+    spawn->memory.segments[spawn->memory.count++] = segment;
     return vmo_fill(segment.vmo, offset, bytes, length);
 }
 
@@ -191,8 +185,8 @@ static int64_t stack_build(struct spawn *spawn) {
 
 static int64_t process_fill(struct spawn *spawn, handle_t process) {
     const struct spawn_request *request = spawn->request;
-    for (size_t i = 0; i < spawn->segment_count; i++) {
-        struct spawn_segment *segment = &spawn->segments[i];
+    for (size_t i = 0; i < spawn->memory.count; i++) {
+        struct spawn_segment *segment = &spawn->memory.segments[i];
         int64_t error =
             keel_space_map(process, segment->address, segment->vmo, 0, segment->length, segment->protection);
         if (error < 0)
@@ -230,6 +224,12 @@ static int64_t process_build(struct spawn *spawn, handle_t *process, bool *moved
     return 0;
 }
 
+void spawn_memory_close(struct spawn_memory *memory) {
+    for (size_t i = 0; i < memory->count; i++)
+        (void)keel_handle_close(memory->segments[i].vmo);
+    memory->count = 0;
+}
+
 int64_t process_spawn(const struct spawn_request *request, handle_t *process, bool *moved) {
     struct spawn spawn = {.request = request};
     *moved = false;
@@ -242,7 +242,9 @@ int64_t process_spawn(const struct spawn_request *request, handle_t *process, bo
         error = stack_build(&spawn);
     if (error == 0)
         error = process_build(&spawn, process, moved);
-    for (size_t i = 0; i < spawn.segment_count; i++)
-        (void)keel_handle_close(spawn.segments[i].vmo);
+    if (request->memory && error == 0)
+        *request->memory = spawn.memory;
+    else
+        spawn_memory_close(&spawn.memory);
     return error;
 }

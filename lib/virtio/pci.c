@@ -153,7 +153,7 @@ int64_t virtio_negotiate(struct virtio *virtio, uint64_t wanted, uint64_t requir
     required |= VIRTIO_F_VERSION_1;
     if ((offered & required) != required)
         return -ENOTSUP;
-    virtio->features = offered & (wanted | required);
+    virtio->features = offered & (wanted | required | VIRTIO_F_ACCESS_PLATFORM);
     common_write(virtio, DRIVER_FEATURE_SELECT, 4, 1);
     common_write(virtio, DRIVER_FEATURE, 4, (uint32_t)(virtio->features >> 32));
     common_write(virtio, DRIVER_FEATURE_SELECT, 4, 0);

@@ -17,6 +17,8 @@
 #include "lib/virtqueue/driver.h"
 
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
+/* Addresses go through the platform's IOMMU like those of other devices (servers/devices/iommu.h). */
+#define VIRTIO_F_ACCESS_PLATFORM (1ULL << 33)
 
 enum { VIRTIO_ISR_QUEUE = 1, VIRTIO_ISR_CONFIG = 2 };
 
@@ -45,8 +47,8 @@ struct virtio_queue {
  * no modern interface, -EPROTO its description is wrong, -ETIMEDOUT it does not reset. */
 int64_t virtio_open(struct virtio *virtio, struct driver_device *device);
 
-/* Accepts of the offered features those in wanted, and VIRTIO_F_VERSION_1. -ENOTSUP when one of required is
- * not offered or the device refuses. */
+/* Accepts of the offered features those in wanted, VIRTIO_F_VERSION_1 and VIRTIO_F_ACCESS_PLATFORM. -ENOTSUP
+ * when one of required is not offered or the device refuses. */
 int64_t virtio_negotiate(struct virtio *virtio, uint64_t wanted, uint64_t required);
 
 /* Lays queue index in the driver's DMA memory: the largest power of two of entries up to size that the device

@@ -10,7 +10,7 @@
 #include "servers/devices/grants.h"
 #include "servers/devices/interrupts.h"
 
-enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4 };
+enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4, STATUS_SIGNAL = 128 };
 enum { GENERATION_MOST = (1 << LINK_GENERATION_BITS) - 1 };
 #define DELAY_FIRST 100000000ULL /* ns */
 #define DELAY_READY 1000000000ULL
@@ -262,6 +262,7 @@ static int64_t process_start(struct driver_run *run, struct devices_pci *functio
         .handle_count = grants.count,
         .port = machine.port,
         .key = run->key + 1,
+        .memory = &run->memory,
     };
     if (function)
         master_enable(function);
@@ -282,6 +283,7 @@ static void back_off(struct driver_run *run) {
 
 static void stopped(struct driver_run *run, struct devices_pci *function) {
     job_end(run);
+    spawn_memory_close(&run->memory);
     for (unsigned i = 0; i < run->kind->manifest.link_count; i++)
         if (run->links[i].header)
             ring_store(run->links[i].header->generation, 0);
@@ -313,9 +315,21 @@ int64_t driver_start(struct driver_run *run, struct devices_pci *function) {
     return 0;
 }
 
+static void end_count(struct driver_run *run, int64_t status) {
+    if (status >= STATUS_SIGNAL)
+        run->ends.crashed++;
+    else if (status != DRIVER_KILLED && status != DRIVER_HUNG)
+        run->ends.gave_up++;
+    else if (status == DRIVER_HUNG)
+        run->ends.hung++;
+    else
+        run->ends.killed++;
+}
+
 void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t status) {
     (void)keel_handle_close(run->process);
     run->process = HANDLE_NONE;
+    end_count(run, status);
     stopped(run, function);
     if (run->leaving)
         return;
@@ -324,7 +338,7 @@ void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t 
              (unsigned long long)(run->delay / 1000000));
 }
 
-void driver_kill(struct driver_run *run) {
+void driver_kill(struct driver_run *run, enum driver_status status) {
     if (run->process != HANDLE_NONE)
-        (void)keel_task_kill(run->process, (uint64_t)-ETIMEDOUT);
+        (void)keel_task_kill(run->process, (uint64_t)(int64_t)status);
 }

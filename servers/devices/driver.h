@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <errno.h>
+
 #include "lib/native/spawn.h"
 #include "servers/devices/machine.h"
 #include "servers/devices/manifest.h"
@@ -42,6 +44,8 @@ struct driver_run {
 
     handle_t job, process;               /* HANDLE_NONE while it does not run */
     uint32_t generation;                 /* of the last start */
+    struct spawn_memory memory;          /* of the process, while it runs */
+    struct devices_ends ends;            /* how it ended so far */
     bool ready;                          /* its init has succeeded */
     unsigned missed;                     /* questions without an answer */
     uint64_t started, next_start, delay; /* ns */
@@ -57,5 +61,6 @@ void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t 
 /* Gives back everything that outlives the process, which has ended, and frees the place. */
 void driver_release(struct driver_run *run);
 
-/* Ends the process; driver_ended follows when its death is reported. */
-void driver_kill(struct driver_run *run);
+/* Ends the process with a status that says why; driver_ended follows when its death is reported. */
+enum driver_status { DRIVER_KILLED = -ECANCELED, DRIVER_HUNG = -ETIMEDOUT };
+void driver_kill(struct driver_run *run, enum driver_status status);

@@ -225,7 +225,7 @@ void list_remove(uint32_t address) {
         for (unsigned k = 0; k < link_count(run); k++)
             run->links[k].id = 0;
         if (run->process != HANDLE_NONE)
-            driver_kill(run); /* its end is reported */
+            driver_kill(run, DRIVER_KILLED); /* its end is reported */
         else
             driver_release(run);
         changed();
@@ -246,7 +246,7 @@ void list_ask(void) {
             continue;
         if (run->missed++ == MISSED_MOST) {
             log_line("driver %s does not answer and is ended", run->kind->manifest.name);
-            driver_kill(run);
+            driver_kill(run, DRIVER_HUNG);
         }
         (void)keel_event_signal(run->ping);
     }
@@ -304,10 +304,17 @@ const struct device_link *list_link(uint32_t id) {
 int64_t list_reset(uint32_t address) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++)
         if (runs[i].kind && runs[i].address == address && runs[i].process != HANDLE_NONE) {
-            driver_kill(&runs[i]);
+            driver_kill(&runs[i], DRIVER_KILLED);
             return 0;
         }
     return -ENODEV;
+}
+
+const struct driver_run *list_run(uint64_t index) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].kind && index-- == 0)
+            return &runs[i];
+    return NULL;
 }
 
 int64_t list_watch(handle_t event) {

@@ -36,5 +36,8 @@ const struct device_link *list_link(uint32_t id);
 /* Ends and restarts the driver of a function. -ENODEV: none runs. */
 int64_t list_reset(uint32_t address);
 
+/* The driver of an index, counted from 0: NULL after the last. */
+const struct driver_run *list_run(uint64_t index);
+
 /* Somebody who wants to know of changes: an event with SEND. 0 or -ENOSPC. */
 int64_t list_watch(handle_t event);

@@ -14,11 +14,12 @@
 
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
+#include "servers/devices/inspect.h"
 #include "servers/devices/list.h"
 
 enum { EXIT_FAILED = 1, LEVEL = 0, LEVEL_SCAN = 4, LEVEL_SERVE = 1 };
 enum { KEY_TIMER = 0x1000, KEY_POWER_OFF = 0x1001, KEY_RESET = 0x1002 };
-#define ASK_PERIOD 1000000000ULL /* ns */
+enum { ASK_MS = 1000, ASK_MS_LEAST = 10, NS_PER_MS = 1000000 };
 
 /* ---- what clients ask ---- */
 
@@ -103,6 +104,20 @@ static uint64_t serve_watch(struct ipc_message *message, unsigned handles) {
     return 0;
 }
 
+static uint64_t serve_inspect(struct ipc_message *message, unsigned handles) {
+    struct devices_inspect state;
+    handle_t memories[DEVICES_MEMORIES];
+    uint64_t index = message->words[0];
+    int64_t error = handles == 1 ? inspect_driver(utcb_own()->handles[0], index, &state, memories) : -EACCES;
+    for (unsigned i = 0; i < handles; i++)
+        (void)keel_handle_close(utcb_own()->handles[i]);
+    message->words[0] = (uint64_t)error;
+    if (error)
+        return 0;
+    memcpy(utcb_own()->handles, memories, state.memory_count * sizeof memories[0]);
+    return reply_bytes(&state, sizeof state) | IPC_LABEL(0, 0, state.memory_count);
+}
+
 /* Handles that came along and are not wanted. */
 static void handles_drop(unsigned count) {
     for (unsigned i = 0; i < count; i++)
@@ -118,6 +133,10 @@ static void request_serve(struct ipc_message *message) {
         if (message->words[0] != 0)
             handles_drop(handles);
         message->label = label;
+        return;
+    }
+    if (call == DEVICES_INSPECT) {
+        message->label = serve_inspect(message, handles);
         return;
     }
     handles_drop(handles);
@@ -145,6 +164,7 @@ static void request_serve(struct ipc_message *message) {
 
 /* ---- the loop ---- */
 
+static uint64_t ask_period; /* ns */
 static handle_t timer;
 static bool timer_runs;
 
@@ -163,7 +183,7 @@ static void packet_take(const struct port_packet *packet) {
 static void timer_follow(void) {
     bool wanted = list_running();
     if (wanted != timer_runs)
-        (void)keel_timer_set(timer, wanted ? clock_now() + ASK_PERIOD : 0, wanted ? ASK_PERIOD : 0);
+        (void)keel_timer_set(timer, wanted ? clock_now() + ask_period : 0, wanted ? ask_period : 0);
     timer_runs = wanted;
 }
 
@@ -202,6 +222,13 @@ static int64_t sources_bind(void) {
     return error ? error : source_bind("power.reset", KEY_RESET);
 }
 
+/* heartbeat=MS on the command line: how often drivers are asked whether they live. */
+static uint64_t ask_period_chosen(void) {
+    const char *line = getenv("KEEL_CMDLINE"), *at = line ? strstr(line, "heartbeat=") : NULL;
+    uint64_t ms = at ? strtoul(at + strlen("heartbeat="), NULL, 10) : ASK_MS;
+    return (ms < ASK_MS_LEAST ? ASK_MS_LEAST : ms) * NS_PER_MS;
+}
+
 static void scan(void) {
     if (!machine.access.config_length) {
         log_line("there is no PCI");
@@ -225,6 +252,7 @@ int main(void) {
         log_line("cannot start: %s", strerror((int)-error));
         return EXIT_FAILED;
     }
+    ask_period = ask_period_chosen();
     scan();
     list_make();
     log_line("%u PCI functions by %s, %u drivers; %s", pci_tree.count,
