@@ -175,8 +175,20 @@ static bool process_add(struct round *round) {
     return true;
 }
 
-/* Until so many calls were made, or none for STUCK_MS; on a busy host the first may take long. */
-static void round_watch(uint64_t calls) {
+/* With failing allocations all workers may end before their first call, or never begin. */
+static bool round_lives(const struct round *round) {
+    for (unsigned i = 0; i < round->process_count; i++) {
+        struct process_info info = {.threads = 1};
+        (void)keel_object_info(round->processes[i], keel_pointer(&info), sizeof info);
+        if (!info.dead && info.threads)
+            return true;
+    }
+    return false;
+}
+
+/* Until so many calls were made, none for STUCK_MS, or no worker is left; on a busy host the first call may
+ * take long. */
+static void round_watch(const struct round *round, uint64_t calls) {
     uint64_t start = clock_now(), moved = start, seen = 0;
     handle_t debug = handle_find("debug");
     while (board->calls < calls && clock_now() < start + (seen ? ROUND_MS : GONE_MS) * (uint64_t)MS) {
@@ -186,7 +198,7 @@ static void round_watch(uint64_t calls) {
         uint64_t made = board->calls;
         if (made != seen)
             moved = clock_now();
-        else if (seen && clock_now() > moved + STUCK_MS * (uint64_t)MS)
+        else if (seen ? clock_now() > moved + STUCK_MS * (uint64_t)MS : !round_lives(round))
             break;
         seen = made;
     }
@@ -220,7 +232,7 @@ static uint64_t round_run(uint64_t seed, uint64_t calls) {
     round_give(&round);
     while (round.process_count < threads && process_add(&round))
         continue;
-    round_watch(calls);
+    round_watch(&round, calls);
     checked("task_kill", keel_task_kill(round.job, 9));
     for (unsigned i = 1; i < FUZZ_PROCESS; i++)
         (void)keel_handle_close(round.given[i]);
