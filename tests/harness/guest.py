@@ -88,6 +88,16 @@ def peer_execute(program_line, root, **options):
     key.update(repr((program_line, sorted(options.items()))).encode())
     key.update(_read(os.path.join(TOP, "tests/system/peer_init.c")))
     path = os.path.join(BUILD, "tests", "peer", key.hexdigest()[:32] + ".json")
+    with _PEER_LOCKS_LOCK:
+        lock = _PEER_LOCKS.setdefault(path, threading.Lock())
+    with lock:  # two cases that want the same run wait for one
+        return _peer_result(path, program_line, root, options)
+
+
+_PEER_LOCKS, _PEER_LOCKS_LOCK = {}, threading.Lock()
+
+
+def _peer_result(path, program_line, root, options):
     if os.path.exists(path):
         with open(path) as file:
             stored = json.load(file)

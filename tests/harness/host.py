@@ -10,7 +10,7 @@ from harness.case import Case, Failure, command
 from launch.build import BUILD, TOP, make
 
 SIZE_LIMIT = 51200  # bytes of kernel.elf, stripped
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = int(os.environ.get("KEEL_FUZZ_SECONDS", "5"))  # of one fuzz target
 
 UNIT = ["gcc", "-std=gnu17", "-I.", "-g", "-O1", "-Wall", "-Wextra", "-fsanitize=address,undefined",
         "-fno-sanitize-recover=all"]
@@ -200,7 +200,7 @@ def cases():
         found.append(_case("unit/" + os.path.basename(path)[:-2], _unit, path))
         if path.endswith("_threads.c"):
             found.append(_case("unit/" + os.path.basename(path)[:-2] + "-tsan", _threads, path))
-    found += [_case("lint/format", _format), _case("lint/cppcheck", _cppcheck, cost=60),
+    found += [_case("lint/format", _format), _case("lint/cppcheck", _cppcheck, cost=10),
               _case("lint/tidy-kernel", _tidy, ["kernel", "lib", "boot"], cost=90),
               _case("lint/tidy-user", _tidy, ["linux", "servers", "drivers"], cost=90)]
     for path in sorted(glob.glob(os.path.join(TOP, "tests/fuzz/fuzz_*.c"))):

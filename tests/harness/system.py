@@ -90,7 +90,7 @@ def _program_cases(on):
         name = os.path.basename(path)[:-2]
         libcs = note.get("libc", "musl,glibc").split(",")
         for cpus in map(int, note.get("cpus", "1,4").split(",")):
-            case = Case(f"system/{name}@{cpus}", None)
+            case = Case(f"system/{name}@{cpus}", None, float(note.get("timeout", DEFAULT_TIMEOUT)) / 10)
             case.run = lambda case=case, name=name, libcs=libcs, cpus=cpus, note=note: _program_run(
                 case, name, libcs, cpus, note, on)
             yield case
@@ -141,7 +141,7 @@ def _script_cases(on):
         name = os.path.basename(path)[:-3]
         keys = _script_keys(path)
         for cpus in map(int, keys.get("cpus", "1 4").split()):
-            case = Case(f"system/{name}@{cpus}", None)
+            case = Case(f"system/{name}@{cpus}", None, float(keys.get("timeout", DEFAULT_TIMEOUT)) / 10)
             case.run = lambda case=case, path=path, keys=keys, cpus=cpus: _script_run(case, path, keys, cpus, on)
             yield case
 
@@ -151,10 +151,10 @@ def _script_cases(on):
 _registered = []
 
 
-def case(cpus=(1, 4), peer=True):
-    """Marks a function(context) as a case, run once per number of CPUs. peer: it is meant to pass on Linux too."""
+def case(cpus=(1, 4), peer=True, cost=DEFAULT_TIMEOUT / 10):
+    """Marks a function(context) as a case, run once per number of CPUs. peer: it is meant to pass on Linux too. cost: of a Case."""
     def mark(function):
-        _registered.append((function, cpus, peer))
+        _registered.append((function, cpus, peer, cost))
         return function
     return mark
 
@@ -184,11 +184,11 @@ def _python_cases(on):
     for path in sorted(glob.glob(os.path.join(SYSTEM, "cases", "*.py"))):
         spec = importlib.util.spec_from_file_location("case_" + os.path.basename(path)[:-3], path)
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    for function, cpu_counts, peer in _registered:
+    for function, cpu_counts, peer, cost in _registered:
         if on == "linux" and not peer:
             continue
         for cpus in cpu_counts:
-            item = Case(f"system/{function.__name__.replace('_', '-')}@{cpus}", None)
+            item = Case(f"system/{function.__name__.replace('_', '-')}@{cpus}", None, cost)
             item.run = lambda item=item, function=function, cpus=cpus: function(Context(on, cpus, item))
             yield item
 

@@ -142,8 +142,8 @@ def display_programs(context):
         screen.expect(r"\AMem: .*used.*free.*PID +PPID.*top")
         screen.type("q")
         screen.expect(r"ready>\Z")
-        screen.type("clear; seq 1 100000; echo over\n")
-        screen.expect(r"\n99999\n100000\nover\nready>\Z", 60)
+        screen.type("clear; seq 1 20000; echo over\n")
+        screen.expect(r"\n19999\n20000\nover\nready>\Z", 60)
         command(screen, r"clear; printf '\033[1;33;44mA\033[0;7mB\033[m\033[3;5HC\033[2;24r\033[24;1H\n\033[r\033[24;1H'", r"\AAB\n    C\n")
         colours = screen.attributes()[0]
         expect((colours[0], colours[1]) == (0x1E, 0x70), f"colours: {colours[:2].hex()}")

@@ -23,7 +23,7 @@ def grind(context, calls, seed, **options):
     context.detail(result.stdout.decode(errors="replace").splitlines()[-2].split(";")[0])
 
 
-@case(cpus=(4,), peer=False)
+@case(cpus=(4,), peer=False, cost=250)
 def torture(context):
     grind(context, CALLS, 1)
 
@@ -33,7 +33,7 @@ def torture_short(context):
     grind(context, CALLS // 20, 2)
 
 
-@case(cpus=(4,), peer=False)
+@case(cpus=(4,), peer=False, cost=50)
 def torture_lock_order(context):
     grind(context, CALLS // 10, 3, kernel=debug_kernel())
 
@@ -43,9 +43,10 @@ def torture_little_memory(context):
     grind(context, CALLS // 20, 4, mem="48M", kernel=debug_kernel())
 
 
-@case(peer=False)
+@case(peer=False, cost=50)
 def failing_allocations(context):
-    result = context.run(["/test/bin/leak", "/test/bin/failing"], FAILING, timeout=SECONDS, kernel=debug_kernel())
+    """Each allocation fails once on one CPU; every fourth on four, where a run takes longer."""
+    result = context.run(["/test/bin/leak", "/test/bin/failing", str(context.cpus)], FAILING, timeout=SECONDS, kernel=debug_kernel())
     expect(result.status == 0 and b"not ok" not in result.stdout, "failing allocations do harm", result)
     context.detail(result.stdout.decode().splitlines()[-1])
 

@@ -1,8 +1,8 @@
 /*
- * failing [FIRST [LAST]]: on the debug kernel, runs a script of forks, execs and pipes again and again while
- * its first, its second, … kernel allocation fails, until one run needs fewer allocations than the number
- * that should fail. Whatever such a run answers is right; it must end, nothing may be lost by it, and the
- * last run must be flawless.
+ * failing [STEP [FIRST [LAST]]]: on the debug kernel, runs a script of forks, execs and pipes again and again
+ * while its first kernel allocation fails, then the one STEP (1) further on, and so on, until one run needs
+ * fewer allocations than the number that should fail. Whatever such a run answers is right; it must end,
+ * nothing may be lost by it, and the last run must be flawless.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -101,7 +101,8 @@ static bool script_run(struct outcome *outcome) {
 }
 
 int main(int argc, char **argv) {
-    long first = argc > 1 ? atol(argv[1]) : 1, last = argc > 2 ? atol(argv[2]) : MOST_STEPS;
+    long step = argc > 1 ? atol(argv[1]) : 1;
+    long first = argc > 2 ? atol(argv[2]) : 1, last = argc > 3 ? atol(argv[3]) : MOST_STEPS;
     struct outcome outcome = {0};
     long good = 0, made = 0, number;
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -113,7 +114,7 @@ int main(int argc, char **argv) {
                outcome.output);
         return 1;
     }
-    for (number = first; number <= last; number++) {
+    for (number = first; number <= last; number += step) {
         fail_set(number);
         bool ended = script_run(&outcome);
         made = fail_end(fd);
@@ -130,10 +131,10 @@ int main(int argc, char **argv) {
                        outcome.output);
             break;
         }
-        if (number % REPORT_EVERY == 0)
+        if (number % REPORT_EVERY < step)
             printf("%ld allocations failed, %ld runs untouched; %ld made in the last\n", number, good, made);
     }
-    printf("%s failing: %ld allocations of a script failed, one at a time; %ld runs did not notice\n",
-           made < number ? "ok" : "not ok", number - 1, good);
+    printf("%s failing: 1 in %ld of %ld allocations of a script failed; %ld runs did not notice\n",
+           made < number ? "ok" : "not ok", step, made, good);
     return made >= number;
 }
