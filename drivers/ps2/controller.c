@@ -10,6 +10,8 @@ enum command {
     CONFIGURATION_READ = 0x20,
     CONFIGURATION_WRITE = 0x60,
     MOUSE_OFF = 0xa7,
+    MOUSE_ON = 0xa8,
+    MOUSE_NEXT = 0xd4, /* the next byte is for the mouse */
     TEST = 0xaa,
     KEYBOARD_OFF = 0xad,
     KEYBOARD_ON = 0xae,
@@ -22,7 +24,8 @@ enum configuration {
     TRANSLATE = 0x40
 };
 enum keyboard { LIGHTS = 0xed, REPEAT = 0xf3, SCAN = 0xf4, RESEND = 0xfe, ACKNOWLEDGED = 0xfa };
-enum { TEST_PASSED = 0x55, REPEAT_250_MS_30_HZ = 0, TRIES = 3, FLUSH_MOST = 64 };
+enum mouse_command { IDENTIFY = 0xf2, RATE = 0xf3, REPORT = 0xf4, DEFAULTS = 0xf6 };
+enum { TEST_PASSED = 0x55, REPEAT_250_MS_30_HZ = 0, MOUSE_RATE = 100, TRIES = 3, FLUSH_MOST = 64 };
 
 #define ANSWER_NS 20000000ULL /* the keyboard's */
 #define TEST_NS   200000000ULL
@@ -59,37 +62,58 @@ static int answer_read(const struct controller *controller, uint64_t ns) {
     return wait_for(controller, OUTPUT_FULL, OUTPUT_FULL, ns) ? data_read(controller) : -1;
 }
 
-bool controller_read(struct controller *controller, uint8_t *byte) {
+bool controller_read(struct controller *controller, uint8_t *byte, bool *mouse) {
     if (controller->kept_count > 0) {
-        *byte = controller->kept[0];
+        *byte = controller->kept[0].byte;
+        *mouse = controller->kept[0].mouse;
         controller->kept_count--;
         for (unsigned i = 0; i < controller->kept_count; i++)
             controller->kept[i] = controller->kept[i + 1];
         return true;
     }
-    for (;;) {
-        uint8_t now = status(controller);
-        if (!(now & OUTPUT_FULL))
-            return false;
-        *byte = data_read(controller);
-        if (!(now & FROM_MOUSE))
-            return true;
-    }
+    uint8_t now = status(controller);
+    if (!(now & OUTPUT_FULL))
+        return false;
+    *mouse = now & FROM_MOUSE;
+    *byte = data_read(controller);
+    return true;
 }
 
-/* One byte to the keyboard, until it is acknowledged. What is typed meanwhile is kept for controller_read. */
-static bool keyboard_write(struct controller *controller, uint8_t byte) {
+/* The next byte from one of the two devices; what the other sends meanwhile is kept. -1: none comes. */
+static int device_answer(struct controller *controller, bool mouse) {
+    uint64_t deadline = clock_now() + ANSWER_NS;
+    do {
+        uint8_t now = status(controller);
+        if (!(now & OUTPUT_FULL))
+            continue;
+        uint8_t byte = data_read(controller);
+        if (!(now & FROM_MOUSE) == !mouse)
+            return byte;
+        if (controller->kept_count < CONTROLLER_KEPT)
+            controller->kept[controller->kept_count++] = (struct controller_byte){byte, !mouse};
+    } while (clock_now() < deadline);
+    return -1;
+}
+
+/* One byte to a device, until it is acknowledged. What is typed meanwhile is kept for controller_read; what
+ * the mouse moves is not: it is being set up. */
+static bool device_write(struct controller *controller, bool mouse, uint8_t byte) {
     for (int tries = 0; tries < TRIES; tries++) {
         int answer;
+        if (mouse)
+            command_write(controller, MOUSE_NEXT);
         data_write(controller, byte);
-        while ((answer = answer_read(controller, ANSWER_NS)) >= 0 && answer != ACKNOWLEDGED &&
-               answer != RESEND)
-            if (controller->kept_count < CONTROLLER_KEPT)
-                controller->kept[controller->kept_count++] = (uint8_t)answer;
+        while ((answer = device_answer(controller, mouse)) >= 0 && answer != ACKNOWLEDGED && answer != RESEND)
+            if (!mouse && controller->kept_count < CONTROLLER_KEPT)
+                controller->kept[controller->kept_count++] = (struct controller_byte){(uint8_t)answer, false};
         if (answer != RESEND)
             return answer == ACKNOWLEDGED;
     }
     return false;
+}
+
+static bool keyboard_write(struct controller *controller, uint8_t byte) {
+    return device_write(controller, false, byte);
 }
 
 void controller_lights(struct controller *controller, unsigned lights) {
@@ -102,14 +126,14 @@ static void flush(const struct controller *controller) {
         (void)data_read(controller);
 }
 
-/* The keyboard alone, translated, with interrupts. */
-static bool configure(const struct controller *controller) {
+/* Interrupts of the devices that are wanted; the keyboard's codes translated. */
+static bool configure(const struct controller *controller, bool mouse) {
     command_write(controller, CONFIGURATION_READ);
     int configuration = answer_read(controller, ANSWER_NS);
     if (configuration < 0)
         return false;
-    configuration |= KEYBOARD_INTERRUPT | TRANSLATE | MOUSE_DISABLED;
-    configuration &= ~(MOUSE_INTERRUPT | KEYBOARD_DISABLED);
+    configuration |= KEYBOARD_INTERRUPT | TRANSLATE | (mouse ? MOUSE_INTERRUPT : MOUSE_DISABLED);
+    configuration &= ~(KEYBOARD_DISABLED | (mouse ? MOUSE_DISABLED : MOUSE_INTERRUPT));
     command_write(controller, CONFIGURATION_WRITE);
     data_write(controller, (uint8_t)configuration);
     command_write(controller, KEYBOARD_ON);
@@ -125,10 +149,32 @@ const char *controller_open(struct controller *controller) {
     command_write(controller, TEST);
     if (answer_read(controller, TEST_NS) != TEST_PASSED)
         return "the keyboard controller fails its test";
-    if (!configure(controller))
+    if (!configure(controller, false))
         return "the keyboard controller does not answer";
     if (keyboard_write(controller, REPEAT))
         (void)keyboard_write(controller, REPEAT_250_MS_30_HZ);
     controller_lights(controller, 0);
     return keyboard_write(controller, SCAN) ? NULL : "there is no keyboard";
+}
+
+/* Its number after three sampling rates in a row, which wake up wheels and more buttons. */
+static int mouse_identify(struct controller *controller, const uint8_t rates[3]) {
+    for (unsigned i = 0; i < 3; i++)
+        if (!device_write(controller, true, RATE) || !device_write(controller, true, rates[i]))
+            return -1;
+    return device_write(controller, true, IDENTIFY) ? device_answer(controller, true) : -1;
+}
+
+int controller_mouse_open(struct controller *controller) {
+    static const uint8_t wheel[] = {200, 100, 80}, explorer[] = {200, 200, 80};
+    command_write(controller, MOUSE_ON);
+    int kind = device_write(controller, true, DEFAULTS) ? mouse_identify(controller, wheel) : -1;
+    if (kind > 0)
+        kind = mouse_identify(controller, explorer);
+    if (kind < 0 || !device_write(controller, true, RATE) || !device_write(controller, true, MOUSE_RATE) ||
+        !configure(controller, true) || !device_write(controller, true, REPORT)) {
+        command_write(controller, MOUSE_OFF);
+        return -1;
+    }
+    return kind;
 }

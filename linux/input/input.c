@@ -41,10 +41,8 @@ void input_unlock(void) {
 
 static unsigned codes_of(unsigned type) {
     static const uint16_t counts[EV_COUNT] = {
-        [EV_SYN] = EV_COUNT,    [EV_KEY] = INPUT_KEYS, [EV_REL] = INPUT_RELS,
-        [EV_ABS] = INPUT_ABSES, [EV_MSC] = INPUT_MSCS, [EV_SW] = INPUT_SWS,
-        [EV_LED] = INPUT_LEDS,  [EV_SND] = INPUT_SNDS, [EV_REP] = INPUT_REPS,
-    };
+        [EV_SYN] = EV_COUNT,   [EV_KEY] = INPUT_KEYS, [EV_REL] = INPUT_RELS, [EV_ABS] = INPUT_ABSES,
+        [EV_MSC] = INPUT_MSCS, [EV_SW] = INPUT_SWS,   [EV_LED] = INPUT_LEDS, [EV_SND] = INPUT_SNDS};
     return type < EV_COUNT ? counts[type] : 0;
 }
 
@@ -58,7 +56,10 @@ unsigned input_bits(const struct input_device *device, unsigned type, const uint
 
 bool input_has(const struct input_device *device, unsigned type, unsigned code) {
     const uint64_t *words;
-    return code < input_bits(device, type, &words) && bit_get(&device->types, type) && bit_get(words, code);
+    if (type >= EV_COUNT || !bit_get(&device->types, type))
+        return false;
+    return type == EV_REP ? code < INPUT_REPS
+                          : code < input_bits(device, type, &words) && bit_get(words, code);
 }
 
 /* A text without control characters: it goes into lines of /proc and /sys. */
@@ -69,16 +70,16 @@ static void text_read(char to[INPUT_TEXT], const struct input_config *config) {
     to[length] = 0;
 }
 
+/* A type is there with whatever is told of it: of EV_REP nothing else is. */
 static void codes_read(struct input_device *device, const struct input_config *config) {
     unsigned type = config->subsel, count = codes_of(type);
-    uint64_t *words = type == EV_KEY ? device->keys : &device->codes[type];
-    if (type == EV_SYN || count == 0)
+    if (config->size == 0 || (count == 0 && type != EV_REP) || type == EV_SYN)
         return;
+    uint64_t *words = type == EV_KEY ? device->keys : &device->codes[type];
+    bit_set(&device->types, type, true);
     for (unsigned code = 0; code < count && code / 8 < config->size; code++)
-        if (config->data[code / 8] >> code % 8 & 1) {
+        if (config->data[code / 8] >> code % 8 & 1)
             bit_set(words, code, true);
-            bit_set(&device->types, type, true);
-        }
 }
 
 static void axis_read(struct input_device *device, const struct input_config *config) {
@@ -326,19 +327,20 @@ void input_each(void (*visit)(struct input_device *device)) {
     }
 }
 
-static uint32_t number_choose(void) {
+/* The wanted number, or the least free one. */
+static uint32_t number_choose(uint32_t wanted) {
     const struct input_device *device;
     uint64_t taken = 0;
     list_for_each(device, &devices, link) {
         taken |= 1ULL << device->number;
     }
-    return (uint32_t)__builtin_ctzll(~taken);
+    return wanted < INPUT_DEVICES_MOST && !(taken >> wanted & 1) ? wanted : (uint32_t)__builtin_ctzll(~taken);
 }
 
-void input_register(struct input_device *device) {
+void input_register(struct input_device *device, uint32_t wanted) {
     char name[NODE_NAME];
     mutex_lock(&input_lock);
-    device->number = number_choose();
+    device->number = number_choose(wanted);
     device->gone = device->number >= INPUT_DEVICES_MOST;
     if (!device->gone) {
         list_push_back(&devices, &device->link);

@@ -38,7 +38,7 @@ struct input_value {
 struct input_device {
     struct list link; /* of devices that are there */
     _Atomic uint32_t references;
-    uint32_t number; /* event%u, input%u: the least one free */
+    uint32_t number; /* event%u, input%u */
     bool gone;
 
     char name[INPUT_TEXT], place[INPUT_TEXT], serial[INPUT_TEXT]; /* "": not told */
@@ -72,9 +72,9 @@ void input_each(void (*visit)(struct input_device *device));
 
 /* A device by its description: NULL, no memory. One reference, to be dropped by input_unregister. */
 struct input_device *input_create(const struct input_description *description);
-/* Adds it to those that are there, with its node; input_unregister takes it away: files that are open get
- * ENODEV, held keys are released. No locks held. */
-void input_register(struct input_device *device);
+/* Adds it to those that are there, with its node and, if it is free, the wanted number; input_unregister
+ * takes it away: files that are open get ENODEV, held keys are released. No locks held. */
+void input_register(struct input_device *device, uint32_t wanted);
 void input_unregister(struct input_device *device);
 void input_put(struct input_device *device);
 

@@ -20,9 +20,9 @@ bool keyboard_is(const struct input_device *device) {
 static void lights_set(struct input_device *device) {
     if (!keyboard_is(device))
         return;
-    input_take(device, EV_LED, LED_SCROLLL, keymap.locks & LOCK_SCROLL);
-    input_take(device, EV_LED, LED_NUML, keymap.locks & LOCK_NUM);
-    input_take(device, EV_LED, LED_CAPSL, keymap.locks & LOCK_CAPS);
+    input_take(device, EV_LED, LED_SCROLLL, !!(keymap.locks & LOCK_SCROLL));
+    input_take(device, EV_LED, LED_NUML, !!(keymap.locks & LOCK_NUM));
+    input_take(device, EV_LED, LED_CAPSL, !!(keymap.locks & LOCK_CAPS));
     input_take(device, EV_SYN, SYN_REPORT, 0);
 }
 

@@ -45,6 +45,19 @@ static bool same(const struct input_description *left, const struct input_descri
            !memcmp(left->configs, right->configs, left->count * sizeof(left->configs[0]));
 }
 
+/* Of "event3": `devices` numbers what it finds in the same order each time, whichever driver is ready first.
+ */
+static uint32_t number_of(const char *name) {
+    static const char prefix[] = "event";
+    uint32_t number = 0;
+    if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+        return UINT32_MAX;
+    for (const char *at = name + sizeof(prefix) - 1; *at >= '0' && *at <= '9' && number < INPUT_DEVICES_MOST;
+         at++)
+        number = number * 10 + (uint32_t)(*at - '0');
+    return number;
+}
+
 /* No locks held: devices come and go with their nodes. */
 static void description_follow(struct input_link *link) {
     mutex_lock(&input_lock);
@@ -63,7 +76,7 @@ static void description_follow(struct input_link *link) {
     }
     link->device->source = link;
     link->device->send = link_send;
-    input_register(link->device);
+    input_register(link->device, number_of(link->name));
 }
 
 static void events_take(struct input_link *link) {

@@ -138,11 +138,14 @@ static void ranges_grant(struct grants *grants, const struct manifest *manifest)
         else
             memory_grant(grants, i, range->base, range->length);
     }
-    if (manifest->has_irq) {
-        grant_made(grants, "irq0", keel_handle_create(OBJECT_INTERRUPT, machine.irqs, manifest->irq, 0),
+    for (unsigned i = 0; i < manifest->irq_count; i++) {
+        char name[START_NAME_SIZE];
+        snprintf(name, sizeof name, "irq%u", i);
+        grant_made(grants, name, keel_handle_create(OBJECT_INTERRUPT, machine.irqs, manifest->irqs[i], 0),
                    RIGHT_RECV);
-        grant_argument(grants, "--irq=line");
     }
+    if (manifest->irq_count)
+        grant_argument(grants, "--irq=line");
 }
 
 /* A copy of configuration space, which the driver can only read. */

@@ -150,11 +150,14 @@ static bool take_vectors(struct parser *parser) {
 }
 
 static bool take_irq(struct parser *parser) {
+    struct manifest *manifest = parser->manifest;
     uint64_t value = 0;
+    if (manifest->irq_count == MANIFEST_IRQS)
+        return fail(parser, "more than %d interrupt lines", MANIFEST_IRQS);
     if (!number_take(parser, parser->words[1], IRQ_LINES - 1, &value))
         return false;
-    parser->manifest->irq = (uint32_t)value;
-    return parser->manifest->has_irq = true;
+    manifest->irqs[manifest->irq_count++] = (uint32_t)value;
+    return true;
 }
 
 static bool take_page(struct parser *parser) {

@@ -6,14 +6,18 @@
  *   match class CCSSPP          class, subclass, interface; CCSS.. leaves the interface open
  *   match always                a device of the machine that no bus shows: started once
  *   offers CLASS NAME SIZE [optional]
- *                               a link (abi/devices.h): CLASS block, net, char, framebuffer, input or
- * console; NAME with %a for a letter or %d for a number, by which devices are told apart; SIZE bytes of area,
- * rounded up to a power of two; optional: there is something only while the driver says so
- * (driver_offer_present) dma SIZE                    memory for the device vectors N interrupts asked for, at
- * most (MSI-X); 1 when not given ioport BASE LENGTH          match always only: I/O ports, irq LINE the
- * interrupt line, mmio BASE LENGTH            and memory, as BARs 0, 1, … in their order memory SIZE limit of
- * the driver's job; 2M when not given page BAR                    of the device's BARs only the first page of
- * this one, for memory
+ *                               a link (abi/devices.h): CLASS block, net, char, framebuffer, input
+ *                               or console; NAME with %a for a letter or %d for a number, by which
+ *                               devices are told apart; SIZE bytes of area, rounded up to a power of
+ *                               two; optional: there is something only while the driver says so
+ *                               (driver_offer_present)
+ *   dma SIZE                    memory for the device
+ *   vectors N                   interrupts asked for, at most (MSI-X); 1 when not given
+ *   ioport BASE LENGTH          match always only: I/O ports,
+ *   mmio BASE LENGTH            and memory, as BARs 0, 1, ... in their order,
+ *   irq LINE                    and interrupt lines
+ *   memory SIZE                 limit of the driver's job; 2M when not given
+ *   page BAR                    of the device's BARs only the first page of this one, for memory
  *
  * Sizes are bytes with an optional K or M. The parser is pure: text in, structure or an exact message out.
  */
@@ -30,6 +34,7 @@ enum {
     MANIFEST_LINKS = 8,
     MANIFEST_RANGES = 6,
     MANIFEST_VECTORS = 8,
+    MANIFEST_IRQS = 4,
     MANIFEST_ERROR = 120,
     MANIFEST_DMA_MOST = 16 << 20,
 };
@@ -61,8 +66,8 @@ struct manifest {
     struct manifest_range ranges[MANIFEST_RANGES];
     unsigned match_count, link_count, range_count;
     uint32_t dma, memory, vectors;
-    uint32_t irq;
-    bool has_irq;
+    uint32_t irqs[MANIFEST_IRQS];
+    unsigned irq_count;
     bool has_page;
     uint32_t page_bar;
     char error[MANIFEST_ERROR]; /* "NAME:LINE: …" after a failure */

@@ -54,7 +54,7 @@ TEST(statements) {
     CHECK_EQ(manifest.vectors, 4);
     CHECK(manifest.ranges[0].ports && manifest.ranges[0].base == 0x60 && manifest.ranges[0].length == 5);
     CHECK(!manifest.ranges[1].ports && manifest.ranges[1].base == 0xfed00000);
-    CHECK(manifest.has_irq && manifest.irq == 12);
+    CHECK(manifest.irq_count == 1 && manifest.irqs[0] == 12);
     CHECK_EQ(manifest.memory, 4 << 20);
 }
 

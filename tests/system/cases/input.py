@@ -65,8 +65,62 @@ def input_proc_linux(context):
     """/proc/bus/input/devices and sysfs tell of the keyboard what Debian's Linux tells."""
     script = ("[ -d /proc/bus ] || mount -t proc proc /proc; [ -d /sys/class ] || mount -t sysfs sysfs /sys; "
               "for n in $(seq 500); do [ -e /sys/class/input/input0 ] && break; usleep 10000; done; "
-              "sed -e '/^S:/d' -e 's/event0 //' /proc/bus/input/devices; cd /sys/class/input/input0; "
+              "sed -e '/^S:/d' -e 's/event0 //' -e '/^$/q' /proc/bus/input/devices; cd /sys/class/input/input0; "
               "grep -v MODALIAS uevent; for f in name phys uniq properties id/* capabilities/*; do echo $f $(cat $f); done")
     line, root = ["/bin/sh", "-c", script], test_root()
     ours, theirs = context.run(line, root).stdout, peer_execute(line, root, timeout=60).stdout
     expect(ours == theirs and b"AT Translated" in ours, f"{ours.decode()}\non Linux:\n{theirs.decode()}")
+
+
+def move(axis, value):
+    return {"type": "rel", "data": {"axis": axis, "value": value}}
+
+
+def point(axis, value):
+    return {"type": "abs", "data": {"axis": axis, "value": value}}
+
+
+def button(name, down):
+    return {"type": "btn", "data": {"button": name, "down": down}}
+
+
+def finish_by_escape(machine):
+    machine.send(key("esc", True))
+    machine.send(key("esc", False))
+    return machine.finish()
+
+
+WAIT = "for n in $(seq 500); do [ -e /dev/input/event%d ] && break; usleep 10000; done; cd /test/glibc; "
+MOVE = [move("x", 10), move("y", -7), button("left", True), button("left", False), button("wheel-up", True), button("side", True)]
+
+
+@case(cpus=(1,), peer=False)
+def input_mouse(context):
+    """The PS/2 mouse has a wheel and five buttons, beside the keyboard that types meanwhile."""
+    script = WAIT % 1 + "./evdump /dev/input/event1 & ./evdump /dev/input/event0; kill $!; tail -12 /proc/bus/input/devices"
+    with Input(script) as machine:
+        machine.until("ready.*ready")
+        for event in MOVE:
+            machine.send(event)
+        lines = finish_by_escape(machine)
+    text = "\n".join(lines)
+    for packet in ("2 0 10\n0 0 0", "2 1 -7\n0 0 0", "1 272 1\n0 0 0\n1 272 0\n0 0 0", "2 8 1\n0 0 0", "1 275 1\n0 0 0", "1 1 0\n0 0 0"):
+        expect(packet in text, f"{packet!r} is missing:\n{text}")
+    expect("Name=\"ImExPS/2 Generic Explorer Mouse\"" in text and "B: KEY=1f0000 0 0 0 0" in text and "B: REL=103" in text, text)
+
+
+@case(cpus=(1,), peer=False)
+def input_virtio(context):
+    """Virtio's keyboard and tablet; what the keyboard types comes to the terminal, and its lights go on."""
+    script = (WAIT % 3 + "./evdump /dev/input/event3 & ./evdump /dev/input/event2; kill $!; read line < /dev/tty1; echo \"$line\"; "
+              "sed -n '/QEMU/,$p' /proc/bus/input/devices")
+    with Input(script, devices=("VGA", "virtio-keyboard-pci", "virtio-tablet-pci"), append="console=tty0") as machine:
+        machine.until("ready.*ready")
+        for event in (key("caps_lock", True), key("caps_lock", False), key("a", True), key("a", False), point("x", 16384), point("y", 32767),
+                      button("right", True), button("right", False), key("ret", True), key("ret", False)):
+            machine.send(event)
+        lines = finish_by_escape(machine)
+    text = "\n".join(lines)
+    for packet in ("1 58 1\n0 0 0", "17 1 1\n0 0 0", "1 30 1\n0 0 0\n1 30 0\n0 0 0", "3 0 16384\n0 0 0", "3 1 32767\n0 0 0", "1 273 1\n0 0 0\n1 273 0\n0 0 0"):
+        expect(packet in text, f"{packet!r} is missing:\n{text}")
+    expect("A" in lines and "Name=\"QEMU Virtio Tablet\"" in text and "B: ABS=3" in text and "B: EV=120003" in text, text)
