@@ -23,6 +23,7 @@
 #include "linux/io/console.h"
 #include "linux/io/tty.h"
 #include "linux/loop.h"
+#include "linux/net/interface.h"
 #include "linux/options.h"
 #include "linux/platform.h"
 #include "linux/start.h"
@@ -139,10 +140,12 @@ static void parts_start(struct console_options *console) {
     disks_use();
     char_devices_use();
     input_start();
+    interfaces_use();
     error = offers_start(devices);
     if (error)
         log_line("no devices: %s", error_text(error));
     disks_wait();
+    interfaces_wait();
     error = tty_mount();
     if (error)
         log_line("/dev/pts cannot be mounted: %s", error_text(error));

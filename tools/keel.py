@@ -50,7 +50,7 @@ def run_parser():
         "firmware that trusts only that, q35 alone (default pvh; the others not on microvm)")
     add("--disk", metavar="FILE", action="append", default=[], help="a virtio disk with the file's contents, raw, or qcow2 by "
         "its name; the program's changes go there. May be repeated; not on microvm")
-    add("--net", action="store_true", help="a virtio network card on QEMU's user network, which nothing drives so far; not on microvm")
+    add("--net", action="store_true", help="a virtio network card on QEMU's user network: eth0; not on microvm")
     add("--device", metavar="STR", action="append", default=[], help="one more device, as for QEMU's -device. May be repeated; "
         "not on microvm")
     add("--display", metavar="KIND", help="the program runs on the machine's own screen and PS/2 keyboard, which QEMU shows: vnc=:1 "

@@ -3,13 +3,14 @@
 
 #include <stdint.h>
 
-enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_MAX = 46 };
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_INET = 2, AF_INET6 = 10, AF_NETLINK = 16, AF_PACKET = 17, AF_MAX = 46 };
 
 enum {
     SOCK_STREAM = 1,
     SOCK_DGRAM = 2,
     SOCK_RAW = 3,
     SOCK_SEQPACKET = 5,
+    SOCK_PACKET = 10,
     SOCK_TYPE_MASK = 15,
     SOCK_NONBLOCK = 04000,
     SOCK_CLOEXEC = 02000000,
@@ -33,13 +34,22 @@ enum {
     SOL_SOCKET = 1,
     SO_TYPE = 3,
     SO_ERROR = 4,
+    SO_BROADCAST = 6,
     SO_SNDBUF = 7,
     SO_RCVBUF = 8,
     SO_PASSCRED = 16,
     SO_PEERCRED = 17,
+    SO_RCVTIMEO = 20,
+    SO_SNDTIMEO = 21,
+    SO_BINDTODEVICE = 25,
+    SO_ATTACH_FILTER = 26,
+    SO_DETACH_FILTER = 27,
     SO_ACCEPTCONN = 30,
+    SO_RCVBUFFORCE = 33,
     SO_PROTOCOL = 38,
     SO_DOMAIN = 39,
+    SO_LOCK_FILTER = 44,
+    SOL_PACKET = 263,
 };
 
 struct msghdr64 {
@@ -62,6 +72,8 @@ enum socket_error {
     EPROTONOSUPPORT = 93,
     ESOCKTNOSUPPORT = 94,
     EADDRINUSE = 98,
+    EADDRNOTAVAIL = 99,
+    ENETDOWN = 100,
     ECONNRESET = 104,
     EISCONN = 106,
     ENOTCONN = 107,

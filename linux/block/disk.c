@@ -15,11 +15,9 @@
 #include "linux/heap.h"
 #include "linux/platform.h"
 #include "linux/start.h"
-#include "linux/system.h"
 #include "linux/task.h"
 
-enum { WAIT_STEP_NS = 1000000, DISKS_EXPECTED_MOST = 26, NODE_MODE = S_IFBLK | 0660 };
-#define WAIT_NS       10000000000ULL
+enum { WAIT_STEP_NS = 1000000, NODE_MODE = S_IFBLK | 0660 };
 #define END_NS        5000000000ULL
 #define CONTROL_TOKEN (1ULL << 63)
 
@@ -269,27 +267,8 @@ static unsigned listed_count(void) {
     return count;
 }
 
-/* The number behind disks= on the command line. */
-static unsigned disks_expected(void) {
-    static const char word[] = "disks=";
-    unsigned count = 0;
-    const char *at = system_command_line;
-    while (*at && strncmp(at, word, sizeof(word) - 1) != 0) {
-        while (*at && *at != ' ')
-            at++;
-        at += *at == ' ';
-    }
-    if (*at)
-        for (at += sizeof(word) - 1; *at >= '0' && *at <= '9' && count < DISKS_EXPECTED_MOST; at++)
-            count = count * 10 + (unsigned)(*at - '0');
-    return count;
-}
-
 void disks_wait(void) {
-    uint64_t end = clock_monotonic() + WAIT_NS;
-    unsigned expected = disks_expected();
-    while (listed_count() < expected && clock_monotonic() < end)
-        thread_park(clock_monotonic() + WAIT_STEP_NS);
+    offers_await("disks=", listed_count);
 }
 
 void disks_sync(void) {

@@ -11,8 +11,10 @@
 #include "linux/device/ipc.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
+#include "linux/system.h"
 
-enum { KINDS_MAX = 8, PORT_QUEUE = 64, KEY_LIST = 0 };
+enum { KINDS_MAX = 8, PORT_QUEUE = 64, KEY_LIST = 0, EXPECTED_MOST = 64, AWAIT_STEP_NS = 1000000 };
+#define AWAIT_NS     10000000000ULL
 #define CALL_TIME_NS 5000000000ULL
 
 /* A device that a kind uses, or that nobody does (state NULL). */
@@ -223,4 +225,29 @@ int offers_start(handle_t devices) {
         return (int)made;
     port = (handle_t)made;
     return thread_spawn(offers_run, NULL, NULL);
+}
+
+/* ---- the start ---- */
+
+/* The number behind a word of the command line; 0: it is not there. */
+static unsigned expected(const char *word) {
+    size_t length = strlen(word);
+    unsigned count = 0;
+    const char *at = system_command_line;
+    while (*at && strncmp(at, word, length) != 0) {
+        while (*at && *at != ' ')
+            at++;
+        at += *at == ' ';
+    }
+    if (*at)
+        for (at += length; *at >= '0' && *at <= '9' && count < EXPECTED_MOST; at++)
+            count = count * 10 + (unsigned)(*at - '0');
+    return count;
+}
+
+void offers_await(const char *word, unsigned (*count)(void)) {
+    uint64_t end = clock_monotonic() + AWAIT_NS;
+    unsigned wanted = expected(word);
+    while (count() < wanted && clock_monotonic() < end)
+        thread_park(clock_monotonic() + AWAIT_STEP_NS);
 }

@@ -32,6 +32,10 @@ struct device_kind {
 /* Makes a kind known; before offers_start. */
 void offers_use(const struct device_kind *kind);
 
+/* Waits until as many devices of a kind are counted as the number behind a word ("disks=") on the kernel's
+ * command line says, or for ten seconds; without the word nobody waits. After offers_start. */
+void offers_await(const char *word, unsigned (*count)(void));
+
 /* A call of the server by a thread of any kind, with up to three words: word 0 of the reply (0 or a negated
  * error) or why there is none; -ENODEV without a server. Bytes are at thread_message(). Blocks until the
  * server answers, at most a few seconds. */

@@ -149,3 +149,10 @@ bool sysfs_input_next(const struct proc_ref *directory, uint64_t *index, struct 
 int sysfs_input_link_find(const struct proc_ref *directory, const char *name, size_t length,
                           struct proc_child *child);
 bool sysfs_input_link_next(const struct proc_ref *directory, uint64_t *index, struct proc_child *child);
+/* proc_net.c: /proc/net, and the tree below /sys/class/net; net/packet.c */
+enum { PROC_NET_COUNT = 2 };
+extern const struct proc_node proc_net_children[PROC_NET_COUNT];
+int proc_show_packet(const struct proc_ref *ref, struct text *text);
+int sysfs_net_find(const struct proc_ref *directory, const char *name, size_t length,
+                   struct proc_child *child);
+bool sysfs_net_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);

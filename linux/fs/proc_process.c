@@ -365,6 +365,7 @@ static const struct proc_node root_children[] = {
     {.name = "loadavg", .mode = FILE_R, .show = proc_show_loadavg},
     {.name = "meminfo", .mode = FILE_R, .show = proc_show_meminfo},
     {.name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts},
+    {.name = "net", .mode = DIRECTORY, .children = proc_net_children, .count = PROC_NET_COUNT},
     {.name = "partitions", .mode = FILE_R, .show = proc_show_partitions},
     {.name = "schedstat", .mode = FILE_R, .show = proc_show_schedstat},
     {.name = "stat", .mode = FILE_R, .show = proc_show_system_stat},

@@ -8,6 +8,7 @@
 #include "linux/abi/termios.h"
 #include "linux/heap.h"
 #include "linux/io/anon.h"
+#include "linux/net/packet.h"
 #include "linux/platform.h"
 #include "linux/task.h"
 #include "linux/task/signal.h"
@@ -216,7 +217,7 @@ static int64_t socket_ioctl(struct file *file, uint64_t command, uint64_t argume
     struct socket_pair *pair = socket_of(file, &end);
     bool input = (uint32_t)command == FIONREAD;
     if (!input && (uint32_t)command != TIOCOUTQ)
-        return -ENOTTY;
+        return interface_ioctl(command, argument);
     mutex_lock(&pair->lock);
     struct ring *ring = &pair->ends[input ? end : !end].input;
     uint32_t count = ring_used(ring);

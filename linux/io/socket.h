@@ -1,6 +1,7 @@
 /*
- * Connected AF_UNIX sockets, as socketpair makes them. Both ends and what is under way between them live in
- * one pair, whose lock guards everything; it goes with the second end.
+ * Sockets: what the calls of each family do (struct socket_calls), and connected AF_UNIX sockets, as
+ * socketpair makes them. Both ends of a pair and what is under way between them live in one structure, whose
+ * lock guards everything; it goes with the second end. Packet sockets are linux/net/packet.h.
  */
 #pragma once
 
@@ -8,7 +9,47 @@
 #include "linux/fs.h"
 #include "linux/io/ring.h"
 
-enum { SOCKET_RING = 1 << 18 };
+enum { SOCKET_RING = 1 << 18, SOCKET_NAME_MOST = 128, SOCKET_OPTION_MOST = 32 };
+
+/* A socket's address as the calls pass it; length 0: none. */
+struct socket_name {
+    uint32_t length;
+    uint8_t bytes[SOCKET_NAME_MOST];
+};
+
+struct socket_option {
+    uint32_t length;
+    uint8_t bytes[SOCKET_OPTION_MOST];
+};
+
+/* What a received message was like. */
+struct socket_message {
+    struct socket_name from;
+    size_t length; /* of the packet, which may be longer than what fitted; 0 for streams */
+};
+
+/* The calls of one family. A NULL entry gives -EOPNOTSUPP. They may block. */
+struct socket_calls {
+    int64_t (*bind)(struct file *file, const struct socket_name *name);
+    int64_t (*connect)(struct file *file, const struct socket_name *name);
+    int64_t (*listen)(struct file *file);
+    int64_t (*accept)(struct file *file);
+    int64_t (*shutdown)(struct file *file, int how);
+    int64_t (*name)(struct file *file, bool peer, struct socket_name *name);
+    int64_t (*option_get)(struct file *file, uint32_t level, uint32_t option, struct socket_option *value);
+    /* The value is in the guest's memory: length bytes, which may be anything. */
+    int64_t (*option_set)(struct file *file, uint32_t level, uint32_t option, uint64_t from, uint32_t length);
+    /* Bytes moved, or an error; MSG_ flags. */
+    int64_t (*send)(struct file *file, struct buffer *buffer, uint32_t flags, const struct socket_name *to);
+    int64_t (*receive)(struct file *file, struct buffer *buffer, uint32_t flags,
+                       struct socket_message *message);
+};
+
+/* Of a file that is a socket; NULL: it is none. */
+const struct socket_calls *socket_calls_of(const struct file *file);
+
+/* An integer option's value. */
+int64_t socket_option_number(struct socket_option *value, int32_t number);
 
 struct socket_end {
     struct ring input;    /* what the other end sent; packets have their length (uint32_t) in front */
@@ -25,6 +66,7 @@ struct socket_pair {
 };
 
 extern const struct file_operations socket_operations[2]; /* for each end */
+extern const struct socket_calls pair_calls;
 
 /* The pair behind a socket's file and which end it is; NULL: not a socket. */
 struct socket_pair *socket_of(const struct file *file, unsigned *end);

@@ -1,6 +1,7 @@
 /*
- * The socket calls. Only connected AF_UNIX pairs exist: other families are refused by socket() as a kernel
- * without them would, and a socket that could be bound or connected is none of them.
+ * The socket calls: arguments in, results out, the same for all families; what a call does is the family's
+ * (struct socket_calls). There are connected AF_UNIX pairs and packet sockets; other families are refused by
+ * socket() as a kernel without them would.
  */
 #include "abi/errors.h"
 #include "lib/base/string.h"
@@ -8,31 +9,37 @@
 #include "linux/fs/fd.h"
 #include "linux/heap.h"
 #include "linux/io/socket.h"
+#include "linux/net/packet.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
 #include "linux/task.h"
 
-/* A socket's file (file_put it), or the error: -EBADF, -ENOTSOCK. */
-static struct file *socket_get(uint64_t fd, int64_t *error) {
-    unsigned end;
-    struct file *file = fd_get((int)fd);
-    *error = file ? 0 : -EBADF;
-    if (file && !socket_of(file, &end)) {
-        file_put(file);
-        *error = -ENOTSOCK;
-        return NULL;
-    }
-    return file;
+const struct socket_calls *socket_calls_of(const struct file *file) {
+    if (file->operations == &packet_operations)
+        return &packet_calls;
+    if (file->operations == &socket_operations[0] || file->operations == &socket_operations[1])
+        return &pair_calls;
+    return NULL;
 }
 
-/* What a call that connected pairs do not have answers. */
-static int64_t refuse(uint64_t fd, int64_t answer) {
-    int64_t error;
-    struct file *file = socket_get(fd, &error);
+int64_t socket_option_number(struct socket_option *value, int32_t number) {
+    value->length = sizeof number;
+    memcpy(value->bytes, &number, sizeof number);
+    return 0;
+}
+
+/* A socket's file (file_put it) and its family's calls, or the error: -EBADF, -ENOTSOCK. */
+static struct file *socket_get(uint64_t fd, const struct socket_calls **calls, int64_t *error) {
+    struct file *file = fd_get((int)fd);
+    *error = -EBADF;
     if (!file)
-        return error;
+        return NULL;
+    *calls = socket_calls_of(file);
+    *error = *calls ? 0 : -ENOTSOCK;
+    if (*calls)
+        return file;
     file_put(file);
-    return answer;
+    return NULL;
 }
 
 /* ---- making ---- */
@@ -51,6 +58,9 @@ static int64_t check_kind(uint64_t family, uint64_t type, uint64_t protocol) {
 }
 
 int64_t sys_socket(uint64_t family, uint64_t type, uint64_t protocol) {
+    uint32_t flags = (uint32_t)type & ~(uint32_t)SOCK_TYPE_MASK;
+    if ((uint32_t)family == AF_PACKET && !(flags & ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC)))
+        return packet_create((uint32_t)type & SOCK_TYPE_MASK, flags, (uint32_t)protocol);
     int64_t error = check_kind(family, type, protocol);
     return error < 0 ? error : -EAFNOSUPPORT;
 }
@@ -84,21 +94,73 @@ int64_t sys_socketpair(uint64_t family, uint64_t type, uint64_t protocol, uint64
     return error < 0 ? error : pair_install(files, type & SOCK_CLOEXEC, to);
 }
 
+/* ---- names ---- */
+
+static int64_t name_in(struct socket_name *name, uint64_t address, uint64_t length) {
+    if ((int32_t)length < 0 || (uint32_t)length > SOCKET_NAME_MOST)
+        return -EINVAL;
+    name->length = (uint32_t)length;
+    return name->length ? guest_copy_in(name->bytes, address, name->length) : 0;
+}
+
+static int64_t name_out(const struct socket_name *name, uint64_t address, uint64_t length_at) {
+    int32_t room;
+    if (guest_copy_in(&room, length_at, sizeof room) < 0)
+        return -EFAULT;
+    if (room < 0)
+        return -EINVAL;
+    uint32_t part = (uint32_t)room < name->length ? (uint32_t)room : name->length;
+    if (part && guest_copy_out(address, name->bytes, part) < 0)
+        return -EFAULT;
+    return guest_copy_out(length_at, &name->length, sizeof name->length);
+}
+
+typedef int64_t (*name_function)(struct file *file, const struct socket_name *name);
+
+static int64_t name_give(uint64_t fd, uint64_t address, uint64_t length, bool connects) {
+    int64_t error;
+    struct socket_name name;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
+    if (!file)
+        return error;
+    name_function give = connects ? calls->connect : calls->bind;
+    error = name_in(&name, address, length);
+    if (!error)
+        error = give ? give(file, &name) : -EOPNOTSUPP;
+    file_put(file);
+    return error;
+}
+
 int64_t sys_connect(uint64_t fd, uint64_t address, uint64_t length) {
-    (void)address, (void)length;
-    return refuse(fd, -EISCONN);
+    return name_give(fd, address, length, true);
 }
 int64_t sys_bind(uint64_t fd, uint64_t address, uint64_t length) {
-    (void)address, (void)length;
-    return refuse(fd, -EINVAL);
+    return name_give(fd, address, length, false);
 }
+
 int64_t sys_listen(uint64_t fd, uint64_t backlog) {
+    int64_t error;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
     (void)backlog;
-    return refuse(fd, -EINVAL);
+    if (!file)
+        return error;
+    error = calls->listen ? calls->listen(file) : -EOPNOTSUPP;
+    file_put(file);
+    return error;
 }
+
 int64_t sys_accept4(uint64_t fd, uint64_t address, uint64_t length, uint64_t flags) {
+    int64_t error;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
     (void)address, (void)length, (void)flags;
-    return refuse(fd, -EINVAL);
+    if (!file)
+        return error;
+    error = calls->accept ? calls->accept(file) : -EOPNOTSUPP;
+    file_put(file);
+    return error;
 }
 int64_t sys_accept(uint64_t fd, uint64_t address, uint64_t length) {
     return sys_accept4(fd, address, length, 0);
@@ -106,138 +168,87 @@ int64_t sys_accept(uint64_t fd, uint64_t address, uint64_t length) {
 
 int64_t sys_shutdown(uint64_t fd, uint64_t how) {
     int64_t error;
-    struct file *file = socket_get(fd, &error);
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
     if (!file)
         return error;
-    error = socket_shutdown(file, (int)how);
+    error = calls->shutdown ? calls->shutdown(file, (int)how) : -EOPNOTSUPP;
     file_put(file);
     return error;
 }
 
-/* ---- names and options ---- */
-
-/* Neither end of a pair has a name: just the family. */
-static int64_t name_out(uint64_t address, uint64_t length_at) {
-    const uint16_t family = AF_UNIX;
-    uint32_t length = sizeof family;
-    int32_t room;
-    if (guest_copy_in(&room, length_at, sizeof room) < 0)
-        return -EFAULT;
-    if (room < 0)
-        return -EINVAL;
-    if (guest_copy_out(address, &family, (uint32_t)room < length ? (uint32_t)room : length) < 0)
-        return -EFAULT;
-    return guest_copy_out(length_at, &length, sizeof length);
-}
-
-static int64_t name_call(uint64_t fd, uint64_t address, uint64_t length) {
+static int64_t name_ask(uint64_t fd, uint64_t address, uint64_t length, bool peer) {
     int64_t error;
-    struct file *file = socket_get(fd, &error);
+    struct socket_name name = {.length = 0};
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
     if (!file)
         return error;
-    error = name_out(address, length);
+    error = calls->name(file, peer, &name);
     file_put(file);
-    return error;
+    return error ? error : name_out(&name, address, length);
 }
 
 int64_t sys_getsockname(uint64_t fd, uint64_t address, uint64_t length) {
-    return name_call(fd, address, length);
+    return name_ask(fd, address, length, false);
 }
 int64_t sys_getpeername(uint64_t fd, uint64_t address, uint64_t length) {
-    return name_call(fd, address, length);
+    return name_ask(fd, address, length, true);
 }
 
-static int64_t option_number_of(struct socket_pair *pair, unsigned end, uint32_t option) {
-    int32_t error;
-    switch (option) {
-    case SO_TYPE:
-        return pair->type;
-    case SO_DOMAIN:
-        return AF_UNIX;
-    case SO_ERROR:
-        mutex_lock(&pair->lock);
-        error = pair->ends[end].error;
-        pair->ends[end].error = 0;
-        mutex_unlock(&pair->lock);
-        return error;
-    case SO_SNDBUF:
-    case SO_RCVBUF:
-        return SOCKET_RING;
-    case SO_PROTOCOL:
-    case SO_ACCEPTCONN:
-    case SO_PASSCRED:
-        return 0;
-    default:
-        return -ENOPROTOOPT;
-    }
-}
+/* ---- options ---- */
 
-static int64_t option_out(const void *value, uint32_t size, uint64_t to, uint64_t length_at) {
+static int64_t option_out(const struct socket_option *value, uint64_t to, uint64_t length_at) {
     int32_t room;
     if (guest_copy_in(&room, length_at, sizeof room) < 0)
         return -EFAULT;
     if (room < 0)
         return -EINVAL;
-    uint32_t length = (uint32_t)room < size ? (uint32_t)room : size;
-    if (guest_copy_out(to, value, length) < 0)
+    uint32_t length = (uint32_t)room < value->length ? (uint32_t)room : value->length;
+    if (length && guest_copy_out(to, value->bytes, length) < 0)
         return -EFAULT;
     return guest_copy_out(length_at, &length, sizeof length);
-}
-
-static int64_t option_get(struct file *file, uint32_t option, uint64_t to, uint64_t length) {
-    unsigned end;
-    struct socket_pair *pair = socket_of(file, &end);
-    if (option == SO_PEERCRED)
-        return option_out(&pair->ends[!end].credentials, sizeof(struct ucred), to, length);
-    int64_t number = option_number_of(pair, end, option);
-    int32_t value = (int32_t)number;
-    return number < 0 ? number : option_out(&value, sizeof value, to, length);
 }
 
 int64_t sys_getsockopt(uint64_t fd, uint64_t level, uint64_t option, uint64_t to, uint64_t length) {
     int64_t error;
-    struct file *file = socket_get(fd, &error);
+    struct socket_option value = {.length = 0};
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
     if (!file)
         return error;
-    error = (uint32_t)level == SOL_SOCKET ? option_get(file, (uint32_t)option, to, length) : -EOPNOTSUPP;
+    error = calls->option_get(file, (uint32_t)level, (uint32_t)option, &value);
+    file_put(file);
+    return error ? error : option_out(&value, to, length);
+}
+
+int64_t sys_setsockopt(uint64_t fd, uint64_t level, uint64_t option, uint64_t from, uint64_t length) {
+    int64_t error;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &error);
+    if (!file)
+        return error;
+    error = (int32_t)length < 0
+                ? -EINVAL
+                : calls->option_set(file, (uint32_t)level, (uint32_t)option, from, (uint32_t)length);
     file_put(file);
     return error;
 }
 
-/* Buffer sizes and the like are taken as hints. */
-int64_t sys_setsockopt(uint64_t fd, uint64_t level, uint64_t option, uint64_t from, uint64_t length) {
-    int64_t error;
-    int32_t value;
-    struct file *file = socket_get(fd, &error);
-    if (!file)
-        return error;
-    file_put(file);
-    if ((uint32_t)level != SOL_SOCKET)
-        return -EOPNOTSUPP;
-    if ((uint32_t)length < sizeof value)
-        return -EINVAL;
-    if (guest_copy_in(&value, from, sizeof value) < 0)
-        return -EFAULT;
-    return option == SO_TYPE || option == SO_ERROR || option == SO_DOMAIN || option == SO_PROTOCOL
-               ? -ENOPROTOOPT
-               : 0;
-}
-
 /* ---- messages ---- */
-
-static int64_t send_buffer(struct file *file, struct buffer *buffer, uint32_t flags) {
-    return socket_send(file, buffer, flags & (MSG_DONTWAIT | MSG_NOSIGNAL));
-}
 
 int64_t sys_sendto(uint64_t fd, uint64_t from, uint64_t length, uint64_t flags, uint64_t address,
                    uint64_t size) {
     int64_t result;
-    (void)size;
-    struct file *file = socket_get(fd, &result);
+    struct socket_name name;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &result);
     if (!file)
         return result;
     struct buffer buffer = {.guest = from, .length = length < RW_MAX ? length : RW_MAX};
-    result = address ? -EISCONN : send_buffer(file, &buffer, (uint32_t)flags);
+    result = address ? name_in(&name, address, size) : 0;
+    if (!result)
+        result = calls->send(file, &buffer, (uint32_t)flags, address ? &name : NULL);
     file_put(file);
     return result;
 }
@@ -245,18 +256,20 @@ int64_t sys_sendto(uint64_t fd, uint64_t from, uint64_t length, uint64_t flags, 
 int64_t sys_recvfrom(uint64_t fd, uint64_t to, uint64_t length, uint64_t flags, uint64_t address,
                      uint64_t size_at) {
     int64_t result;
-    size_t packet;
-    uint32_t no_name = 0;
-    struct file *file = socket_get(fd, &result);
+    struct socket_message message;
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &result);
     if (!file)
         return result;
     struct buffer buffer = {.guest = to, .length = length < RW_MAX ? length : RW_MAX};
-    result = socket_receive(file, &buffer, (uint32_t)flags, &packet);
-    if (result >= 0 && flags & MSG_TRUNC && packet > (uint64_t)result)
-        result = (int64_t)packet;
+    result = calls->receive(file, &buffer, (uint32_t)flags, &message);
+    if (result >= 0 && flags & MSG_TRUNC && message.length > (uint64_t)result)
+        result = (int64_t)message.length;
     file_put(file);
-    if (result >= 0 && address && guest_copy_out(size_at, &no_name, sizeof no_name) < 0)
-        return -EFAULT;
+    if (result >= 0 && address) {
+        int64_t error = name_out(&message.from, address, size_at);
+        result = error ? error : result;
+    }
     return result;
 }
 
@@ -298,51 +311,61 @@ static int message_in(struct message *message, uint64_t guest) {
     return message_segments(message);
 }
 
-static int64_t message_send(struct file *file, struct message *message, uint32_t flags) {
-    if (message->header.control_length) /* passing descriptors */
+static int64_t message_send(const struct socket_calls *calls, struct file *file, struct message *message,
+                            uint32_t flags) {
+    struct socket_name name;
+    const struct msghdr64 *header = &message->header;
+    bool named = header->name && header->name_length;
+    if (header->control_length) /* passing descriptors */
         return -EINVAL;
-    if (message->header.name && message->header.name_length)
-        return -EISCONN;
-    return send_buffer(file, &message->buffer, flags);
+    int64_t error = named ? name_in(&name, header->name, header->name_length) : 0;
+    return error ? error : calls->send(file, &message->buffer, flags, named ? &name : NULL);
 }
 
 int64_t sys_sendmsg(uint64_t fd, uint64_t guest, uint64_t flags) {
     int64_t result;
     struct message message;
-    struct file *file = socket_get(fd, &result);
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &result);
     if (!file)
         return result;
     result = message_in(&message, guest);
     if (result == 0)
-        result = message_send(file, &message, (uint32_t)flags);
+        result = message_send(calls, file, &message, (uint32_t)flags);
     heap_free(message.segments);
     file_put(file);
     return result;
 }
 
-static int64_t message_receive(struct file *file, struct message *message, uint64_t guest, uint32_t flags) {
-    size_t packet;
-    int64_t result = socket_receive(file, &message->buffer, flags, &packet);
+static int64_t message_receive(const struct socket_calls *calls, struct file *file, struct message *message,
+                               uint64_t guest, uint32_t flags) {
+    struct socket_message received;
+    int64_t result = calls->receive(file, &message->buffer, flags, &received);
     if (result < 0)
         return result;
     struct msghdr64 *header = &message->header;
-    header->name_length = 0;
+    const struct socket_name *from = &received.from;
+    uint32_t part = from->length < header->name_length ? from->length : header->name_length;
+    if (header->name && part && guest_copy_out(header->name, from->bytes, part) < 0)
+        return -EFAULT;
+    header->name_length = header->name ? from->length : 0;
     header->control_length = 0;
-    header->flags = packet > (uint64_t)result ? MSG_TRUNC : 0;
-    if (flags & MSG_TRUNC && packet > (uint64_t)result)
-        result = (int64_t)packet;
+    header->flags = received.length > (uint64_t)result ? MSG_TRUNC : 0;
+    if (flags & MSG_TRUNC && received.length > (uint64_t)result)
+        result = (int64_t)received.length;
     return guest_copy_out(guest, header, sizeof *header) < 0 ? -EFAULT : result;
 }
 
 int64_t sys_recvmsg(uint64_t fd, uint64_t guest, uint64_t flags) {
     int64_t result;
     struct message message;
-    struct file *file = socket_get(fd, &result);
+    const struct socket_calls *calls;
+    struct file *file = socket_get(fd, &calls, &result);
     if (!file)
         return result;
     result = message_in(&message, guest);
     if (result == 0)
-        result = message_receive(file, &message, guest, (uint32_t)flags);
+        result = message_receive(calls, file, &message, guest, (uint32_t)flags);
     heap_free(message.segments);
     file_put(file);
     return result;

@@ -102,12 +102,13 @@ static void device_receive(uint32_t number, bool answer) {
 /* Frames in both directions with drivers that die: those sent all arrive, in order, some twice; those
  * received are in order, and only those of a dying driver are missing. */
 static void stream(bool deadly) {
-    uint32_t sent = 0, out = 0, in = 0, received = 0, twice = 0, deaths = 0;
+    uint32_t sent = 0, out = 0, in = 0, received = 0, twice = 0, deaths = 0, rounds = 0;
     const uint8_t *bytes;
     uint32_t length;
     world_start();
     while (out < FRAMES || received < FRAMES) {
         uint8_t *place;
+        CHECK(++rounds < 100 * FRAMES); /* else something never comes */
         for (unsigned n = chance(8); n && sent < FRAMES && (place = net_client_buffer(&client)); n--)
             net_client_send(&client, frame_fill(place, sent++));
         (void)net_client_run(&client);

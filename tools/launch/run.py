@@ -78,6 +78,8 @@ def prepare(options):
     root = options.root if isinstance(options.root, bytes) else root_bytes(options.root, build.BUILD)
     if options.disks:  # which the first program finds
         options.append = f"{options.append} disks={len(options.disks)}".strip()
+    if options.net:
+        options.append = f"{options.append} nets=1".strip()
     if options.peer:
         build.make("build/peer/init")
         options.kernel = options.kernel or peer.kernel()
