@@ -66,17 +66,17 @@ $(B)/kernel-debug.sym.elf: $(call objects,kernel-debug,$(KERNEL_SRC) $(wildcard 
 $(B)/kernel-traps.sym.elf: $(call objects,kernel-traps,$(KERNEL_SRC) $(wildcard kernel/variant/debug/*.c)) kernel/arch/x86_64/kernel.ld
 	$(KERNEL_LINK) $(KERNEL_TRAPS) -o $@ $(filter %.o,$^)
 $(B)/%.elf: $(B)/%.sym.elf
-	strip -s -R .comment -R '.rela.*' -o $@ $<
+	strip -s -R .comment -R '.rela.*' -R .patches -o $@ $<
 	python3 tools/elf_trim.py $@
-# Where it holds addresses of its own: the loader moves it.
-$(B)/%.relocations: $(B)/%.sym.elf tools/kernel_relocations.py
-	python3 tools/kernel_relocations.py $< $@
+# What the loader must know of it, to move it and to isolate its page tables.
+$(B)/%.notes: $(B)/%.sym.elf tools/kernel_notes.py
+	python3 tools/kernel_notes.py $< $@
 
 # What QEMU starts: the PVH loader with a stripped kernel inside.
 BOOT_LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=none,-z,noexecstack,-z,max-page-size=4096 -T boot/boot.ld
 BOOT_OBJECTS = $(filter-out %/kernel_image.S.o,$(call objects,boot,$(BOOT_SRC)))
-$(B)/%.image.o: boot/kernel_image.S $(B)/%.elf $(B)/%.relocations
-	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -DKERNEL_RELOCATIONS='"$(B)/$*.relocations"' -c $< -o $@
+$(B)/%.image.o: boot/kernel_image.S $(B)/%.elf $(B)/%.notes
+	$(CC) $(BOOT_CFLAGS) -DKERNEL_IMAGE='"$(B)/$*.elf"' -DKERNEL_NOTES='"$(B)/$*.notes"' -c $< -o $@
 $(B)/keel.elf: $(BOOT_OBJECTS) $(B)/kernel.image.o boot/boot.ld
 	$(BOOT_LINK) -o $@ $(filter %.o,$^)
 $(B)/keel-debug.elf: $(BOOT_OBJECTS) $(B)/kernel-debug.image.o boot/boot.ld

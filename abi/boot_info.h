@@ -7,13 +7,15 @@
  * MB pages); that base, DIRECT_MAP_BASE or a random GB above it, is a word of the image that the boot code
  * fills in. The kernel image is mapped by segment (text r-x, rodata r--, data and bss rw-) where it was
  * linked or, relocated, at a random page of the GB from KERNEL_BASE on. The low 4 GB are identity mapped for
- * the boot code; the kernel drops that (PML4 entry 0) first thing. EFER has SCE, LME, NXE; CR4 has PAE, PGE,
- * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present. The GDT has the segments of
- * kernel/arch/x86_64/vectors.h and behind them a place for each CPU's task state segment; its memory stays.
- * STAR and FMASK are set. The kernel's interrupt table, its struct machine and its zones, which lie where the
- * words before its entry say, are filled, and so are a struct cpu and a task state segment for each CPU
- * (boot/handover.c). The kernel's entry is called as entry(boot_info address in the direct map, cpu index) on
- * a stack of the boot code; every application processor spins until release != 0 and then does the same.
+ * the boot code; the kernel drops that (PML4 entry 0) first thing. EFER has SCE, LME, NXE; CR4 has PAE,
+ * FSGSBASE, OSFXSR, OSXMMEXCPT, OSXSAVE, SMEP, SMAP and UMIP where present, and PGE, unless page tables are
+ * isolated. The GDT has the segments of kernel/arch/x86_64/vectors.h and behind them a place for each CPU's
+ * task state segment; its memory stays.
+ * STAR, LSTAR, FMASK and the interrupt table are set; when page tables are isolated, the root is two pages,
+ * and ISOLATED_BASE (vectors.h) is there. That table, the kernel's struct machine and its zones are filled,
+ * and so are a struct cpu and a task state segment for each CPU (boot/handover.c). The kernel's entry is
+ * called as entry(boot_info address in the direct map, cpu index) on a stack of the boot code; every
+ * application processor spins until release != 0 and then does the same.
  */
 #pragma once
 
@@ -108,6 +110,7 @@ struct boot_info {
         copy_length;   /* for the first program: pages with this structure and the command line behind */
     uint32_t fpu_size; /* bytes of vector state, as XCR0 enables it */
     bool has_smap, has_xsaveopt;
+    bool isolated;         /* page tables: kernel/arch/x86_64/isolation.inc */
     char panic_ending;     /* of the command line: the letter after panic=, or 0 … */
     uint32_t sched_policy; /* … and a bit for each letter after sched=, its code modulo 32 */
     uint32_t ioapic_gsi_base;

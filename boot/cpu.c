@@ -43,6 +43,8 @@ enum {
     XCR0_AVX = 4,
     XCR0_AVX512 = 0xe0,
     MSR_EFER = 0xc0000080,
+    MSR_ARCH_CAPABILITIES = 0x10a,
+    RDCL_NO = 1,
 };
 #define CR0_PG (1ULL << 31)
 
@@ -88,6 +90,8 @@ struct cpu_control cpu_control_values(void) {
         control.cr4 |= CR4_UMIP;
     boot_info.has_smap = seven.ebx >> 20 & 1;
     boot_info.has_xsaveopt = cpuid(0xd, 1).eax & 1;
+    if (boot_info.isolated) /* no translation of the kernel's may outlive a change of roots */
+        control.cr4 &= ~(uint64_t)CR4_PGE;
     return control;
 }
 
@@ -124,6 +128,15 @@ uint64_t cpu_random(void) {
     word = (word ^ word >> 29) * 0xbf58476d1ce4e5b9ULL;
     random_seed = word;
     return (word ^ word >> 32) * 0x94d049bb133111ebULL;
+}
+
+bool cpu_leaks_kernel(void) {
+    struct cpuid vendor = cpuid(0, 0);
+    uint32_t name[] = {vendor.ebx, vendor.edx, vendor.ecx};
+
+    if (!memcmp(name, "AuthenticAMD", 12) || !memcmp(name, "HygonGenuine", 12))
+        return false;
+    return !(vendor.eax >= 7 && cpuid(7, 0).edx >> 29 & 1 && read_msr(MSR_ARCH_CAPABILITIES) & RDCL_NO);
 }
 
 bool cpu_is_virtual(void) {

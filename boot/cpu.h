@@ -17,6 +17,10 @@ struct cpu_control cpu_control_values(void);
 /* Sets them on the boot CPU; smp.c hands them to the others. */
 void cpu_control_load(const struct cpu_control *control);
 
+/* Whether user mode may read what page tables reserve for the kernel (CVE-2017-5754): on processors of every
+ * maker but AMD and Hygon that do not say that they are immune. */
+bool cpu_leaks_kernel(void);
+
 /* True under a hypervisor (or emulator) that says so. */
 bool cpu_is_virtual(void);
 /* From RDRAND where there is one, the time, and what the firmware gave. */

@@ -137,13 +137,13 @@ start64:
     call boot_main
     ud2
 
-/* void boot_enter_kernel(entry rdi, boot_info rsi, stack rdx, gdt rcx), the last three in the direct map. */
+/* void boot_enter_kernel(entry rdi, boot_info rsi, stack rdx, gdt rcx, idt r8), all in the kernel's half. */
     .globl boot_enter_kernel
 boot_enter_kernel:
     mov %rcx, gdt_pointer + 2(%rip)
     lgdt gdt_pointer(%rip)
-    movw $0, idt_none(%rip)
-    lidt idt_none(%rip)
+    mov %r8, idt_pointer + 2(%rip)
+    lidt idt_pointer(%rip)
     mov %rdi, %rax
     mov %rsi, %rdi
     mov %rdx, %rsp
@@ -175,8 +175,8 @@ gdt_pointer:
     .balign 8
 boot_entry_tsc:
     .quad 0
-idt_none:
-    .word 0
+idt_pointer:
+    .word 4095
     .quad 0
 
     .bss

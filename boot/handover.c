@@ -33,9 +33,9 @@ void handover_take(void) {
 }
 
 /* The descriptor of a CPU's task state segment takes two entries. */
-static void task_segment_set(uint64_t *descriptor, const struct tss *tss) {
-    uint64_t base = (uint64_t)(uintptr_t)tss;
-    descriptor[0] = (sizeof(*tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
+static void task_segment_set(uint64_t *descriptor, uint64_t base) {
+    descriptor[0] =
+        (sizeof(struct tss) - 1) | (base & 0xffffff) << 16 | 0x89ULL << 40 | (base >> 24 & 0xff) << 56;
     descriptor[1] = base >> 32;
 }
 
@@ -56,9 +56,19 @@ static void cpu_fill(struct cpu_room *room, uint32_t index) {
     machine.cpus[index] = cpu;
 }
 
+/* Where the processor looks for its stacks: in struct cpu, or where user roots show it. */
+static uint64_t task_state(struct cpu *cpu) {
+    if (!machine.isolated)
+        return (uint64_t)(uintptr_t)&cpu->tss;
+    uint64_t page = ISOLATED_CPUS + cpu->index * (uint64_t)PAGE_SIZE;
+    cpu->tss.entry_stack = page + ISOLATED_ENTRY_STACK;
+    return page;
+}
+
 static void machine_fill(void) {
     machine.has_smap = boot_info.has_smap;
     machine.has_xsaveopt = boot_info.has_xsaveopt;
+    machine.isolated = boot_info.isolated;
     machine.panic_ending = boot_info.panic_ending;
     machine.sched_policy = boot_info.sched_policy;
     machine.cpu_count = boot_info.cpu_count;
@@ -88,15 +98,14 @@ static void root_describe(void) {
 }
 
 void handover_fill(uint64_t *gdt) {
-    const struct kernel_places *places = kernel_places();
-
     machine_fill();
     root_describe();
     zones_init(&boot_info);
-    memcpy(kernel_place(places->zones), zones, sizeof(zones));
+    memcpy(kernel_place(kernel_notes.zones), zones, sizeof(zones));
     for (uint32_t i = 0; i < machine.cpu_count; i++) {
         cpu_fill(high(cpu_memory + i * sizeof(struct cpu_room)), i);
-        task_segment_set(gdt + (TSS_SELECTOR + i * TSS_DESCRIPTOR) / sizeof(*gdt), &machine.cpus[i]->tss);
+        task_segment_set(gdt + (TSS_SELECTOR + i * TSS_DESCRIPTOR) / sizeof(*gdt),
+                         task_state(machine.cpus[i]));
     }
-    memcpy(kernel_place(places->machine), &machine, sizeof(machine));
+    memcpy(kernel_place(kernel_notes.machine), &machine, sizeof(machine));
 }

@@ -6,6 +6,7 @@
 #include "boot/console.h"
 #include "boot/cpu.h"
 #include "boot/io.h"
+#include "boot/kernel_notes.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
 #include "lib/base/cpio.h"
@@ -18,10 +19,8 @@
 #define USER_LIMIT   0x7ffffffff000ULL
 
 extern const char kernel_image[], kernel_image_end[];
-/* The first is where direct_map_base lies. */
-extern const uint32_t kernel_relocations[], kernel_relocations_end[];
 
-static uint64_t entry_physical;
+static uint64_t kernel_base; /* the address that its first byte runs at */
 
 typedef uint32_t packed_word __attribute__((aligned(1)));
 
@@ -46,13 +45,18 @@ static void copy_segment(char *memory, uint64_t base, uint64_t end, const char *
 static void relocate_kernel(uint64_t slide) {
     char *image = (char *)boot_info.kernel_physical;
 
-    *(uint64_t *)(image + kernel_relocations[0]) = direct_map(0);
-    for (const uint32_t *place = kernel_relocations + 1; place < kernel_relocations_end; place++)
+    *(uint64_t *)(image + kernel_notes.direct_map_base) = direct_map(0);
+    const uint32_t *place = (const uint32_t *)(kernel_notes.patches + kernel_notes.patch_count);
+    for (; place < kernel_notes_end; place++)
         *(packed_word *)(image + *place) += (uint32_t)slide;
 }
 
-const struct kernel_places *kernel_places(void) {
-    return (const struct kernel_places *)entry_physical - 1;
+void *kernel_place(uint32_t offset) {
+    return (char *)boot_info.kernel_physical + offset;
+}
+
+uint64_t kernel_address(uint32_t offset) {
+    return kernel_base + offset;
 }
 
 static void load_kernel_segment(const struct elf_segment *load, uint64_t low, uint64_t slide) {
@@ -89,7 +93,7 @@ uint64_t load_kernel(bool random) {
     while (elf_next_segment(&image, kernel_image + image.segments_offset, ELF_LOAD, &index, &load))
         load_kernel_segment(&load, image.low, slide);
     relocate_kernel(slide);
-    entry_physical = boot_info.kernel_physical + (image.entry - image.low);
+    kernel_base = image.low + slide;
     return image.high + slide;
 }
 

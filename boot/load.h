@@ -5,18 +5,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot/kernel_notes.h"
 #include "boot/source.h"
 
-/* What stands in front of the kernel's entry: where things are, in bytes from there (entry.S). */
-struct kernel_places {
-    int32_t idt, exception_entry, interrupt_stubs, machine, zones;
-};
-/* Of the kernel that was loaded. */
-const struct kernel_places *kernel_places(void);
-/* Where in memory one of them is. */
-static inline void *kernel_place(int32_t place) {
-    return (char *)(uintptr_t)(kernel_places() + 1) + place;
-}
+/* Of what lies at an offset into the kernel that was loaded (boot/kernel_notes.h): where in memory it is, and
+ * the address that the kernel knows it by. */
+void *kernel_place(uint32_t offset);
+uint64_t kernel_address(uint32_t offset);
 
 /* Puts the kernel into memory of its own, maps it by segment and notes where, its length and its entry. The
  * only place that decides at which virtual address the kernel runs: a random page of its GB, or where it was

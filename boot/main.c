@@ -12,6 +12,7 @@
 #include "boot/gates.h"
 #include "boot/handover.h"
 #include "boot/io.h"
+#include "boot/isolation.h"
 #include "boot/load.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
@@ -22,12 +23,12 @@
 #include "boot/trap.h"
 #include "lib/base/string.h"
 
-extern uint64_t boot_entry_tsc, boot_gdt[];
+extern uint64_t boot_entry_tsc;
 extern char boot_image[], boot_image_end[], boot_stack_end[];
 
 /* From entry.S: eax and ebx at the entry. */
 _Noreturn void boot_main(uint32_t protocol, uint64_t address);
-_Noreturn void boot_enter_kernel(uint64_t entry, uint64_t info, uint64_t stack, uint64_t gdt);
+_Noreturn void boot_enter_kernel(uint64_t entry, uint64_t info, uint64_t stack, uint64_t gdt, uint64_t idt);
 
 static uint64_t high(const volatile void *pointer) {
     return direct_map((uint64_t)(uintptr_t)pointer);
@@ -56,6 +57,7 @@ static void describe_source(void) {
     uint32_t letters;
     boot_info.panic_ending = source_option(&source, "panic=", &letters);
     source_option(&source, "sched=", &boot_info.sched_policy);
+    boot_info.isolated = isolation_wanted(&source);
     boot_info.framebuffer = source.framebuffer;
     if (source.framebuffer.address)
         boot_note("framebuffer of %u x %u pixels at 0x%lx", source.framebuffer.width,
@@ -99,14 +101,16 @@ void boot_main(uint32_t protocol, uint64_t address) {
 
     struct cpu_control control = cpu_control_values();
     cpu_control_load(&control);
-    gates_syscall();
     bool random = !source_has_word(&source, "nokaslr");
     paging_init(random);
     uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */
     if (source_has_word(&source, "kaslr=show"))
         boot_note("kernel up to 0x%lx, direct map from 0x%lx", gate - PAGE_SIZE, direct_map(0));
-    gates_fill();
+    gates_init();
+    if (boot_info.isolated)
+        isolation_build();
     paging_load();
+    gates_syscall();
 
     clock_calibrate();
     smp_start(&control, gate);
@@ -116,7 +120,8 @@ void boot_main(uint32_t protocol, uint64_t address) {
     take_copy();
     handover_take();
     acpi_set_nodes();
-    handover_fill(boot_gdt);
+    handover_fill((uint64_t *)kernel_gates.segments);
     fill_copy();
-    boot_enter_kernel(boot_info.kernel_entry, high(&boot_info), high(boot_stack_end), high(boot_gdt));
+    boot_enter_kernel(boot_info.kernel_entry, high(&boot_info), high(boot_stack_end), kernel_gates.segments,
+                      kernel_gates.interrupts);
 }

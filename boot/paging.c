@@ -37,6 +37,15 @@ static uint64_t *table_new(void) {
     return table;
 }
 
+/* The root: one page, or two where the first has bit 12 clear in its address, the second for user mode. */
+static uint64_t root_new(void) {
+    if (!boot_info.isolated)
+        return (uint64_t)table_new();
+    uint64_t root = (memory_take(3, BOOT_RANGE_KERNEL) + PAGE_SIZE) & -(2ULL * PAGE_SIZE);
+    memset((void *)root, 0, 2 * PAGE_SIZE);
+    return root;
+}
+
 /* The table that holds the entry for address at a level: 1 for 4 KB pages, 2 for 2 MB, 3 for 1 GB. */
 static uint64_t *table_for(uint64_t address, int level) {
     uint64_t *table = (uint64_t *)boot_info.page_table;
@@ -72,7 +81,7 @@ void paging_init(bool random) {
             cpu_random() %
             ((DIRECT_MAP_LIMIT - DIRECT_MAP_BASE - boot_info.direct_map_end) / DIRECT_MAP_ALIGN) *
             DIRECT_MAP_ALIGN;
-    boot_info.page_table = (uint64_t)table_new();
+    boot_info.page_table = root_new();
     *(uint64_t *)boot_info.page_table = (uint64_t)boot_identity | ENTRY_PRESENT | ENTRY_WRITE;
     map_direct(direct_map_level());
 }
@@ -86,6 +95,14 @@ void paging_map(uint64_t address, uint64_t physical, enum page_flags flags) {
         *entry |= ENTRY_WRITE;
     if (!(flags & PAGE_EXECUTE))
         *entry |= ENTRY_NO_EXECUTE;
+}
+
+void paging_share(uint64_t address) {
+    unsigned top = address >> 39 & 511, next = address >> 30 & 511;
+    uint64_t *user = (uint64_t *)(boot_info.page_table + PAGE_SIZE), *table = table_new();
+
+    table[next] = table_for(address, 3)[next];
+    user[top] = (uint64_t)table | ENTRY_PRESENT | ENTRY_WRITE;
 }
 
 void paging_load(void) {

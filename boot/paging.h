@@ -13,6 +13,9 @@ void paging_init(bool random);
 /* Maps one 4 KB page in the kernel's half, global. The address must not be mapped yet. */
 void paging_map(uint64_t address, uint64_t physical, enum page_flags flags);
 
+/* Shows what the GB around an address holds in the root for user mode, too, when page tables are isolated. */
+void paging_share(uint64_t address);
+
 /* Where physical memory below direct_map_end stands once paging_load has run. */
 uint64_t direct_map(uint64_t physical);
 

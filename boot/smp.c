@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "boot/console.h"
+#include "boot/gates.h"
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
@@ -41,6 +42,10 @@ struct parameters {
     uint64_t release;
     uint64_t info;
     uint64_t kernel_entry;
+    uint64_t syscall_entry;
+    uint8_t pad2[6];
+    uint16_t idt_limit;
+    uint64_t idt;
 };
 _Static_assert(offsetof(struct parameters, gdt_limit) == 30, "trampoline.S");
 _Static_assert(offsetof(struct parameters, high_gdt_limit) == 46, "trampoline.S");
@@ -48,6 +53,8 @@ _Static_assert(offsetof(struct parameters, cr3) == 56, "trampoline.S");
 _Static_assert(offsetof(struct parameters, control) == 64, "trampoline.S");
 _Static_assert(offsetof(struct parameters, gate) == 96, "trampoline.S");
 _Static_assert(offsetof(struct parameters, kernel_entry) == 144, "trampoline.S");
+_Static_assert(offsetof(struct parameters, idt_limit) == 166 && sizeof(struct parameters) == 176,
+               "trampoline.S");
 
 extern const char trampoline_start[], trampoline_start32[], trampoline_start64[], trampoline_wait[];
 extern uint64_t boot_gdt[], boot_gdt_end[];
@@ -79,7 +86,7 @@ static void trampoline_prepare(const struct cpu_control *control, uint64_t gate)
     to->start32 = (uint32_t)trampoline + offset_of(trampoline_start32);
     to->start64 = (uint32_t)trampoline + offset_of(trampoline_start64);
     to->gdt = trampoline + offset_of(trampoline_gdt);
-    to->high_gdt = high(boot_gdt);
+    to->high_gdt = kernel_gates.segments;
     to->high_gdt_limit = (uint16_t)((char *)boot_gdt_end - (char *)boot_gdt - 1);
     to->cr3 = boot_info.page_table;
     to->control = *control;
@@ -90,6 +97,9 @@ static void trampoline_prepare(const struct cpu_control *control, uint64_t gate)
     to->release = high(&boot_info.release);
     to->info = high(&boot_info);
     to->kernel_entry = boot_info.kernel_entry;
+    to->syscall_entry = kernel_gates.syscall_entry;
+    to->idt_limit = INTERRUPTS_LIMIT;
+    to->idt = kernel_gates.interrupts;
 }
 
 static void wait_us(uint64_t us) {

@@ -7,6 +7,7 @@
 #include "kernel/arch/x86_64/vectors.h"
 
 #define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
 #define MSR_FMASK          0xc0000084
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
@@ -29,7 +30,9 @@
 #define RELEASE      128
 #define INFO         136
 #define KERNEL_ENTRY 144
-#define PARAMETERS_SIZE 152
+#define SYSCALL_ENTRY 152
+#define IDT_POINTER  166
+#define PARAMETERS_SIZE 176
 
 #define CODE64 8
 #define DATA   16
@@ -94,6 +97,10 @@ trampoline_start64:
     xor %eax, %eax
     mov $((USER_SS - 8) << 16 | KERNEL_CS), %edx
     wrmsr
+    mov $MSR_LSTAR, %ecx
+    mov P(SYSCALL_ENTRY)(%rbx), %eax
+    mov P(SYSCALL_ENTRY) + 4(%rbx), %edx
+    wrmsr
     mov $MSR_FMASK, %ecx
     mov $SYSCALL_FLAGS_MASK, %eax
     xor %edx, %edx
@@ -106,6 +113,7 @@ trampoline_start64:
 /* Entered at its address in the kernel's half. */
 trampoline_wait:
     lgdt trampoline_parameters + HIGH_GDT(%rip)
+    lidt trampoline_parameters + IDT_POINTER(%rip)
     inc %ebp
     shl $12, %rbp
     add trampoline_parameters + STACKS(%rip), %rbp

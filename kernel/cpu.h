@@ -29,8 +29,9 @@ enum {
 
 struct tss {
     uint32_t reserved0;
-    uint64_t frame_top; /* end of the frame that the next entry fills, whichever way it comes */
-    uint64_t rsp1, rsp2;
+    uint64_t frame_top;   /* end of the frame that the next entry fills, whichever way it comes */
+    uint64_t entry_stack; /* its end, when page tables are isolated: then the processor does not use this */
+    uint64_t rsp2;
     uint64_t reserved1;
     uint64_t ist[7];
     uint64_t reserved2;
@@ -116,6 +117,7 @@ _Static_assert(offsetof(struct cpu, counters.other_entries) == CPU_ENTRIES, "ent
 _Static_assert(offsetof(struct cpu, counters.calls) == CPU_CALLS, "entry.S");
 _Static_assert(offsetof(struct cpu, trace) == CPU_TRACE, "cpu_self.h");
 _Static_assert(offsetof(struct cpu, tss) + 4 == CPU_FRAME_TOP, "entry.S");
+_Static_assert(offsetof(struct cpu, tss.entry_stack) == CPU_ENTRY_STACK, "entry.S");
 
 extern _Atomic uint64_t cpus_idle; /* bit per CPU that waits for work */
 

@@ -11,7 +11,8 @@ from launch.run import Options, run
 SYMBOLS = os.path.join(build.BUILD, "kernel.sym.elf")
 IMAGE = os.path.join(build.BUILD, "kernel.elf")
 MOVED = os.path.join(build.BUILD, "kernel-moved.elf")
-RELOCATIONS = os.path.join(build.BUILD, "kernel.relocations")
+NOTES = os.path.join(build.BUILD, "kernel.notes")
+NAMES = 10  # words before the number of jumps: tools/kernel_notes.py
 LINKED_AT, MOVED_TO = 0xffffffff80100000, 0xffffffff9a345000
 DIRECT_MAP = 0xffff800000000000
 BOOTS = 6
@@ -79,9 +80,10 @@ def _segments(path):
 
 def _relocated(case):
     """What the loader does to the image to move it gives what the linker makes for the other place."""
-    build.make("build/kernel.elf", "build/kernel.relocations", "build/kernel-moved.elf")
-    with open(RELOCATIONS, "rb") as file:
-        _, *places = [place for place, in struct.iter_unpack("<I", file.read())]
+    build.make("build/kernel.elf", "build/kernel.notes", "build/kernel-moved.elf")
+    with open(NOTES, "rb") as file:
+        words = [word for word, in struct.iter_unpack("<I", file.read())]
+    places = words[NAMES + 1 + 2 * words[NAMES]:]
     segments = _segments(IMAGE)
     for place in places:
         address, data = next((address, data) for address, data in segments
@@ -114,8 +116,30 @@ def _random(case):
     case.detail = f"{BOOTS} boots, kernels {(max(found)[0] - min(found)[0]) >> 20} MB apart"
 
 
+def _exits(case):
+    """With isolated page tables the loader writes a jump over every instruction that leads to user mode: none is forgotten."""
+    build.make("build/kernel.elf", "build/kernel.notes")
+    with open(NOTES, "rb") as file:
+        words = [word for word, in struct.iter_unpack("<I", file.read())]
+    begin, end = words[NAMES - 3:NAMES - 1]  # of the code that they jump to
+    patched = set(words[NAMES + 1:NAMES + 1 + 2 * words[NAMES]:2])
+    found, function, before = 0, "?", 0
+    for line in command(["objdump", "-d", "--no-show-raw-insn", SYMBOLS], cwd=build.TOP).splitlines():
+        label, match = re.match(r"[0-9a-f]+ <(.+)>:$", line), re.match(r"([0-9a-f]{16}):\t(\w+)", line)
+        function = label[1] if label else function
+        if not match:
+            continue
+        at = int(match[1], 16) - LINKED_AT
+        if match[2] in ("sysretq", "iretq", "sysretl") and not begin <= at < end and function != "trap_from_kernel_entry":
+            found += 1
+            if before not in patched:
+                raise Failure(f"{match[2]} in {function} is not marked by isolation.inc")
+        before = at
+    case.detail = f"{found} exits"
+
+
 def cases():
-    for name, check in (("branches", _branches), ("pointers", _pointers), ("relocated", _relocated), ("random", _random)):
+    for name, check in (("exits", _exits), ("branches", _branches), ("pointers", _pointers), ("relocated", _relocated), ("random", _random)):
         case = Case(f"image/{name}", None)
         case.run = lambda case=case, check=check: check(case)
         yield case

@@ -124,8 +124,17 @@ def _numa_cases():
         yield case
 
 
+def _isolated_cases():
+    """The same tests on isolated page tables, which QEMU's processor does not need."""
+    for kind, kernel, cpus in (("", build.KERNEL, 1), ("", build.KERNEL, 4), ("-debug", build.KERNEL_DEBUG, 4)):
+        case = Case(f"native/ktest-kpti{kind}@{cpus}", None)
+        case.run = lambda case=case, cpus=cpus, kernel=kernel: run_tests(case, "ktest", cpus, kernel, append="kpti=on")
+        yield case
+
+
 def cases():
     yield from _device_cases()
+    yield from _isolated_cases()
     yield from _numa_cases()
     yield from _fuzz_cases()
     yield _bounds_case()

@@ -60,10 +60,17 @@ static void test_call_handle_changes(void) {
 
 /* ---- priority travels with a call ---- */
 
-enum { LOW = 6, MIDDLE = 4, HIGH = 1, ROUNDS = 3000, UNTIL_TOLD = 98, END = 99 };
+enum { LOW = 6, MIDDLE = 4, HIGH = 1, UNTIL_TOLD = 98, END = 99 };
 
 static _Atomic bool stop, serving;
 static _Atomic uint64_t low_calls, told;
+static uint64_t work_steps; /* as many calls as this machine makes in a millisecond */
+
+static void work_measure(void) {
+    uint64_t end = clock_now() + MS;
+    for (work_steps = 1; clock_now() < end; work_steps++)
+        keel_null();
+}
 
 static void pin(unsigned level) {
     keel_thread_set(0, 1, 1);
@@ -83,7 +90,7 @@ static void slow_server(uint64_t i) {
             while (told < message.words[0])
                 keel_null();
         else if (message.label != END)
-            for (unsigned round = 0; round < message.label * ROUNDS; round++)
+            for (uint64_t step = 0; step < message.label * work_steps; step++)
                 keel_null();
         serving = false;
         flags = IPC_REPLY;
@@ -122,6 +129,7 @@ static uint64_t level_now(handle_t thread) {
  */
 static void test_priority_travels(void) {
     unsigned fast = 0;
+    work_measure();
     stop = false;
     port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
     pin(HIGH);
@@ -190,7 +198,7 @@ static void periodic_task(uint64_t i) {
     uint64_t period = 40 * MS, next = clock_now() + period;
     keel_thread_wait(next);
     while (!stop) {
-        for (unsigned round = 0; round < ROUNDS; round++)
+        for (uint64_t step = 0; step < work_steps; step++)
             keel_null();
         next += period;
         task_turns++;

@@ -5,7 +5,8 @@
 /*
  * Address spaces against a model that says for each page what is mapped and what it holds. Accesses go the
  * processor's way: through a TLB that keeps entries until they are flushed, then through the page tables,
- * then to the fault handler; so a flush that is forgotten shows as a wrong value or right.
+ * then to the fault handler; so a flush that is forgotten shows as a wrong value or right. With ISOLATED
+ * (test_space_isolated.c) each walk is made through the root for user mode, too.
  */
 #include <string.h>
 
@@ -17,6 +18,10 @@
 #include "kernel/space.h"
 #include "kernel/vmo.h"
 #include "tests/unit/check.h"
+
+#ifndef ISOLATED
+#define ISOLATED false
+#endif
 
 /* ---- processor ---- */
 
@@ -43,7 +48,7 @@ static bool entry_allows(uint64_t entry, unsigned access) {
 }
 
 /* The last entry, without the ability to write unless every level gives it. */
-static uint64_t table_walk(uint64_t root, uint64_t address) {
+static uint64_t table_walk_one(uint64_t root, uint64_t address) {
     uint64_t entry = root | PTE_PRESENT, missing = 0;
     for (int shift = 39; shift >= 12; shift -= 9) {
         if (!(entry & PTE_PRESENT))
@@ -56,6 +61,13 @@ static uint64_t table_walk(uint64_t root, uint64_t address) {
         }
     }
     return entry & ~missing;
+}
+
+static uint64_t table_walk(uint64_t root, uint64_t address) {
+    uint64_t entry = table_walk_one(root, address);
+    if (ISOLATED)
+        CHECK_EQ(table_walk_one(root + PAGE_SIZE, address), entry);
+    return entry;
 }
 
 static uint64_t faults;
@@ -141,12 +153,14 @@ static struct job *job;
 static uint64_t start(void) {
     if (!host_memory) {
         machine_init_simple(160 << 20);
-        uint64_t kernel_root = page_alloc_clear(0);
+        uint64_t kernel_root = page_alloc_clear(1);
+        ((uint64_t *)phys_to_virt(kernel_root))[512 + 511] = 0x2222222;
         ((uint64_t *)phys_to_virt(kernel_root))[256] = 0x1234567;
         ((uint64_t *)phys_to_virt(kernel_root))[511] = 0x7654321;
         ((uint64_t *)phys_to_virt(kernel_root))[0] = 0x1111111;
         page_from_phys(kernel_root)->groups = 1ULL << 256 / 8 | 1ULL << 511 / 8 | 1;
         machine.root = kernel_root;
+        machine.isolated = ISOLATED;
         host_flush = tlb_flush;
     }
     memset(tlb, 0, sizeof tlb);
@@ -486,6 +500,12 @@ TEST(roots) {
     CHECK_EQ(root[256], 0x1234567);
     CHECK_EQ(root[511], 0x7654321);
     CHECK_EQ(root[0], 0);
+    if (ISOLATED) {
+        CHECK_EQ(native->root % (2ULL * PAGE_SIZE), 0);
+        CHECK_EQ(root[512 + 511], 0x2222222);
+        for (unsigned slot = 0; slot < 511; slot++)
+            CHECK_EQ(root[512 + slot], 0);
+    }
     /* The upper half of the personality shows through every unified root, mapped before or after. */
     unsigned both = MAP_READ | MAP_WRITE;
     CHECK_EQ(space_map(native, GUEST_LIMIT, NULL, 0, 8192, both | MAP_COPY), 0);
@@ -514,7 +534,7 @@ TEST(roots) {
     space_info(guest, &info);
     CHECK_EQ(info.resident_pages, 1);
     CHECK_EQ(info.mappings, 1);
-    CHECK_EQ(info.table_pages, 5);
+    CHECK_EQ(info.table_pages, ISOLATED ? 7 : 5);
     object_put(&native->object);
     object_put(&guest->object);
     object_put(&second->object);
@@ -668,7 +688,7 @@ TEST(large_fills) {
     CHECK(fill(guest, at, COUNT) <= BEFORE + 2);
     space_info(guest, &info);
     CHECK_EQ(info.resident_pages, COUNT);
-    CHECK_EQ(job->used[JOB_PAGES] - overhead, COUNT + info.table_pages - 2);
+    CHECK_EQ(job->used[JOB_PAGES] - overhead, COUNT + info.table_pages - (ISOLATED ? 4 : 2));
     /* A child sees the same, and each its own after writing. */
     CHECK_EQ(clone(guest, &child), 0);
     put_word(child, at + (BEFORE + 7) * 4096, 1000000);
@@ -756,16 +776,16 @@ TEST(fork_shares_until_written) {
     CHECK_EQ(space_protect(parent, base + 32 * 4096, 4096, MAP_READ), 0);
     uint64_t before = job->used[JOB_PAGES], flushes = host_shootdowns;
     CHECK_EQ(clone(parent, &child), 0);
-    CHECK_EQ(job->used[JOB_PAGES] - before, 2);
+    CHECK_EQ(job->used[JOB_PAGES] - before, ISOLATED ? 4 : 2);
     CHECK(host_shootdowns > flushes);
     faults = 0;
     for (unsigned i = 0; i < 64; i++)
         CHECK_EQ(get_word(child, child->root, base + i * 4096), i);
     CHECK(faults <= 6);
-    CHECK_EQ(job->used[JOB_PAGES] - before, 2 + 3);
+    CHECK_EQ(job->used[JOB_PAGES] - before, (ISOLATED ? 4 : 2) + 3);
     for (unsigned i = 0; i < 32; i++)
         put_word(child, base + i * 4096, 1000 + i);
-    CHECK_EQ(job->used[JOB_PAGES] - before, 2 + 3 + 32);
+    CHECK_EQ(job->used[JOB_PAGES] - before, (ISOLATED ? 4 : 2) + 3 + 32);
     for (unsigned i = 0; i < 64; i++)
         CHECK_EQ(get_word(parent, parent->root, base + i * 4096), i);
     /* The parent takes back its pages when the child is gone, without copying. */

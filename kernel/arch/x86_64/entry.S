@@ -7,6 +7,7 @@
 #define ASSEMBLY
 #include "kernel/arch/x86_64/vectors.h"
 #include "entry_hooks.inc"
+#include "isolation.inc"
 
 #define DIRECT_MAP_BASE 0xffff800000000000
 #define UTCB_RIP     120
@@ -16,7 +17,6 @@
 #define UTCB_ANSWERS 335
 #define ANSWER_NONE  -0x80000000
 #define IDT_BYTES    4096
-#define MSR_LSTAR    0xc0000082
 #define PRESERVED    48 /* bytes of r15 to rbx, with which frames begin */
 #define CALL_GUEST_ENTER 0x1021 /* then port_call and port_receive */
 #define GUEST_SYSCALL 1
@@ -28,24 +28,12 @@
     .code64
 
 /* kernel_entry(boot_info, cpu index): from the boot path, on its stack; each CPU takes what is its own. */
-    .long idt - kernel_entry    /* struct kernel_places in boot/load.h */
-    .long exception_entry - kernel_entry
-    .long interrupt_stubs - kernel_entry
-    .long machine - kernel_entry
-    .long zones - kernel_entry
     .globl kernel_entry
 kernel_entry:
-    push $idt
-    pushw $IDT_BYTES - 1
-    lidt (%rsp)
     mov %esi, %eax
     shl $4, %eax                /* TSS_DESCRIPTOR */
     add $TSS_SELECTOR, %eax
     ltr %ax
-    mov $MSR_LSTAR, %ecx
-    mov $syscall_entry, %rax
-    or $-1, %edx
-    wrmsr
     mov machine + MACHINE_CPUS(, %rsi, 8), %rax
     wrgsbase %rax
     mov CPU_STACK(%rax), %rsp
@@ -140,6 +128,7 @@ call_functions:
     .globl syscall_entry
 syscall_entry:
     swapgs
+syscall_entered:
     mov %rsp, %gs:CPU_SCRATCH
     mov %gs:CPU_GUEST, %rsp
     test %rsp, %rsp
@@ -189,8 +178,7 @@ syscall_return:                 /* rax = result, or what syscall_finish knows */
     mov FRAME_RIP(%rsp), %rcx
     mov FRAME_RFLAGS(%rsp), %r11
     mov FRAME_RSP(%rsp), %rsp
-    swapgs
-    sysretq
+    leave_by_sysret
 
 /* The rest of the frame, from whose end rsp comes to its beginning. */
 .macro store_preserved
@@ -307,16 +295,14 @@ leave_now:
     sub $FRAME_SIZE, %rsp
     cmpl $VECTOR_SYSCALL, FRAME_SIZE + FRAME_VECTOR(%rsp)
     pop_registers
-    jne leave_by_iret
+    jne leave_as_interrupted
     mov 16(%rsp), %rcx
     mov 32(%rsp), %r11
     mov 40(%rsp), %rsp
-    swapgs
-    sysretq
-leave_by_iret:
+    leave_by_sysret
+leave_as_interrupted:
     add $16, %rsp
-    swapgs
-    iretq
+    leave_by_iret
 
 /* Reschedules, reaps, kicks; then the frame to resume is at CPU_FRAME_TOP again. */
     .globl leave_slowly
@@ -340,8 +326,7 @@ guest_syscall:
     je 1f
     mov UTCB_ANSWERS_OFFSET(%rsp, %rax, 8), %rax
     mov %gs:CPU_SCRATCH, %rsp
-    swapgs
-    sysretq
+    leave_by_sysret
 1:  add $UTCB_RIP, %rsp
     push_registers
     mov %rcx, UTCB_RIP(%rsp)
@@ -356,7 +341,7 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
     mov THREAD_UNIFIED_ROOT(%rbx), %rcx
     cmp %gs:CPU_ROOT, %rcx
     je 2f
-    mov %rcx, %cr3
+    load_root_leaving %rcx
     mov %rcx, %gs:CPU_ROOT
     incq %gs:CPU_SWITCHES
 2:  lea THREAD_NATIVE_END(%rbx), %rsp
@@ -371,8 +356,7 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
     mov FRAME_SIZE + FRAME_RIP - PRESERVED(%rsp), %rcx
     mov FRAME_SIZE + FRAME_RFLAGS - PRESERVED(%rsp), %r11
     mov FRAME_SIZE + FRAME_RSP - PRESERVED(%rsp), %rsp
-    swapgs
-    sysretq
+    leave_by_sysret
 
 /*
  * guest_enter(flags in rdi): of the personality's registers only those that a call preserves are kept, in its frame. The
@@ -406,7 +390,7 @@ guest_enter:
     test $GUEST_UNIFIED, %dil
     jnz 1f
     mov THREAD_GUEST_ROOT(%rdx), %rax
-    mov %rax, %cr3
+    load_root_leaving %rax
     mov %rax, %gs:CPU_ROOT
     incq %gs:CPU_SWITCHES
 1:  mov UTCB_RFLAGS(%rsi), %r11
@@ -428,8 +412,7 @@ guest_enter:
     mov 112(%rsi), %rdi
     mov UTCB_RSP(%rsi), %rsp
     mov 104(%rsi), %rsi
-    swapgs
-    sysretq
+    leave_by_sysret
 guest_enter_full:
     mov %gs:CPU_STACK, %rsp
     push $USER_SS
@@ -441,8 +424,7 @@ guest_enter_full:
     mov 88(%rsi), %rcx
     mov 112(%rsi), %rdi
     mov 104(%rsi), %rsi
-    swapgs
-    iretq
+    leave_by_iret
 guest_kicked:
     mov %rdx, %rbx
     movb $0, THREAD_KICK(%rbx)
@@ -461,62 +443,12 @@ guest_enter_slowly:             /* with a frame that a system call would have le
 
 /* ---- interrupts and exceptions ---- */
 
-/*
- * A stub pushes its vector and jumps, in STUB_BYTES bytes; boot/gates.c knows where each stub is. Further than a short jump goes,
- * it jumps to the jump of another.
- */
-#define STUB_REACH 31 /* stubs */
-
-/* The error code's place is filled where the CPU pushed none: it aligns the stack before it pushes. */
-.macro exception_complete
-    test $8, %spl
-    jnz 1f
-    push (%rsp)
-    andl $0, 8(%rsp)
-1:
-.endm
-
 /* NMI, double fault, machine check: on their own stacks; gs may be anybody's. They do not return. */
-fatal_entry:
-    exception_complete
+fatal_entered:
     push_registers
     mov %rsp, %rdi
     cld
     call trap_fatal
-
-exception_stubs:                /* 31-0, in this order */
-    .set vector, VECTOR_IRQ_FIRST - 1
-    .rept VECTOR_IRQ_FIRST
-    push $vector
-    .if vector == VECTOR_PAGE_FAULT
-    jmp trap_entry
-    .elseif vector == VECTOR_MACHINE_CHECK
-    jmp fatal_entry
-    .elseif vector == VECTOR_DOUBLE_FAULT
-    jmp . - STUB_BYTES * (VECTOR_MACHINE_CHECK - VECTOR_DOUBLE_FAULT)
-    .elseif vector == VECTOR_NMI
-    jmp . - STUB_BYTES * (VECTOR_DOUBLE_FAULT - VECTOR_NMI)
-    .else
-    jmp exception_entry
-    .endif
-    .set vector, vector - 1
-    .endr
-    .org exception_stubs + STUB_BYTES * VECTOR_IRQ_FIRST
-    .globl exception_entry
-exception_entry:
-    exception_complete
-trap_entry:
-    testb $3, 24(%rsp)
-    jz trap_from_kernel_entry
-    swapgs
-    push_registers
-    incq %gs:CPU_ENTRIES
-    mov %rsp, %rdi
-    mov %gs:CPU_STACK, %rsp
-    cld
-    stretch_enter
-    call trap_from_user
-    jmp leave
 
 /* In the kernel: a fault of a user copy, an interrupt in the idle loop, or a bug. */
 trap_from_kernel_entry:
@@ -527,6 +459,86 @@ trap_from_kernel_entry:
     pop_registers
     add $16, %rsp
     iretq
+
+/*
+ * From here to isolated_end the loader copies all to ISOLATED_BASE when page tables are isolated, where it is the only code
+ * that user roots show. CR3 leads here and back: its bit 12 tells the two pages of a root apart. CR2, which means nothing
+ * then, holds a register meanwhile, so that no memory of the kernel's need be seen. It leaves by jumps that the loader adapts.
+ */
+    .globl isolated_begin, isolated_end, isolated_syscall
+isolated_begin:
+.macro isolated_jump target
+    isolation_patch \target
+    {disp32} jmp \target
+.endm
+
+isolated_syscall:
+    swapgs
+    mov %rsp, %cr2
+    mov %cr3, %rsp
+    btr $ROOT_USER_BIT, %rsp
+    mov %rsp, %cr3
+    mov %cr2, %rsp
+    isolated_jump syscall_entered
+
+    .globl isolated_sysret_swapped, isolated_sysret
+isolated_sysret_swapped:
+    xor %eax, %eax
+    swapgs
+isolated_sysret:
+    mov %rax, %cr2
+    mov %gs:CPU_ROOT, %rax
+    bts $ROOT_USER_BIT, %rax
+    mov %rax, %cr3
+    mov %cr2, %rax
+    swapgs
+    sysretq
+
+isolated_iret:
+    mov %rax, %cr2
+    mov %rsp, %rax
+    mov %gs:CPU_ENTRY_STACK, %rsp
+    .irp at, 32, 24, 16, 8, 0
+    push \at(%rax)
+    .endr
+    mov %gs:CPU_ROOT, %rax
+    bts $ROOT_USER_BIT, %rax
+    mov %rax, %cr3
+    mov %cr2, %rax
+    swapgs
+    iretq
+
+/* At trap_entry, on the CPU's entry stack, or in the kernel on its own. What was stored goes to the thread's frame. */
+isolated_trap:
+    testb $3, 24(%rsp)
+    jnz 1f
+    isolated_jump trap_from_kernel_entry
+1:  swapgs
+    push %rax
+    mov %cr3, %rax
+    btr $ROOT_USER_BIT, %rax
+    mov %rax, %cr3
+    mov %rsp, %rax
+    mov %gs:CPU_FRAME_TOP, %rsp
+    .irp at, 56, 48, 40, 32, 24, 16, 8
+    push \at(%rax)
+    .endr
+    mov (%rax), %rax
+    isolated_jump trap_entered
+
+isolated_fatal:
+    push %rax
+    mov %cr3, %rax
+    btr $ROOT_USER_BIT, %rax
+    mov %rax, %cr3
+    pop %rax
+    isolated_jump fatal_entered
+
+/*
+ * A stub pushes its vector and jumps, in STUB_BYTES bytes; boot/gates.c knows where each stub is. Further than a short jump goes,
+ * it jumps to the jump of another.
+ */
+#define STUB_REACH 31 /* stubs */
 
 interrupt_entry:
     subq $-128, (%rsp)
@@ -555,6 +567,57 @@ interrupt_stubs:
     interrupt_stub VECTOR_SPURIOUS
     interrupt_stub VECTOR_INT80
     .org interrupt_stubs + STUB_BYTES * (STUB_INT80 + 1)  /* an error when one is longer */
+
+/* The error code's place is filled where the CPU pushed none: it aligns the stack before it pushes. */
+.macro exception_complete
+    test $8, %spl
+    jnz 1f
+    push (%rsp)
+    andl $0, 8(%rsp)
+1:
+.endm
+
+fatal_entry:
+    exception_complete
+    isolation_patch isolated_fatal
+    {disp32} jmp fatal_entered
+
+exception_stubs:                /* 31-0, in this order */
+    .set vector, VECTOR_IRQ_FIRST - 1
+    .rept VECTOR_IRQ_FIRST
+    push $vector
+    .if vector == VECTOR_PAGE_FAULT
+    jmp trap_entry
+    .elseif vector == VECTOR_MACHINE_CHECK
+    jmp fatal_entry
+    .elseif vector == VECTOR_DOUBLE_FAULT
+    jmp . - STUB_BYTES * (VECTOR_MACHINE_CHECK - VECTOR_DOUBLE_FAULT)
+    .elseif vector == VECTOR_NMI
+    jmp . - STUB_BYTES * (VECTOR_DOUBLE_FAULT - VECTOR_NMI)
+    .else
+    jmp exception_entry
+    .endif
+    .set vector, vector - 1
+    .endr
+    .org exception_stubs + STUB_BYTES * VECTOR_IRQ_FIRST
+    .globl exception_entry
+exception_entry:
+    exception_complete
+trap_entry:
+    isolation_patch isolated_trap
+    testb $3, 24(%rsp)
+    jz trap_from_kernel_entry
+    swapgs
+isolated_end:
+trap_entered:
+    push_registers
+    incq %gs:CPU_ENTRIES
+    mov %rsp, %rdi
+    mov %gs:CPU_STACK, %rsp
+    cld
+    stretch_enter
+    call trap_from_user
+    jmp leave
 
     .globl __stack_chk_fail
 __stack_chk_fail:

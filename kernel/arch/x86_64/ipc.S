@@ -10,6 +10,7 @@
  */
 #define ASSEMBLY
 #include "kernel/arch/x86_64/vectors.h"
+#include "isolation.inc"
 
 #define REPLY          0x40000000 /* IPC_REPLY >> 32 */
 #define RUNNING        2
@@ -236,8 +237,7 @@ go_on_now:                      /* rdi = the CPU, rbx = its thread, which gets r
     mov THREAD_NATIVE_END + FRAME_RBP(%rbx), %rbp
     mov THREAD_NATIVE_END + FRAME_RSP(%rbx), %rsp
     mov THREAD_NATIVE_END + FRAME_RBX(%rbx), %rbx
-    xor %eax, %eax
-    sysretq
+    leave_by_sysret_swapped
 
 go_on_slowly:                   /* the frame becomes complete, but for what the caller stored */
     swapgs

@@ -4,6 +4,7 @@
 #include "kernel/job.h"
 #include "kernel/page.h"
 #include "kernel/space.h"
+#include "kernel/user_page.h"
 #include "lib/base/string.h"
 
 enum {
@@ -34,16 +35,7 @@ static uint64_t *table_virt(uint64_t entry) {
 
 /* ---- table pages ---- */
 
-/* An empty table page of the space; 0: memory or quota exhausted. */
-static uint64_t table_alloc(struct space *space) {
-    if (!job_charge(space->object.job, JOB_PAGES, 1))
-        return 0;
-    uint64_t physical = page_alloc_clear(0);
-    if (!physical) {
-        job_uncharge(space->object.job, JOB_PAGES, 1);
-        return 0;
-    }
-    struct page *page = page_from_phys(physical);
+static void table_link(struct space *space, struct page *page) {
     page->count = 0;
     page->groups = 0;
     page->prev = 0;
@@ -52,6 +44,29 @@ static uint64_t table_alloc(struct space *space) {
         page_from_number(page->next)->prev = page_number(page);
     space->tables = page_number(page);
     space->table_pages++;
+}
+
+/* An empty table page of the space; 0: memory or quota exhausted. */
+static uint64_t table_alloc(struct space *space) {
+    if (!job_charge(space->object.job, JOB_PAGES, 1))
+        return 0;
+    uint64_t physical = page_alloc_clear(0);
+    if (physical)
+        table_link(space, page_from_phys(physical));
+    else
+        job_uncharge(space->object.job, JOB_PAGES, 1);
+    return physical;
+}
+
+/* The page of a root, or its two pages when page tables are isolated: each a table that goes by itself. */
+static uint64_t root_alloc(struct space *space) {
+    if (!machine.isolated)
+        return table_alloc(space);
+    uint64_t physical = user_block_alloc(space->object.job, 1, 0);
+    if (!physical)
+        return 0;
+    table_link(space, page_from_phys(physical));
+    table_link(space, page_from_phys(physical + PAGE_SIZE));
     return physical;
 }
 
@@ -87,6 +102,33 @@ static inline unsigned slot_in_use(const struct page *page, unsigned slot) {
     return left ? (slot / GROUP_SLOTS + (unsigned)__builtin_ctzll(left)) * GROUP_SLOTS : TABLE_SLOTS;
 }
 
+static void mirror_set(uint64_t *mirror, uint64_t value) {
+    if (!*mirror)
+        page_table_use(mirror);
+    pte_store(mirror, value);
+}
+
+/* Copies a top-level entry to where else it belongs: the unified root, and what user mode sees of either when
+ * page tables are isolated. */
+static __attribute__((noinline)) void root_mirror(struct space *space, uint64_t *entry) {
+    uint64_t *unified = entry;
+
+    if (space->unified_root)
+        unified = &table_virt(space->unified_root)[((uintptr_t)entry & (PAGE_SIZE - 1)) / sizeof *entry];
+    mirror_set(unified, *entry);
+    if (machine.isolated) {
+        mirror_set(entry + TABLE_SLOTS, *entry);
+        mirror_set(unified + TABLE_SLOTS, *entry);
+    }
+}
+
+/* Changes an entry of the level that shift tells, in both roots when it is one of theirs. */
+static void entry_store(struct space *space, uint64_t *entry, uint64_t value, unsigned shift) {
+    pte_store(entry, value);
+    if (shift == TOP_SHIFT)
+        root_mirror(space, entry);
+}
+
 /* Hangs an empty table into an entry of the level that shift tells. */
 static bool table_add(struct space *space, uint64_t *entry, uint64_t address, unsigned shift) {
     if (shift == TOP_SHIFT && space->shared_ready && address >= GUEST_LIMIT)
@@ -95,24 +137,11 @@ static bool table_add(struct space *space, uint64_t *entry, uint64_t address, un
     if (!physical)
         return false;
     page_table_use(entry);
-    *entry = physical | TABLE_ENTRY;
-    if (shift == TOP_SHIFT && space->unified_root) {
-        uint64_t *mirror = &table_virt(space->unified_root)[table_slot(address, TOP_SHIFT)];
-        page_table_use(mirror);
-        *mirror = *entry;
-    }
+    entry_store(space, entry, physical | TABLE_ENTRY, shift);
     return true;
 }
 
 /* ---- entries ---- */
-
-/* Changes an entry of the level that shift tells, in both roots when it is one of theirs. */
-static void entry_store(struct space *space, uint64_t *entry, uint64_t value, unsigned shift) {
-    pte_store(entry, value);
-    if (shift == TOP_SHIFT && space->unified_root)
-        pte_store(&table_virt(space->unified_root)[((uintptr_t)entry & (PAGE_SIZE - 1)) / sizeof *entry],
-                  value);
-}
 
 /* Moves the write protection of a table's entry into the table (page_table_protect). */
 static void table_unprotect(struct space *space, uint64_t *entry, unsigned shift) {
@@ -341,8 +370,11 @@ void page_table_protect(struct space *space, uint64_t start, uint64_t end) {
 
 /* ---- whole spaces ---- */
 
-/* Copies the top-level entries [first, TABLE_SLOTS) of a root into an empty one. */
-static void root_inherit(uint64_t *root, uint64_t parent, unsigned first) {
+/* Copies the top-level entries [first, TABLE_SLOTS) of a root into an empty one; for user mode there are
+ * fewer.
+ */
+static void root_inherit(uint64_t empty, uint64_t parent, unsigned first) {
+    uint64_t *root = table_virt(empty);
     const uint64_t *from = table_virt(parent);
     uint64_t groups = page_from_phys(parent)->groups & UINT64_MAX << first / GROUP_SLOTS;
     for (; groups; groups &= groups - 1) {
@@ -352,21 +384,23 @@ static void root_inherit(uint64_t *root, uint64_t parent, unsigned first) {
                 continue;
             page_table_use(&root[slot]);
             root[slot] = from[slot];
+            if (machine.isolated && from[slot + TABLE_SLOTS])
+                mirror_set(&root[slot + TABLE_SLOTS], from[slot + TABLE_SLOTS]);
         }
     }
 }
 
 bool page_table_create(struct space *space) {
-    space->root = table_alloc(space);
+    space->root = root_alloc(space);
     if (!space->root)
         return false;
-    root_inherit(table_virt(space->root), machine.root, TABLE_SLOTS / 2);
+    root_inherit(space->root, machine.root, TABLE_SLOTS / 2);
     if (!space->native)
         return true;
-    space->unified_root = table_alloc(space);
+    space->unified_root = root_alloc(space);
     if (!space->unified_root)
         return false;
-    root_inherit(table_virt(space->unified_root), space->native->root, GUEST_LIMIT >> TOP_SHIFT);
+    root_inherit(space->unified_root, space->native->root, GUEST_LIMIT >> TOP_SHIFT);
     return true;
 }
 

@@ -13,6 +13,9 @@
  * below such an entry keeps its own write bits, which mean nothing until a walk to a last-level table moves
  * the protection down. So a protected entry may take the ability to write from neighbours of the range, too;
  * a fault gives it back.
+ *
+ * With page-table isolation a root is two pages: the second is for user mode, has the same user half, and of
+ * the kernel's only ISOLATED_BASE (vectors.h). Bit 12 of CR3 chooses; everything else knows the first.
  */
 #pragma once
 
@@ -46,7 +49,7 @@ static inline bool table_ends(uint64_t address) {
     return !(address >> PAGE_SHIFT & 511);
 }
 
-static inline void pte_store(uint64_t *entry, uint64_t value) {
+static inline __attribute__((always_inline)) void pte_store(uint64_t *entry, uint64_t value) {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 

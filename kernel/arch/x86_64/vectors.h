@@ -32,6 +32,18 @@
 #define USER_CS        0x23 /* … and this from STAR + 16 */
 #define TSS_SELECTOR   0x28 /* of the first CPU; the others' follow */
 #define TSS_DESCRIPTOR 16
+
+/* What user roots show of the kernel when page tables are isolated (isolation.inc): in pages from here, code
+ * that enters and leaves the kernel, the interrupt table, the segments, and one page for each CPU, with its
+ * task state and behind it the stack on which it enters; exceptions that do not return have the rest.
+ * ROOT_USER_BIT of CR3 chooses the page for user mode. */
+#define ISOLATED_BASE        0xffffffffffe00000
+#define ISOLATED_INTERRUPTS  (ISOLATED_BASE + 0x1000)
+#define ISOLATED_SEGMENTS    (ISOLATED_BASE + 0x2000)
+#define ISOLATED_CPUS        (ISOLATED_BASE + 0x4000)
+#define ISOLATED_ENTRY_STACK 0x100 /* in a CPU's page: its end */
+#define ROOT_USER_BIT        12
+
 /* Cleared on system calls: TF, IF, DF, NT, AC. */
 #define SYSCALL_FLAGS_MASK (0x100 | 0x200 | 0x400 | 0x4000 | 0x40000)
 
@@ -76,6 +88,7 @@
 #define CPU_GUEST       16
 #define CPU_FRAME_TOP   296
 #define CPU_STACK       256
+#define CPU_ENTRY_STACK 304
 #define CPU_THREAD      0
 #define CPU_ROOT        40
 #define CPU_WORK        12
