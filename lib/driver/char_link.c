@@ -63,9 +63,33 @@ static int64_t request_serve(struct driver_device *device, struct driver_request
         return driver->write ? driver->write(device, request) : -EINVAL;
     case CHAR_IOCTL:
         return driver->ioctl ? driver->ioctl(device, request) : -ENOTTY;
+    case CHAR_CLOSE:
+        if (driver->closed)
+            driver->closed(device, request->link);
+        return 0;
     default:
         return -EINVAL;
     }
+}
+
+static struct char_state *state_of(struct driver_link *link) {
+    if (link->area.length < CHAR_AREA_SIZE)
+        driver_fail("the link's area", -EINVAL);
+    return (struct char_state *)(link->area.bytes + CHAR_STATE);
+}
+
+void driver_char_features(struct driver_link *link, uint32_t features) {
+    struct char_state *state = state_of(link);
+    ring_store(state->ready, 0);
+    ring_store(state->features, features);
+}
+
+void driver_char_ready(struct driver_link *link, uint32_t ready) {
+    struct char_state *state = state_of(link);
+    if (ring_load(state->ready) == ready)
+        return;
+    ring_store(state->ready, ready);
+    driver_call(link);
 }
 
 void driver_complete(struct driver_request *request, int64_t result) {

@@ -121,6 +121,8 @@ struct driver {
     int64_t (*read)(struct driver_device *device, struct driver_request *request);
     int64_t (*write)(struct driver_device *device, struct driver_request *request);
     int64_t (*ioctl)(struct driver_device *device, struct driver_request *request);
+    /* Nobody has the device open any more (CHAR_CLOSES). */
+    void (*closed)(struct driver_device *device, struct driver_link *link);
 };
 
 /* The driver's life; returns only when it could not start, with an exit status. */
@@ -141,6 +143,11 @@ void driver_offer_present(struct driver_device *device, unsigned link, bool pres
 
 /* Completes a request that its function left for later. */
 void driver_complete(struct driver_request *request, int64_t result);
+
+/* A character device's features (enum char_feature, lib/virtqueue/char_ring.h), told in init; and what it is
+ * ready for (enum char_ready), whenever that changes. */
+void driver_char_features(struct driver_link *link, uint32_t features);
+void driver_char_ready(struct driver_link *link, uint32_t ready);
 
 /* I/O ports and memory of a BAR alike. An offset that does not lie wholly inside ends the driver. */
 uint32_t bar_read(const struct driver_bar *bar, uint64_t offset, unsigned width);

@@ -82,3 +82,8 @@ int char_client_completed(struct char_client *client, unsigned *slot, int64_t *r
     client->outstanding &= ~(1U << *slot);
     return 1;
 }
+
+struct char_state char_client_state(const struct char_client *client) {
+    const struct char_state *state = (const struct char_state *)(client->area + CHAR_STATE);
+    return (struct char_state){ring_load(state->features), ring_load(state->ready)};
+}

@@ -38,3 +38,6 @@ int char_client_submit(struct char_client *client, unsigned slot, const struct c
 
 /* Takes a completed request: 1 with its slot and result, 0 none, -EPROTO. */
 int char_client_completed(struct char_client *client, unsigned *slot, int64_t *result);
+
+/* What the driver wants and is ready for, as it says now. */
+struct char_state char_client_state(const struct char_client *client);

@@ -12,15 +12,19 @@
 #include "lib/keel/call.h"
 #include "lib/virtqueue/char_client.h"
 #include "linux/abi/fcntl.h"
+#include "linux/abi/poll.h"
 #include "linux/abi/stat.h"
 #include "linux/device/offers.h"
 #include "linux/fs/device.h"
 #include "linux/heap.h"
+#include "linux/io/poll.h"
 #include "linux/platform.h"
 #include "linux/task.h"
 #include "linux/task/signal.h"
 
 enum { MAJOR_MISC = 10, MAJOR_RTC = 254, MINORS = 256, MINOR_DYNAMIC_LAST = 127, NODE_MODE = S_IFCHR | 0600 };
+/* Whose argument is a number although their own says that it is a place. */
+enum { RTC_IRQP_SET = 0x4008700c, HPET_IRQFREQ = 0x40086806, RTC_SET_TIME = 0x4024700a };
 enum { IOC_SIZE_SHIFT = 16, IOC_SIZE_MASK = 0x3fff, IOC_WRITE = 1U << 30, IOC_READ = 2U << 30 };
 
 enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_DONE, SLOT_LEFT /* sent, and nobody waits for it any more */ };
@@ -42,6 +46,7 @@ struct char_device {
     struct char_client client;
     struct slot slots[CHAR_REQUESTS_MOST];
     struct waitq changed; /* a slot became free or done */
+    uint32_t opens;
     bool gone;
 };
 
@@ -157,11 +162,16 @@ static int64_t piece_move(struct char_device *device, enum char_kind kind, struc
     uint8_t *bytes = char_client_data(&device->client, (unsigned)index);
     slot->request = (struct char_request){.kind = kind};
     slot->length = length;
+    struct buffer before = *buffer;
     if (kind == CHAR_WRITE && buffer_get(buffer, bytes, length))
         return -EFAULT;
     int64_t result = slot_run(device, (unsigned)index);
     if (result > (int64_t)length)
         return -EIO;
+    if (kind == CHAR_WRITE && result < (int64_t)length) { /* the rest was not taken */
+        *buffer = before;
+        buffer_skip(buffer, result > 0 ? (size_t)result : 0);
+    }
     if (kind == CHAR_READ && result > 0 && buffer_put(buffer, bytes, (size_t)result))
         return -EFAULT;
     return result;
@@ -183,14 +193,85 @@ static int64_t move(struct file *file, enum char_kind kind, struct buffer *buffe
     return total ? total : moved;
 }
 
+/* The lock is held: without a device there is no area. */
+static bool has_feature(struct char_device *device, enum char_feature feature) {
+    return !device->gone && char_client_state(&device->client).features & feature;
+}
+
+/* Waits until the driver says that it is ready: 0, or an error. */
+static int64_t ready_await(struct file *file, uint32_t ready) {
+    struct char_device *device = file->data;
+    struct waiter waiter = {.exclusive = false};
+    int64_t error = 0;
+    mutex_lock(&device->lock);
+    if (!has_feature(device, CHAR_POLLS))
+        error = -EAGAIN;
+    waitq_add(&device->changed, &waiter);
+    while (!error && !device->gone && !(char_client_state(&device->client).ready & ready))
+        error = device_wait(device);
+    waitq_remove(&device->changed, &waiter);
+    mutex_unlock(&device->lock);
+    return error;
+}
+
+/* A driver that is not ready says so, and is asked again when it is. */
+static int64_t move_when_ready(struct file *file, enum char_kind kind, struct buffer *buffer) {
+    uint32_t ready = kind == CHAR_READ ? CHAR_READY_READ : CHAR_READY_WRITE;
+    int64_t moved = move(file, kind, buffer), error = 0;
+    while (moved == -EAGAIN && !(file->flags & O_NONBLOCK) && !(error = ready_await(file, ready)))
+        moved = move(file, kind, buffer);
+    return error ? error : moved;
+}
+
 static int64_t char_read(struct file *file, struct buffer *buffer, uint64_t *offset) {
     (void)offset;
-    return buffer->length ? move(file, CHAR_READ, buffer) : 0;
+    return buffer->length ? move_when_ready(file, CHAR_READ, buffer) : 0;
 }
 
 static int64_t char_write(struct file *file, struct buffer *buffer, uint64_t *offset) {
     (void)offset;
-    return buffer->length ? move(file, CHAR_WRITE, buffer) : 0;
+    return buffer->length ? move_when_ready(file, CHAR_WRITE, buffer) : 0;
+}
+
+static uint32_t char_poll(struct file *file, struct poll_watch *watch) {
+    struct char_device *device = file->data;
+    uint32_t events = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+    if (watch)
+        poll_watch(watch, &device->changed);
+    mutex_lock(&device->lock);
+    if (device->gone) {
+        events = POLLHUP | POLLERR;
+    } else if (has_feature(device, CHAR_POLLS)) {
+        uint32_t ready = char_client_state(&device->client).ready;
+        events = (ready & CHAR_READY_READ ? POLLIN | POLLRDNORM : 0U) |
+                 (ready & CHAR_READY_WRITE ? POLLOUT | POLLWRNORM : 0U);
+    }
+    mutex_unlock(&device->lock);
+    return events;
+}
+
+/* One control: bytes go to the driver and come back; what the request's number does not say is a number. */
+static int64_t control_run(struct char_device *device, uint32_t command, uint64_t argument, uint32_t length,
+                           bool guest, void *own) {
+    int index = slot_await(device, 0, CHAR_REQUESTS_MOST, SLOT_FREE);
+    if (index < 0)
+        return index;
+    uint8_t *bytes = char_client_data(&device->client, (unsigned)index);
+    int64_t result = 0;
+    memset(bytes, 0, length);
+    if (command & IOC_WRITE && guest)
+        result = guest_copy_in(bytes, argument, length);
+    if (result)
+        return result;
+    device->slots[index].request =
+        (struct char_request){.kind = CHAR_IOCTL, .control = command, .offset = length ? 0 : argument};
+    device->slots[index].length = length;
+    result = slot_run(device, (unsigned)index);
+    if (result < 0 || !length || !(command & IOC_READ))
+        return result;
+    if (!guest)
+        memcpy(own, bytes, length);
+    return guest && guest_copy_out(argument, bytes, length) ? -EFAULT : result;
 }
 
 /* The request's number says how many bytes go which way. */
@@ -199,50 +280,93 @@ static int64_t char_ioctl(struct file *file, uint64_t command, uint64_t argument
     uint32_t length = (uint32_t)command >> IOC_SIZE_SHIFT & IOC_SIZE_MASK;
     if (length > CHAR_DATA_SIZE)
         return -EINVAL;
+    if (command == RTC_SET_TIME && !task_is_root(task_current()))
+        return -EACCES;
+    if (command == RTC_IRQP_SET || command == HPET_IRQFREQ)
+        length = 0;
     mutex_lock(&device->lock);
-    int index = slot_await(device, 0, CHAR_REQUESTS_MOST, SLOT_FREE);
-    int64_t result = index < 0 ? index : 0;
-    uint8_t *bytes = index < 0 ? NULL : char_client_data(&device->client, (unsigned)index);
-    if (!result && length) {
-        memset(bytes, 0, length);
-        if (command & IOC_WRITE)
-            result = guest_copy_in(bytes, argument, length);
-    }
-    if (!result) {
-        device->slots[index].request =
-            (struct char_request){.kind = CHAR_IOCTL, .control = (uint32_t)command};
-        device->slots[index].length = length;
-        result = slot_run(device, (unsigned)index);
-        if (result >= 0 && length && (command & IOC_READ) && guest_copy_out(argument, bytes, length))
-            result = -EFAULT;
-    }
+    int64_t result = control_run(device, (uint32_t)command, argument, length, true, NULL);
     mutex_unlock(&device->lock);
     return result;
 }
 
+/* The driver hears of the last close; nobody waits for what it says. */
+static void close_tell(struct char_device *device) {
+    for (unsigned i = 0; i < CHAR_REQUESTS_MOST; i++) {
+        struct slot *slot = &device->slots[i];
+        if (slot->state != SLOT_FREE)
+            continue;
+        slot->request = (struct char_request){.kind = CHAR_CLOSE};
+        slot->length = 0;
+        slot->state = SLOT_LEFT;
+        if (slot_send(device, i) || !(device->client.outstanding & 1U << i))
+            slot->state = SLOT_FREE;
+        return;
+    }
+}
+
 static void char_release(struct file *file) {
-    device_put(file->data);
+    struct char_device *device = file->data;
+    mutex_lock(&device->lock);
+    if (--device->opens == 0 && has_feature(device, CHAR_CLOSES))
+        close_tell(device);
+    mutex_unlock(&device->lock);
+    device_put(device);
 }
 
 static const struct file_operations char_operations = {
-    .read = char_read, .write = char_write, .ioctl = char_ioctl, .release = char_release};
+    .read = char_read, .write = char_write, .ioctl = char_ioctl, .poll = char_poll, .release = char_release};
 
-static int char_open(struct inode *inode, struct file *file) {
-    uint32_t major = device_major(inode->attributes.rdev), minor = device_minor(inode->attributes.rdev);
-    struct char_device *device;
-    int error = -ENODEV;
+/* Referenced; NULL when there is none. name NULL: by numbers. */
+static struct char_device *device_find_by(const char *name, uint32_t major, uint32_t minor) {
+    struct char_device *device, *found = NULL;
     mutex_lock(&devices_lock);
     list_for_each(device, &devices, link) {
-        if (device->major != major || device->minor != minor)
-            continue;
-        device->references++;
-        file->data = device;
-        file->operations = &char_operations;
-        error = 0;
-        break;
+        if (name ? !strcmp(device->name, name) : device->major == major && device->minor == minor)
+            found = device;
     }
+    if (found)
+        found->references++;
     mutex_unlock(&devices_lock);
-    return error;
+    return found;
+}
+
+static int char_open(struct inode *inode, struct file *file) {
+    uint64_t number = inode->attributes.rdev;
+    struct char_device *device = device_find_by(NULL, device_major(number), device_minor(number));
+    if (!device)
+        return -ENODEV;
+    mutex_lock(&device->lock);
+    bool busy = device->opens && has_feature(device, CHAR_EXCLUSIVE);
+    device->opens += !busy;
+    mutex_unlock(&device->lock);
+    if (busy) {
+        device_put(device);
+        return -EBUSY;
+    }
+    file->data = device;
+    file->operations = &char_operations;
+    return 0;
+}
+
+int64_t char_control(const char *name, uint32_t command, void *bytes, uint32_t length) {
+    struct char_device *device = device_find_by(name, 0, 0);
+    if (!device)
+        return -ENODEV;
+    mutex_lock(&device->lock);
+    int64_t result = control_run(device, command, 0, length, false, bytes);
+    mutex_unlock(&device->lock);
+    device_put(device);
+    return result;
+}
+
+uint64_t char_number(const char *name) {
+    struct char_device *device = device_find_by(name, 0, 0);
+    if (!device)
+        return 0;
+    uint64_t number = device_number(device->major, device->minor);
+    device_put(device);
+    return number;
 }
 
 /* ---- coming and going ---- */
@@ -297,12 +421,16 @@ static void *device_appear(const struct device_offer *offer) {
     int error = device_node_make(device->name, NODE_MODE, device_number(device->major, device->minor));
     if (error)
         log_line("/dev/%s cannot be made (error %d)", device->name, -error);
+    if (!strcmp(device->name, "rtc0")) /* as udev has it */
+        (void)device_link_make("rtc", device->name);
     return device;
 }
 
 static void device_gone(void *state) {
     struct char_device *device = state;
     device_node_remove(device->name);
+    if (!strcmp(device->name, "rtc0"))
+        device_node_remove("rtc");
     mutex_lock(&devices_lock);
     list_remove(&device->link);
     mutex_unlock(&devices_lock);

@@ -27,6 +27,7 @@ int device_open(struct inode *inode, struct file *file);
 /* Nodes of devices that appear while the system runs, in /dev or a directory in it ("input/event0"), which is
  * made: mode with type and permissions. 0, -EEXIST … */
 int device_node_make(const char *name, uint32_t mode, uint64_t number);
+int device_link_make(const char *name, const char *target);
 void device_node_remove(const char *name);
 /* From fs_start, when /dev is mounted. */
 int device_nodes_start(void);

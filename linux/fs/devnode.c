@@ -28,15 +28,23 @@ static int node_place(const char *name, bool make, struct path *parent, struct l
     return error ? error : path_walk_parent(&place, name, parent, last);
 }
 
-int device_node_make(const char *name, uint32_t mode, uint64_t number) {
+static int entry_make(const char *name, uint32_t mode, uint64_t number, const char *target) {
     struct last_name last;
     struct path parent;
     int error = node_place(name, true, &parent, &last);
     if (error)
         return error;
-    error = namei_create(&parent, &last, mode, number, NULL, NULL);
+    error = namei_create(&parent, &last, mode, number, target, NULL);
     path_put(&parent);
     return error;
+}
+
+int device_node_make(const char *name, uint32_t mode, uint64_t number) {
+    return entry_make(name, mode, number, NULL);
+}
+
+int device_link_make(const char *name, const char *target) {
+    return entry_make(name, S_IFLNK | 0777, 0, target);
 }
 
 void device_node_remove(const char *name) {

@@ -156,3 +156,7 @@ int proc_show_packet(const struct proc_ref *ref, struct text *text);
 int sysfs_net_find(const struct proc_ref *directory, const char *name, size_t length,
                    struct proc_child *child);
 bool sysfs_net_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+/* sys_rtc.c: /sys/class/rtc */
+int sysfs_rtc_find(const struct proc_ref *directory, const char *name, size_t length,
+                   struct proc_child *child);
+bool sysfs_rtc_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);

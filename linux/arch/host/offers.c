@@ -1,6 +1,7 @@
 /* There is no `devices` server on the host: nothing is ever offered. */
 #include "abi/errors.h"
 #include "linux/device/ipc.h"
+#include "linux/device/char.h"
 #include "linux/device/offers.h"
 #include "linux/platform.h"
 
@@ -20,4 +21,14 @@ void *thread_message(void) {
 
 void offers_await(const char *word, unsigned (*count)(void)) {
     (void)word, (void)count;
+}
+
+int64_t char_control(const char *name, uint32_t command, void *bytes, uint32_t length) {
+    (void)name, (void)command, (void)bytes, (void)length;
+    return -ENODEV;
+}
+
+uint64_t char_number(const char *name) {
+    (void)name;
+    return 0;
 }
