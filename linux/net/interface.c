@@ -16,8 +16,8 @@
 
 struct mutex net_lock = MUTEX_INIT(net_lock);
 struct waitq net_room = WAITQ_INIT(net_room);
-static struct list interfaces = LIST_INIT(interfaces); /* by index; net_lock */
-static int32_t last_index = LOOPBACK_INDEX;            /* net_lock */
+static struct list interfaces = LIST_INIT(interfaces); /* net_lock */
+static int32_t last_index = LOOPBACK_INDEX;            /* of the thread that learns of devices */
 static struct interface loopback;
 
 /* ---- look-up ---- */
@@ -31,12 +31,11 @@ struct interface *interface_after(int32_t index) {
     struct interface *interface, *found = NULL;
     mutex_lock(&net_lock);
     list_for_each(interface, &interfaces, link) {
-        if (interface->index > index) {
+        if (interface->index > index && (!found || interface->index < found->index))
             found = interface;
-            found->references++;
-            break;
-        }
     }
+    if (found)
+        found->references++;
     mutex_unlock(&net_lock);
     return found;
 }
@@ -365,9 +364,6 @@ static void described(struct interface *interface) {
     memcpy(interface->address, address, ETH_ALEN);
     interface->mtu = interface->client.mtu;
     interface->listed = true;
-    mutex_lock(&net_lock);
-    interface->index = ++last_index;
-    mutex_unlock(&net_lock);
     interface_list(interface);
     log_line("%s: %02x:%02x:%02x:%02x:%02x:%02x, frames of up to %u bytes", interface->name, address[0],
              address[1], address[2], address[3], address[4], address[5], interface->mtu);
@@ -390,6 +386,7 @@ static void *net_appear(const struct device_offer *offer) {
         heap_free(interface);
         return NULL;
     }
+    interface->index = ++last_index;
     net_event(interface);
     return interface;
 }
