@@ -31,18 +31,20 @@ TEST(shipped_manifest) {
         fprintf(stderr, "%s\n", manifest.error);
     CHECK_EQ(manifest.error[0], 0);
     const struct manifest_service *services = manifest.services;
-    CHECK_EQ(manifest.count, 6);
+    CHECK_EQ(manifest.count, 7);
     CHECK_EQ(services[0].ioports[0].base, 0x3f8);
     CHECK_EQ(services[1].irqs[0], 3);
     CHECK_EQ(strcmp(services[2].when, "console=tty0"), 0);
     CHECK(services[2].framebuffer && services[2].mmios[0].base == 0xb8000);
     CHECK_EQ(strcmp(services[3].when, "keelstat"), 0);
-    CHECK_EQ(services[4].when[0], 0);
-    CHECK_EQ(services[4].restart, RESTART_EXIT);
-    CHECK_EQ(strcmp(services[4].ports[0].name, "devices"), 0);
-    CHECK(services[4].root && services[4].log && services[4].job);
-    CHECK(services[5].dma && services[5].interrupts && services[5].power);
-    CHECK(services[5].boot && services[5].archive && services[5].ports[0].offers);
+    CHECK_EQ(strcmp(services[4].when, "faults"), 0);
+    CHECK(services[4].debug && !services[4].ports[0].offers);
+    CHECK_EQ(services[5].when[0], 0);
+    CHECK_EQ(services[5].restart, RESTART_EXIT);
+    CHECK_EQ(strcmp(services[5].ports[0].name, "devices"), 0);
+    CHECK(services[5].root && services[5].log && services[5].job);
+    CHECK(services[6].dma && services[6].interrupts && services[6].power);
+    CHECK(services[6].boot && services[6].archive && services[6].ports[0].offers);
 }
 
 TEST(all_statements) {
