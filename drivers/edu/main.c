@@ -2,7 +2,8 @@
  * QEMU's edu device (docs/specs/edu.txt there), the worked example of docs/drivers.md: registers, an
  * interrupt and DMA in a hundred lines. A program writes a 32-bit number to /dev/edu0 and reads its factorial
  * (modulo 2^32), which the device computes. An ioctl sends up to 4,096 bytes through the device's own memory
- * and back; two others let /dev/eduplug0 come and go, as a driver of sockets for further devices does.
+ * and back; one has the device read memory that is not the driver's, which an IOMMU refuses; two others let
+ * /dev/eduplug0 come and go, as a driver of sockets for further devices does.
  * Whoever reads that waits until it goes.
  */
 #include <errno.h>
@@ -25,7 +26,7 @@ enum edu {
 };
 enum { STATUS_IRQ = 0x80, IRQ_FACTORIAL = 1, IRQ_DMA = 0x100 };
 enum { DMA_START = 1, DMA_TO_MEMORY = 2, DMA_IRQ = 4, DMA_MEMORY = 0x40000, DMA_MOST = 4096 };
-enum { LIVE = 0x12345678 };
+enum { LIVE = 0x12345678, STRAY_ADDRESS = 0x100000 };
 
 /* ioctls of /dev/edu0: _IOWR('e', 1, the bytes), _IO('e', 2) … */
 enum {
@@ -34,6 +35,7 @@ enum {
     EDU_IOCTL_PLUG = 0x6503,
     EDU_IOCTL_UNPLUG = 0x6504,
     EDU_IOCTL_REPLUG = 0x6505, /* both at once */
+    EDU_IOCTL_STRAY = (int)0xc0046506,
     IOCTL_SIZE = 0x3fff0000,
 };
 enum { LINK_EDU, LINK_PLUG };
@@ -127,15 +129,16 @@ static int64_t edu_ioctl(struct driver_device *device, struct driver_request *re
             continue;
     if (request->control >= EDU_IOCTL_PLUG && request->control <= EDU_IOCTL_REPLUG)
         return plug(device, request->control);
-    if ((request->control & ~(uint32_t)IOCTL_SIZE) != (uint32_t)EDU_IOCTL_COPY)
+    bool stray = request->control == (uint32_t)EDU_IOCTL_STRAY;
+    if (!stray && (request->control & ~(uint32_t)IOCTL_SIZE) != (uint32_t)EDU_IOCTL_COPY)
         return -ENOTTY;
     if (request->length == 0 || request->length > DMA_MOST)
         return -EINVAL;
     if (copying)
         return -EBUSY;
     copying = request;
-    returning = false;
-    dma_start(device, request->physical, DMA_MEMORY, 0);
+    returning = stray; /* nothing comes back of that */
+    dma_start(device, stray ? STRAY_ADDRESS : request->physical, DMA_MEMORY, 0);
     return DRIVER_LATER;
 }
 

@@ -50,7 +50,7 @@ static uint64_t log_end(void) {
 
 /* The log from `cleared` on, each line behind the prefix of its level. */
 static void log_text(struct text *text) {
-    char chunk[256];
+    char chunk[256] = {0};
     uint64_t end = log_end(), at = end > LOG_SIZE ? end - LOG_SIZE : 0;
     bool line_starts = at <= cleared; /* else part of a line was lost, and the rest of it is left out */
     bool skip = !line_starts;

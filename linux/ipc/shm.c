@@ -99,7 +99,7 @@ static struct segment *segment_make(int32_t key, uint64_t size) {
     segment->file = memfd_open(name, &segment_operations, segment);
     if (segment->file)
         segment->read_only = file_create(&segment_operations, &segment->file->path, O_RDONLY, segment);
-    if (!segment->read_only) {
+    if (!segment->file || !segment->read_only) {
         segment_free(segment);
         return NULL;
     }

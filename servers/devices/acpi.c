@@ -7,6 +7,7 @@
 #include "lib/base/bytes.h"
 
 enum { HEADER_SIZE = 36, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36, ENTRIES_MOST = 256 };
+enum { DMAR_ENTRIES = 48, DMAR_ENTRY_LEAST = 4, DMAR_UNIT = 0, DMAR_UNIT_SIZE = 16, DMAR_RESERVED = 1 };
 enum { MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 enum fadt {
     FADT_DSDT = 40,
@@ -111,6 +112,31 @@ static void mcfg_read(const struct reader *reader, struct acpi_facts *facts) {
     free(mcfg.bytes);
 }
 
+/* Units of the first segment; one of them is responsible for what no other names, so all are needed. */
+static void dmar_read(const struct reader *reader, struct acpi_facts *facts) {
+    struct table dmar = table_find(reader, "DMAR");
+    uint32_t at = DMAR_ENTRIES;
+    while (dmar.bytes && at <= dmar.length && dmar.length - at >= DMAR_ENTRY_LEAST) {
+        const uint8_t *entry = dmar.bytes + at;
+        uint16_t type = read16(entry), length = read16(entry + 2);
+        if (length < DMAR_ENTRY_LEAST || length > dmar.length - at ||
+            (type == DMAR_UNIT && length < DMAR_UNIT_SIZE)) {
+            complain(reader, "DMAR entry", at);
+            facts->iommu_reserved = true;
+            break;
+        }
+        if (type == DMAR_RESERVED)
+            facts->iommu_reserved = true;
+        else if (type == DMAR_UNIT && facts->iommu_count < ACPI_IOMMUS && read64(entry + 8) % 4096 == 0 &&
+                 read16(entry + 6) == 0)
+            facts->iommus[facts->iommu_count++] = read64(entry + 8);
+        else if (type == DMAR_UNIT)
+            facts->iommu_reserved = true;
+        at += length;
+    }
+    free(dmar.bytes);
+}
+
 /* ---- power ---- */
 
 /* An integer constant of AML in [*at, end): false when something else stands there. */
@@ -188,6 +214,7 @@ void acpi_read(struct acpi_facts *facts, const struct acpi_memory *memory, uint6
     *facts = (struct acpi_facts){0};
     root_find(&reader, rsdp);
     mcfg_read(&reader, facts);
+    dmar_read(&reader, facts);
     power_read(&reader, &facts->power);
     free(reader.root.bytes);
 }

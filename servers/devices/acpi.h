@@ -1,8 +1,8 @@
 /*
- * What user space needs from the ACPI tables: where PCI Express configuration spaces lie (MCFG), and how the
- * machine is switched off and reset (FADT, and the \_S5 package of the DSDT). The tables are firmware's and
- * are checked like any input: bounds, lengths, checksums; a damaged one is refused with a message and the
- * rest is used.
+ * What user space needs from the ACPI tables: where PCI Express configuration spaces lie (MCFG), where the
+ * registers of IOMMUs are (DMAR), and how the machine is switched off and reset (FADT, and the \_S5 package
+ * of the DSDT). The tables are firmware's and are checked like any input: bounds, lengths, checksums; a
+ * damaged one is refused with a message and the rest is used.
  *
  * Pure but for the two functions of struct acpi_memory: tables come from there, messages go there.
  */
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACPI_SEGMENTS = 8, ACPI_TABLE_MOST = 1 << 20 };
+enum { ACPI_SEGMENTS = 8, ACPI_IOMMUS = 8, ACPI_TABLE_MOST = 1 << 20 };
 
 struct acpi_memory {
     /* Copies physical memory; false when it cannot be read. */
@@ -42,6 +42,9 @@ struct acpi_power {
 struct acpi_facts {
     struct acpi_segment segments[ACPI_SEGMENTS];
     unsigned segment_count;
+    uint64_t iommus[ACPI_IOMMUS]; /* registers: one page each */
+    unsigned iommu_count;
+    bool iommu_reserved; /* firmware wants some memory to be reached by devices, or DMAR is not understood */
     struct acpi_power power;
 };
 

@@ -9,6 +9,7 @@
 #include "lib/virtqueue/ring.h"
 #include "servers/devices/grants.h"
 #include "servers/devices/interrupts.h"
+#include "servers/devices/iommu.h"
 
 enum { PAGE_BYTES = 4096, OBJECTS_MOST = 256, THREADS_MOST = 4, STATUS_SIGNAL = 128 };
 enum { GENERATION_MOST = (1 << LINK_GENERATION_BITS) - 1 };
@@ -55,8 +56,17 @@ static void handle_drop(handle_t *handle) {
     *handle = HANDLE_NONE;
 }
 
+/* What the device may reach from now on. */
+static int64_t dma_allow(const struct driver_run *run) {
+    int64_t error = iommu_allow(run->address, run->dma);
+    for (unsigned i = 0; i < run->kind->manifest.link_count && !error; i++)
+        error = iommu_allow(run->address, run->links[i].area);
+    return error;
+}
+
 /* What is there of it; also after a preparation that failed half-way. */
 static void unprepare(struct driver_run *run) {
+    iommu_forbid(run->address);
     for (unsigned i = 0; i < MANIFEST_LINKS; i++) {
         struct device_link *link = &run->links[i];
         if (link->header)
@@ -83,6 +93,8 @@ static int64_t prepare(struct driver_run *run) {
         error = dma_make(manifest->dma, &run->dma);
     for (unsigned i = 0; i < manifest->link_count && !error; i++)
         error = link_make(&run->links[i], &manifest->links[i]);
+    if (!error)
+        error = dma_allow(run);
     if (error)
         unprepare(run);
     run->prepared = !error;

@@ -15,6 +15,7 @@
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
 #include "servers/devices/inspect.h"
+#include "servers/devices/iommu.h"
 #include "servers/devices/list.h"
 
 enum { EXIT_FAILED = 1, LEVEL = 0, LEVEL_SCAN = 4, LEVEL_SERVE = 1 };
@@ -172,7 +173,7 @@ static void packet_take(const struct port_packet *packet) {
     if (packet->key >= LIST_KEY_FIRST)
         list_packet(packet->key, (int64_t)packet->count);
     else if (packet->key == KEY_TIMER)
-        list_ask();
+        list_ask(), iommu_report();
     else if (packet->key == KEY_POWER_OFF)
         machine_power_off();
     else if (packet->key == KEY_RESET)
@@ -253,6 +254,7 @@ int main(void) {
         return EXIT_FAILED;
     }
     ask_period = ask_period_chosen();
+    iommu_start();
     scan();
     list_make();
     log_line("%u PCI functions by %s, %u drivers; %s", pci_tree.count,

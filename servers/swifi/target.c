@@ -7,7 +7,7 @@
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
 
-enum { PAGE_BYTES = 4096, STACK_USED = 8192, RING_BYTES = 16384, BITS = 8 };
+enum { PAGE_BYTES = 4096, STACK_USED = 8192, RING_BYTES = 16384, CODE_OWN = 12288, BITS = 8 };
 
 uint64_t random_next(uint64_t *state) { /* splitmix64 */
     uint64_t z = *state += 0x9e3779b97f4a7c15ULL;
@@ -86,13 +86,15 @@ static int memory_choose(const struct devices_inspect *state, enum fault_place p
     return count ? (int)found[random_next(random) % count] : -1;
 }
 
-/* Stacks are used at their end; rings are at the front of what else holds a client's data. */
+/* Stacks are used at their end; rings are at the front of what else holds a client's data; the driver's own
+ * code is before the C library's, and runs more. */
 static uint64_t offset_choose(enum fault_place place, uint64_t length, uint64_t *random) {
     uint64_t drawn = random_next(random);
     if (place == PLACE_STACK && length > STACK_USED)
         return length - STACK_USED + drawn % STACK_USED;
-    if (place == PLACE_DMA && length > RING_BYTES && random_next(random) % 4)
-        length = RING_BYTES;
+    uint64_t front = place == PLACE_DMA ? RING_BYTES : place == PLACE_CODE ? CODE_OWN : length;
+    if (length > front && random_next(random) % 4)
+        length = front;
     return drawn % length;
 }
 

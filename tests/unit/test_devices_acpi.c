@@ -15,7 +15,8 @@ enum {
     MCFG = 256,
     FADT = 512,
     DSDT = 1024,
-    DSDT_LENGTH = 96
+    DSDT_LENGTH = 96,
+    DMAR = 1280,
 };
 
 static uint8_t area[SIZE];
@@ -170,6 +171,41 @@ TEST(lengths) {
     put(MCFG + 4, SIZE, 4); /* beyond memory */
     read_all();
     CHECK(complaints == 1 && facts.segment_count == 0);
+}
+
+/* DMAR with two units, and a third structure of a type. */
+static void dmar_build(uint16_t type, uint16_t length) {
+    build();
+    put(XSDT + 52, AREA + DMAR, 8);
+    table_finish(XSDT, "XSDT", 60);
+    put(DMAR + 48, 0, 2);
+    put(DMAR + 50, 16, 2);
+    put(DMAR + 56, 0xfed90000, 8);
+    put(DMAR + 64, 0, 2);
+    put(DMAR + 66, 16, 2);
+    put(DMAR + 72, 0xfed91000, 8);
+    put(DMAR + 80, type, 2);
+    put(DMAR + 82, length, 2);
+    table_finish(DMAR, "DMAR", 104);
+    read_all();
+}
+
+TEST(iommus) {
+    dmar_build(4, 24);
+    CHECK_EQ(complaints, 0);
+    CHECK_EQ(facts.iommu_count, 2);
+    CHECK(facts.iommus[0] == 0xfed90000 && facts.iommus[1] == 0xfed91000 && !facts.iommu_reserved);
+    dmar_build(1, 24); /* reserved memory */
+    CHECK(facts.iommu_reserved && complaints == 0);
+    dmar_build(4, 0); /* would never end */
+    CHECK(facts.iommu_reserved && complaints == 1);
+    dmar_build(4, 25); /* beyond the table */
+    CHECK(facts.iommu_reserved && complaints == 1);
+    dmar_build(0, 8); /* a unit without an address */
+    CHECK(facts.iommu_reserved && facts.iommu_count == 2);
+    area[DMAR + 56]++;
+    read_all();
+    CHECK(facts.iommu_count == 0);
 }
 
 TEST_MAIN();

@@ -57,6 +57,26 @@ def faults(context, targets, disks=None, more=(), count=FAULTS):
     context.detail("seed {}: {} faults, drivers crashed {} times, gave up {}, hung {}, started anew {}".format(SEED, done, *ends))
 
 
-@case(cpus=(1, 4), peer=False)
+@case(cpus=(4,), peer=False)
 def faults_without_dma(context):
+    """On a machine without an IOMMU only drivers whose device reaches no memory unasked may be harmed."""
     faults(context, ("edu",))
+
+
+@case(cpus=(1,), peer=False)
+def faults_of_disks(context):
+    """With an IOMMU, whatever the drivers tell their devices."""
+    faults(context, ("virtio-rng", "edu", "nvme", "ahci"), {"/dev/nvme0n1": "nvme,serial=keel-disk", "/dev/sda": "ide-hd,bus=ide.0"},
+           ("-device", "intel-iommu"))
+
+
+@case(cpus=(1,), peer=False)
+def iommu_refuses(context):
+    """The edu device is told to read memory that its driver was not given."""
+    script = "for n in $(seq 500); do [ -e /dev/edu0 ] && break; usleep 10000; done; /test/bin/edu_dma; sleep 0.3"
+    for unit in (("-device", "intel-iommu"), ("-device", "intel-iommu,aw-bits=48"), ()):
+        result = context.run(["/bin/sh", "-c", script], test_root((("edu_dma", "musl"),)), append="heartbeat=100",
+                             devices=("edu,dma_mask=0xffffffffffffffff",), more=unit)
+        expect(result.status == 0 and result.stdout == b"ok\n", "DMA goes on", result)
+        refused = re.search(rb"device 00:[0-9a-f.]+ was refused memory at 0x100000$", result.log, re.MULTILINE)
+        expect(bool(refused) == bool(unit), "the log names what was refused", result)
