@@ -28,8 +28,10 @@
 #include <stdint.h>
 
 enum devices_call {
-    DEVICES_NEXT = 1,   /* word 0: id, 0 for the first. The device with the next larger id as bytes of the
-                           reply, struct devices_device; -ENOENT after the last */
+    DEVICES_NEXT =
+        1,              /* word 0: id, 0 for the first. The device with the next larger id as bytes of the
+                           reply, struct devices_device; -ENOENT after the last. Word 1 of the reply: how often the
+                           list has changed; a walk in which that differs is of no list that there ever was */
     DEVICES_LINK = 2,   /* word 0: id. Handles of the reply: area (READ WRITE), kick (SEND), call (RECV);
                            word 1: bytes of the area. -ENOENT: no such device any more; -ENODEV: it has none */
     DEVICES_WATCH = 3,  /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when

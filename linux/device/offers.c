@@ -13,7 +13,14 @@
 #include "linux/platform.h"
 #include "linux/system.h"
 
-enum { KINDS_MAX = 8, PORT_QUEUE = 64, KEY_LIST = 0, EXPECTED_MOST = 64, AWAIT_STEP_NS = 1000000 };
+enum {
+    KINDS_MAX = 8,
+    DEVICES_MOST = 512,
+    PORT_QUEUE = 64,
+    KEY_LIST = 0,
+    EXPECTED_MOST = 64,
+    AWAIT_STEP_NS = 1000000
+};
 #define AWAIT_NS     10000000000ULL
 #define CALL_TIME_NS 5000000000ULL
 
@@ -56,8 +63,8 @@ int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *
     return error ? error : (int64_t)message->words[0];
 }
 
-/* The device behind an id, -ENOENT at the end. */
-static int64_t device_next(uint32_t id, struct devices_device *device) {
+/* The device behind an id, -ENOENT at the end; and how often the list has changed. */
+static int64_t device_next(uint32_t id, struct devices_device *device, uint64_t *changes) {
     struct ipc_message message;
     int64_t error = server_call(DEVICES_NEXT, id, &message);
     if (!error && IPC_LABEL_BYTES(message.label) < sizeof(*device))
@@ -65,6 +72,7 @@ static int64_t device_next(uint32_t id, struct devices_device *device) {
     if (!error)
         memcpy(device, thread_message(), sizeof(*device));
     device->name[DEVICES_NAME - 1] = 0;
+    *changes = message.words[1];
     return error;
 }
 
@@ -150,31 +158,42 @@ static void gone_drop(void) {
     }
 }
 
-/* Walks over the list: notes which entries are still there, or (`appear`) makes those that are missing. */
-static bool list_walk(bool appear) {
-    struct devices_device device = {.id = 0};
+/* The list as it was at one moment: how many devices, or an error. */
+static int64_t list_read(struct devices_device *devices) {
+    uint64_t first = 0, changes = 0;
+    unsigned count;
     int64_t error;
-    while (!(error = device_next(device.id, &device))) {
-        struct entry *entry = entry_find(device.id);
-        if (entry)
-            entry->seen = true;
-        else if (appear)
-            device_appear(&device);
-    }
-    if (error != -ENOENT)
-        log_line("the list of devices cannot be read (error %d)", (int)-error);
-    return error == -ENOENT;
+    do {
+        uint32_t id = 0;
+        count = 0;
+        while (!(error = device_next(id, &devices[count], &changes)) && (count == 0 || changes == first)) {
+            first = changes;
+            id = devices[count].id;
+            if (++count == DEVICES_MOST)
+                return count;
+        }
+    } while ((!error || error == -ENOENT) && count && changes != first);
+    return error == -ENOENT ? count : error;
 }
 
 static void list_follow(void) {
+    static struct devices_device devices[DEVICES_MOST];
     struct entry *entry;
+    int64_t count = list_read(devices);
+    if (count < 0) {
+        log_line("the list of devices cannot be read (error %d)", (int)-count);
+        return;
+    }
     list_for_each(entry, &entries, link) {
         entry->seen = false;
     }
-    if (!list_walk(false))
-        return;
+    for (int64_t i = 0; i < count; i++)
+        if ((entry = entry_find(devices[i].id)))
+            entry->seen = true;
     gone_drop();
-    (void)list_walk(true);
+    for (int64_t i = 0; i < count; i++)
+        if (!entry_find(devices[i].id))
+            device_appear(&devices[i]);
 }
 
 /* ---- the thread ---- */

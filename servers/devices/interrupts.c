@@ -158,6 +158,20 @@ void interrupts_grant(struct grants *grants, const struct devices_pci *function,
         grant_argument(grants, "--irq=line");
 }
 
+void interrupts_own(struct grants *grants, struct devices_pci *function) {
+    uint8_t bytes[PCI_CONFIG_SIZE];
+    struct pci_config config = config_of(function, bytes);
+    struct pci_msix msix;
+    if (pci_msix_find(&config, &msix) == 0 && msix.offset < PAGE_BYTES) {
+        uint64_t base = pci_bar_memory(&machine.access, function, msix.bar);
+        if (base && base % PAGE_BYTES == 0)
+            function->bars[msix.bar] =
+                (struct devices_bar){.base = base, .length = PAGE_BYTES, .flags = DEVICES_BAR_MEMORY};
+    }
+    if (!msix_start(grants, function, &config, 1))
+        (void)msi_start(grants, function, &config);
+}
+
 void interrupts_stop(const struct devices_pci *function) {
     uint8_t bytes[PCI_CONFIG_SIZE];
     struct pci_config config = config_of(function, bytes);

@@ -8,5 +8,9 @@
  * grants. A function without any is no error: the driver sees that it has none. */
 void interrupts_grant(struct grants *grants, const struct devices_pci *function, unsigned count);
 
+/* One message for this process itself, of a function of which only the page with the MSI-X table, if that, is
+ * used: the grants' only handle. None: the function sends none. */
+void interrupts_own(struct grants *grants, struct devices_pci *function);
+
 /* Stops the function's messages. */
 void interrupts_stop(const struct devices_pci *function);

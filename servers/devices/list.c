@@ -17,6 +17,7 @@ static unsigned kind_count;
 static struct driver_run runs[DRIVERS_MOST];
 static uint64_t next_key = LIST_KEY_FIRST;
 static uint32_t last_id;
+static uint64_t changes;
 static handle_t watchers[DEVICES_WATCHERS];
 
 /* ---- matching ---- */
@@ -137,6 +138,7 @@ uint64_t list_start_due(void) {
 }
 
 static void changed(void) {
+    changes++;
     for (unsigned i = 0; i < DEVICES_WATCHERS; i++)
         if (watchers[i] != HANDLE_NONE && keel_event_signal(watchers[i]) < 0) {
             (void)keel_handle_close(watchers[i]);
@@ -291,6 +293,10 @@ bool list_next(uint32_t id, struct devices_device *device) {
                 found = true;
             }
     return found;
+}
+
+uint64_t list_changes(void) {
+    return changes;
 }
 
 const struct device_link *list_link(uint32_t id) {

@@ -31,6 +31,8 @@ unsigned list_count(void);
 
 /* The device with the next larger id: false when there is none. */
 bool list_next(uint32_t id, struct devices_device *device);
+/* How often the list has changed. */
+uint64_t list_changes(void);
 /* The link of a device; NULL: no such one. */
 const struct device_link *list_link(uint32_t id);
 /* Ends and restarts the driver of a function. -ENODEV: none runs. */

@@ -14,6 +14,7 @@
 
 #include "lib/native/ipc.h"
 #include "lib/native/keel.h"
+#include "servers/devices/hotplug.h"
 #include "servers/devices/inspect.h"
 #include "servers/devices/iommu.h"
 #include "servers/devices/list.h"
@@ -32,6 +33,7 @@ static uint64_t reply_bytes(const void *bytes, size_t length) {
 
 static uint64_t serve_next(struct ipc_message *message) {
     struct devices_device device;
+    message->words[1] = list_changes();
     if (!list_next((uint32_t)message->words[0], &device)) {
         message->words[0] = (uint64_t)-ENOENT;
         return 0;
@@ -172,6 +174,8 @@ static bool timer_runs;
 static void packet_take(const struct port_packet *packet) {
     if (packet->key >= LIST_KEY_FIRST)
         list_packet(packet->key, (int64_t)packet->count);
+    else if (packet->key >= HOTPLUG_KEY_FIRST && packet->key < HOTPLUG_KEY_END)
+        hotplug_packet(packet->key);
     else if (packet->key == KEY_TIMER)
         list_ask(), iommu_report();
     else if (packet->key == KEY_POWER_OFF)
@@ -192,7 +196,7 @@ static _Noreturn void serve(void) {
     struct ipc_message message;
     uint64_t reply = 0;
     for (;;) {
-        uint64_t next = list_start_due();
+        uint64_t slots = hotplug_run(), drivers = list_start_due(), next = slots < drivers ? slots : drivers;
         timer_follow();
         int64_t result = ipc_receive(machine.port, next, reply, &message);
         reply = 0;
@@ -257,8 +261,9 @@ int main(void) {
     iommu_start();
     scan();
     list_make();
-    log_line("%u PCI functions by %s, %u drivers; %s", pci_tree.count,
-             machine.acpi.segment_count ? "ECAM" : "ports", list_count(),
+    unsigned slots = hotplug_start();
+    log_line("%u PCI functions by %s, %u drivers, %u slots; %s", pci_tree.count,
+             machine.acpi.segment_count ? "ECAM" : "ports", list_count(), slots,
              machine.acpi.power.known
                  ? machine.acpi.power.can_reset ? "power off and reset by ACPI" : "power off by ACPI"
                  : "no power off by ACPI");

@@ -204,6 +204,17 @@ void pci_scan(struct pci_tree *tree, const struct pci_access *access, uint16_t s
     bus_scan(tree, segment, bus);
 }
 
+void pci_forget(struct pci_tree *tree, uint16_t segment, uint8_t first, uint8_t last) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < tree->count; i++) {
+        uint32_t address = tree->functions[i].address;
+        uint8_t bus = (uint8_t)(address >> BUS_SHIFT);
+        if (address >> SEGMENT_SHIFT != segment || bus < first || bus > last)
+            tree->functions[kept++] = tree->functions[i];
+    }
+    tree->count = kept;
+}
+
 struct devices_pci *pci_find(struct pci_tree *tree, uint32_t address) {
     for (unsigned i = 0; i < tree->count; i++)
         if (tree->functions[i].address == address)

@@ -36,6 +36,9 @@ void pci_measure(const struct pci_access *access, struct devices_pci *function, 
 /* Where the BAR at an index lies as it is set now; 0 when it is none for memory, or the upper half of one. */
 uint64_t pci_bar_memory(const struct pci_access *access, const struct devices_pci *function, unsigned index);
 
+/* Forgets the functions on a range of buses: those behind a port whose card has gone. */
+void pci_forget(struct pci_tree *tree, uint16_t segment, uint8_t first, uint8_t last);
+
 /* The function at an address, NULL: none. */
 struct devices_pci *pci_find(struct pci_tree *tree, uint32_t address);
 

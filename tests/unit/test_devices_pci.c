@@ -1,6 +1,7 @@
-/* sources: servers/devices/pci.c lib/pci/config.c */
+/* sources: servers/devices/pci.c servers/devices/place.c lib/pci/config.c */
 /* The walk over PCI on machines made up here: bridges, loops of buses, devices with every kind of BAR. */
 #include "servers/devices/pci.h"
+#include "servers/devices/place.h"
 
 #include <string.h>
 
@@ -160,6 +161,89 @@ TEST(bars) {
     uint32_t value;
     memcpy(&value, space->bytes + PCI_BAR0 + 4, 4);
     CHECK_EQ(value, 0xfe000000);
+}
+
+/* ---- places behind a port ---- */
+
+static void put(struct space *space, unsigned offset, uint32_t value, unsigned width) {
+    memcpy(space->bytes + offset, &value, width);
+}
+
+/* A port as QEMU's firmware leaves it: 2 MB each at 0xfe200000 and, for what may be prefetched, at `upper` GB
+ * more. */
+static struct place_windows port_windows(uint32_t upper) {
+    struct place_windows windows;
+    struct space *port = space_add(DEVICES_ADDRESS(0, 0, 2, 0), PCI_HEADER_BRIDGE);
+    put(port, 0x1c, 0xd1c1, 2); /* ports 0x1c000 to 0x1dfff */
+    put(port, 0x30, 0x00010001, 4);
+    put(port, 0x20, 0xfe30fe20, 4);
+    put(port, 0x24, 0xfe91fe81, 4);
+    put(port, 0x28, upper, 4);
+    put(port, 0x2c, upper, 4);
+    place_windows_read(&windows, &access, port->address);
+    return windows;
+}
+
+TEST(windows_of_a_port) {
+    begin();
+    struct place_windows windows = port_windows(8);
+    CHECK_EQ(windows.free[PLACE_PORTS].base, 0x1c000);
+    CHECK_EQ(windows.free[PLACE_PORTS].end, 0x1e000);
+    CHECK_EQ(windows.free[PLACE_MEMORY].base, 0xfe200000);
+    CHECK_EQ(windows.free[PLACE_MEMORY].end, 0xfe400000);
+    CHECK_EQ(windows.free[PLACE_PREFETCH].base, 0x8fe800000);
+    CHECK_EQ(windows.free[PLACE_PREFETCH].end, 0x8fea00000);
+    put(&spaces[0], 0x20, 0xfe20fe30, 4); /* the end before the beginning: nothing is forwarded */
+    put(&spaces[0], 0x24, 0x0000fff0, 4);
+    put(&spaces[0], 0x1c, 0x00f0, 2);
+    place_windows_read(&windows, &access, spaces[0].address);
+    for (unsigned i = 0; i < PLACE_KINDS; i++)
+        CHECK_EQ(windows.free[i].base, windows.free[i].end);
+}
+
+TEST(places_for_a_card) {
+    begin();
+    struct place_windows windows = port_windows(8);
+    for (uint32_t i = 0; i < 2; i++) {
+        struct space *space = space_add(DEVICES_ADDRESS(0, 5, 0, i), PCI_HEADER_MULTIPLE);
+        bar_put(space, 0, 1, 0xffffff80);   /* ports */
+        bar_put(space, 1, 0, 0xfffffe00);   /* 512 bytes: a page of its own */
+        bar_put(space, 2, 0xc, 0xffffc000); /* 64 bits, prefetchable, 16 KB */
+        bar_put(space, 3, 0, 0xffffffff);
+        bar_put(space, 4, 4, 0xfff80000); /* 64 bits, not prefetchable, 512 KB */
+        bar_put(space, 5, 0, 0xffffffff);
+    }
+    pci_scan(&tree, &access, 0, 5);
+    CHECK_EQ(tree.count, 2);
+    struct devices_pci *functions[] = {&tree.functions[0], &tree.functions[1]};
+    CHECK_EQ(place_functions(&windows, &access, functions, 2), 0);
+    const struct devices_bar *one = functions[0]->bars, *two = functions[1]->bars;
+    CHECK_EQ(one[4].base, 0xfe200000);
+    CHECK_EQ(two[4].base, 0xfe280000);
+    CHECK_EQ(one[1].base, 0xfe300000);
+    CHECK_EQ(two[1].base, 0xfe301000);
+    CHECK_EQ(one[2].base, 0x8fe800000);
+    CHECK_EQ(two[2].base, 0x8fe804000);
+    CHECK_EQ(pci_bar_memory(&access, functions[1], 2), 0x8fe804000);
+    CHECK_EQ(pci_bar_memory(&access, functions[1], 4), 0xfe280000);
+    pci_forget(&tree, 0, 5, 7);
+    CHECK_EQ(tree.count, 0);
+}
+
+TEST(cards_that_do_not_fit) {
+    begin();
+    struct place_windows windows = port_windows(8);
+    struct space *space = space_add(DEVICES_ADDRESS(0, 5, 0, 0), 0);
+    bar_put(space, 0, 0, 0xffc00000); /* 4 MB where there are 2 */
+    bar_put(space, 1, 8,
+            0xfffff000); /* prefetchable of 32 bits: its window is too high, the other one will do */
+    bar_put(space, 2, 0xc, 0x00000000); /* 2^63 bytes */
+    bar_put(space, 3, 0, 0x80000000);
+    pci_scan(&tree, &access, 0, 5);
+    struct devices_pci *functions[] = {&tree.functions[0]};
+    CHECK_EQ(place_functions(&windows, &access, functions, 1), 2);
+    CHECK_EQ(functions[0]->bars[0].base, 0);
+    CHECK_EQ(functions[0]->bars[1].base, 0xfe200000);
 }
 
 TEST_MAIN();

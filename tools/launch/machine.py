@@ -88,6 +88,8 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
             *_boot_arguments(options, initrd),
             "-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1",
             "-chardev", f"socket,id=com2,fd={com2}"]
+    if options.machine == "q35":  # slots tell of cards themselves, as on real machines, and not by ACPI
+        line += ["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]
     if options.machine == "microvm":
         line += ["-device", "isa-serial,chardev=com2,iobase=0x2f8,irq=3"]
     else:

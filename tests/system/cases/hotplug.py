@@ -1,5 +1,10 @@
 """Devices that come and go while the system runs."""
+import os
+import re
+import tempfile
+
 from harness.guest import test_root
+from harness.plug import Plugs
 from harness.system import case, expect
 
 WAIT = "for n in $(seq 500); do [ -e /dev/edu0 ] && break; usleep 10000; done; "
@@ -12,3 +17,144 @@ def hotplug_offers(context):
     result = context.run(["/bin/sh", "-c", WAIT + "exec /test/bin/leak /test/bin/plug"], root, devices=("edu,dma_mask=0xffffffff",))
     expect(result.status == 0 and result.stdout.count(b"ok ") >= 3 and b"not ok" not in result.stdout, "offers", result)
     context.detail(result.stdout.decode().splitlines()[-1])
+
+
+PORTS = tuple(f"pcie-root-port,id=port{n},slot={n},chassis={n}" for n in range(1, 5))
+SIZE = 8 << 20
+CARDS = {  # name: port, driver, properties, node
+    "rng": ("port1", "virtio-rng-pci", {}, "/dev/hwrng"),
+    "disk": ("port2", "virtio-blk-pci", {"drive": "file0", "serial": "plugged"}, "/dev/vda"),
+    "nvme": ("port3", "nvme", {"drive": "file1", "serial": "plugged"}, "/dev/nvme0n1"),
+    "net": ("port4", "virtio-net-pci", {}, None),
+}
+
+
+class Cards(Plugs):
+    """A machine with four empty slots, and files for two disks."""
+
+    def __init__(self, context, script, root=None, **options):
+        self.files = tempfile.TemporaryDirectory(prefix="keel-plug-")
+        more = []
+        for number in range(2):
+            path = os.path.join(self.files.name, f"file{number}")
+            with open(path, "wb") as file:
+                file.truncate(SIZE)
+            more += ["-blockdev", f"driver=file,node-name=file{number},filename={path}"]
+        start = "while [ ! -e /sys/bus/pci/devices/0000:00:04.0/uevent ]; do usleep 1000; done; echo begin\n"
+        super().__init__(["/bin/sh", "-c", start + script], root or test_root(), devices=PORTS, more=more, smp=context.cpus,
+                         timeout=120 + 8 * ROUNDS, **options)
+
+    def __exit__(self, *exception):
+        super().__exit__(*exception)
+        self.files.cleanup()
+
+    def plug(self, name):
+        port, driver, properties, _ = CARDS[name]
+        self.add(driver, name, port, **properties)
+
+    def take(self, *names):
+        for name in names:
+            self.remove(name)
+        for name in names:
+            self.gone(name)
+
+
+ROUNDS = int(os.environ.get("KEEL_HOTPLUGS", "5"))  # 20 and more for the long run
+CACHED = 32  # pages
+LOOP = r"""
+i=0
+while [ $i -lt ROUNDS ]; do
+    until [ -e /dev/hwrng -a -e /dev/vda -a -e /dev/nvme0n1 -a -e /sys/block/vda/serial ]; do usleep 1000; done
+    [ $(head -c 1000 /dev/hwrng | wc -c) = 1000 ] || echo not ok random bytes
+    dd if=/dev/urandom of=/tmp/a bs=64k count=8 2>/dev/null
+    for disk in vda nvme0n1; do
+        [ $(cat /sys/block/$disk/serial) = plugged ] || echo not ok serial
+        dd if=/tmp/a of=/dev/$disk bs=64k conv=fsync 2>/dev/null || echo not ok write
+        dd if=/dev/$disk bs=64k count=8 iflag=direct 2>/dev/null | cmp - /tmp/a || echo not ok compare
+    done
+    echo up
+    while [ -e /dev/hwrng -o -e /dev/vda -o -e /dev/nvme0n1 -o -e /sys/block/vda -o -e /sys/bus/pci/devices/0000:01:00.0 ]; do
+        usleep 1000
+    done
+    now=$(grep objects_ /proc/keel); before=
+    while [ "$now" != "$before" ]; do sleep 0.2; before=$now; now=$(grep objects_ /proc/keel); done
+    echo counts $(grep -E 'pages_free|objects_' /proc/keel)
+    echo down
+    i=$((i + 1))
+done
+"""
+
+
+def _losses(output):
+    """What is fewer (pages) or more (objects) at the end than in any round before."""
+    rounds = [re.findall(rb"(\w+) (\d+)", line) for line in re.findall(rb"counts (.*)", output)]
+    rows = [{name.decode(): int(value) for name, value in pairs} for pairs in rounds[1:]]  # the first one fills caches
+    half = len(rows) // 2
+    # The counts move by what caches hold at the moment: the best of the later rounds is as good as the worst of the earlier.
+    return [f"{name} {[row[name] for row in rows]}" for name in rows[0]
+            if (max(row[name] for row in rows[half:]) < min(row[name] for row in rows[:half]) - CACHED if name == "pages_free"
+                else min(row[name] for row in rows[half:]) > max(row[name] for row in rows[:half]))]
+
+
+@case(cpus=(1, 4), peer=False)
+def hotplug_cards(context):
+    """Disks, random numbers and a network card come, work, and go, again and again, and nothing is lost."""
+    with Cards(context, LOOP.replace("ROUNDS", str(ROUNDS))) as machine:
+        machine.expect(b"begin\n")
+        for _ in range(ROUNDS):
+            for name in CARDS:
+                machine.plug(name)
+            machine.expect(b"up\n")
+            machine.take(*CARDS)
+            machine.expect(b"down\n")
+        result = machine.end()
+    expect(result.status == 0 and b"not ok" not in result.stdout, "all worked", result)
+    losses = _losses(result.stdout)
+    expect(not losses, "lost: " + "; ".join(losses), result)
+    context.detail(f"{ROUNDS * len(CARDS)} cards")
+
+
+BUSY = r"""
+until [ -e /dev/vda -a -e /dev/nvme0n1 ]; do usleep 1000; done
+exec 3< /dev/nvme0n1
+(while dd if=/dev/zero of=/dev/nvme0n1 bs=4k count=2048 conv=notrunc 2>/tmp/written; do echo wrote; done; grep -o 'Input/output error' /tmp/written; echo writer ends) &
+(while dd if=/dev/nvme0n1 of=/dev/null bs=64k iflag=direct 2>/tmp/read; do :; done; grep -o 'Input/output error' /tmp/read; echo reader ends) &
+(/test/bin/disk_check /dev/vda 2 300 direct; echo other disk done) &
+wait
+[ -e /dev/nvme0n1 ] && echo not ok still there
+echo all end
+until [ -e /dev/nvme0n1 ]; do usleep 1000; done
+dd if=/dev/nvme0n1 of=/dev/null bs=64k 2>/dev/null && echo new one works
+head -c 1 <&3 >/dev/null 2>&1 || echo old one does not
+exec 3<&-
+echo third
+until [ -e /dev/hwrng ]; do usleep 1000; done
+until head -c 100 /dev/hwrng > /tmp/random && [ $(wc -c < /tmp/random) = 100 ]; do usleep 1000; done 2>/dev/null
+echo random
+"""
+
+
+@case(cpus=(1, 4), peer=False)
+def hotplug_busy(context):
+    """A disk that is taken away in the middle of reads and writes, a driver that is just starting, and quick exchanges."""
+    with Cards(context, BUSY, test_root((("disk_check", "musl"),))) as machine:
+        machine.expect(b"begin\n")
+        machine.plug("nvme")
+        machine.plug("disk")
+        machine.expect(b"wrote\n")
+        machine.take("nvme")
+        machine.plug("nvme")
+        machine.take_soon("nvme")
+        machine.expect(b"all end\n")
+        machine.plug("nvme")
+        machine.expect(b"third\n")
+        for _ in range(3):  # the first moment at which the slot lets it go is that in which its driver starts
+            machine.plug("rng")
+            machine.take_soon("rng")
+        machine.plug("rng")
+        machine.expect(b"random\n")
+        result = machine.end()
+    for line in (b"writer ends", b"reader ends", b"new one works", b"old one does not", b"other disk done"):
+        expect(line in result.stdout, line.decode(), result)
+    expect(result.stdout.count(b"Input/output error") == 2, "EIO for both", result)
+    expect(b"not ok" not in result.stdout and re.search(rb"ok \d+ reads", result.stdout), "the other disk works on", result)
