@@ -106,13 +106,14 @@ struct system_info {
     uint64_t pages_total, pages_free; /* 4 KB pages under the buddy allocator */
     uint64_t objects[16];             /* live, by enum object_type */
     uint64_t kernel_bytes;            /* slab memory in use, bytes */
-    uint64_t context_switches;
+    /* The first of struct cpu_counters, in its order; all entries are counted here. */
+    uint64_t reflections; /* guest exits handed to a personality */
     uint64_t page_table_switches;
-    uint64_t page_faults;
-    uint64_t interrupts;
     uint64_t kernel_entries; /* system calls, faults and interrupts from user mode */
-    uint64_t reflections;    /* guest exits handed to a personality */
-    uint64_t idle_time;      /* ns */
+    uint64_t context_switches;
+    uint64_t page_faults;
+    uint64_t idle_time; /* ns */
+    uint64_t interrupts;
     uint64_t first_user_tsc; /* TSC when the first guest instruction ran; 0 before */
     uint64_t boot_tsc;       /* TSC at kernel entry */
     struct node_info nodes[NODES_MOST];

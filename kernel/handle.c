@@ -6,6 +6,7 @@
 #include "kernel/log.h"
 #include "kernel/object_use.h"
 #include "kernel/page.h"
+#include "kernel/user_page.h"
 
 enum {
     TOKEN_VALID = 1u << 7,
@@ -44,13 +45,9 @@ static handle_t slot_handle(const struct handle_slot *slot, uint32_t index) {
 
 int handle_table_init(struct handle_table *table, struct job *job) {
     *table = (struct handle_table){.lock = SPINLOCK(LOCK_RANK_HANDLES), .job = job};
-    if (!job_charge(job, JOB_PAGES, 1))
+    uint64_t page = table_page_alloc(job);
+    if (!page)
         return -ENOMEM;
-    uint64_t page = page_alloc_clear(0);
-    if (!page) {
-        job_uncharge(job, JOB_PAGES, 1);
-        return -ENOMEM;
-    }
     table->chunks = phys_to_virt(page);
     return 0;
 }
@@ -59,13 +56,9 @@ int handle_table_init(struct handle_table *table, struct job *job) {
 static bool table_grow(struct handle_table *table) {
     uint32_t chunk = table->capacity / HANDLE_CHUNK;
 
-    if (chunk == HANDLE_CHUNKS || !job_charge(table->job, JOB_PAGES, 1))
+    uint64_t page = chunk < HANDLE_CHUNKS ? table_page_alloc(table->job) : 0;
+    if (!page)
         return false;
-    uint64_t page = page_alloc_clear(0);
-    if (!page) {
-        job_uncharge(table->job, JOB_PAGES, 1);
-        return false;
-    }
     table->chunks[chunk] = phys_to_virt(page);
     for (uint32_t i = HANDLE_CHUNK; i-- > (chunk ? 0 : 1);) {
         table->chunks[chunk][i].next_free = table->first_free;

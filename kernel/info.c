@@ -8,6 +8,14 @@
 #include "kernel/sched.h"
 #include "lib/base/string.h"
 
+enum {
+    SUMS =
+        (offsetof(struct cpu_counters, calls) - offsetof(struct cpu_counters, reflections)) / sizeof(uint64_t)
+};
+_Static_assert(offsetof(struct system_info, interrupts) - offsetof(struct system_info, reflections) ==
+                   SUMS * sizeof(uint64_t),
+               "abi/objects.h");
+
 void system_info(struct system_info *info) {
     memset(info, 0, sizeof(*info));
     info->cpus = machine.cpu_count;
@@ -21,12 +29,8 @@ void system_info(struct system_info *info) {
         info->objects[i] = objects_live[i];
     for (unsigned i = 0; i < machine.cpu_count; i++) {
         const struct cpu_counters *from = &machine.cpus[i]->counters;
-        info->context_switches += from->context_switches;
-        info->page_table_switches += from->page_table_switches;
-        info->page_faults += from->page_faults;
-        info->reflections += from->reflections;
-        info->idle_time += clock_ns(from->idle_time);
-        info->kernel_entries += from->other_entries;
+        for (unsigned n = 0; n < SUMS; n++)
+            (&info->reflections)[n] += (&from->reflections)[n];
         for (unsigned n = 0; n < COUNTED_CALLS; n++)
             info->kernel_entries += from->calls[n];
         for (unsigned n = 0; n < COUNTED_VECTORS; n++)

@@ -311,7 +311,7 @@ static void sched_account(struct cpu *cpu, uint64_t ticks) {
         thread->run_time += spent;
         thread->burst = (thread->burst * 3 + spent) / 4;
     } else {
-        cpu->counters.idle_time += spent;
+        cpu->counters.idle_time += clock_ns(spent);
     }
     cpu->switched_at = ticks;
 }

@@ -13,36 +13,29 @@
 
 /* Two pinned pages, mapped in the process and known to the kernel by their place in the direct map. */
 static int utcb_create(struct thread *thread, struct space *space, uint64_t address) {
-    uint64_t pages[2];
-
     int error = vmo_create(thread->process->object.job, UTCB_SIZE, VMO_PINNED, &thread->utcb_vmo);
     if (error)
         return error;
-    for (unsigned i = 0; i < 2; i++)
-        if (!(pages[i] = vmo_page(thread->utcb_vmo, i, true)))
-            return -ENOMEM;
-    error = space_map(space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
-    if (error)
-        return error;
-    thread->utcb = phys_to_virt(pages[0]);
-    thread->utcb_message = phys_to_virt(pages[1]);
-    thread->utcb->self = address;
-    thread->utcb->clock = machine.clock;
+    bool exclusive;
+    const struct vmo_node *leaf = vmo_tree_find(&thread->utcb_vmo->tree, 0, &exclusive);
+    struct utcb *utcb = page_virt(leaf->slots[0].page);
+    thread->utcb = utcb;
+    thread->utcb_message = page_virt(leaf->slots[1].page);
+    utcb->self = address;
+    utcb->clock = machine.clock;
     for (unsigned i = 0; i < UTCB_ANSWERS; i++)
-        thread->utcb->answers[i] = ANSWER_NONE;
-    return 0;
+        utcb->answers[i] = ANSWER_NONE;
+    return space_map(space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
 }
 
+/* The vector stays 0: the thread is resumed by IRET, which defines all registers. */
 static void frame_init(struct frame *frame, uint64_t entry, uint64_t stack, uint64_t argument) {
-    *frame = (struct frame){
-        .vector = 0, /* resumed by IRET: all registers are defined */
-        .rip = entry,
-        .rsp = stack,
-        .rdi = argument,
-        .cs = USER_CS,
-        .ss = USER_SS,
-        .rflags = FLAG_IF | FLAG_FIXED,
-    };
+    frame->rip = entry;
+    frame->rsp = stack;
+    frame->rdi = argument;
+    frame->cs = USER_CS;
+    frame->ss = USER_SS;
+    frame->rflags = FLAG_IF | FLAG_FIXED;
 }
 
 static void thread_init(struct thread *thread, struct process *process, const struct space *space,

@@ -5,6 +5,15 @@
 
 enum { CLEAR_STEP = 16 }; /* pages */
 
+uint64_t table_page_alloc(struct job *job) {
+    if (!job_charge(job, JOB_PAGES, 1))
+        return 0;
+    uint64_t physical = page_alloc_clear(0);
+    if (!physical)
+        job_uncharge(job, JOB_PAGES, 1);
+    return physical;
+}
+
 struct page *user_page_alloc(struct job *job) {
     if (!job_charge(job, JOB_PAGES, 1))
         return NULL;

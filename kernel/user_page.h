@@ -22,6 +22,9 @@ struct page_list {
     uint32_t first; /* page number; 0: empty */
 };
 
+/* A cleared page for a table of the kernel's, charged to the job. 0: quota or memory exhausted. */
+uint64_t table_page_alloc(struct job *job);
+
 /* A page with one slot reference, charged to the job; contents undefined. NULL: quota or memory exhausted. */
 struct page *user_page_alloc(struct job *job);
 

@@ -263,23 +263,6 @@ int vmo_discard(struct vmo *vmo, uint64_t offset, uint64_t length) {
     return result;
 }
 
-uint64_t vmo_page(struct vmo *vmo, uint64_t index, bool write) {
-    struct page_list list = {0};
-    struct vmo_found found;
-    uint64_t physical = 0;
-
-    spin_lock(&vmo->lock);
-    if (index < vmo_page_count(vmo)) {
-        if (vmo->kind & VMO_KIND_PHYSICAL)
-            physical = vmo->base + (index << PAGE_SHIFT);
-        else if (!vmo_commit(vmo, index, write, &found, &list))
-            physical = page_phys(found.page);
-    }
-    spin_unlock(&vmo->lock);
-    page_list_free(&list);
-    return physical;
-}
-
 void vmo_info(struct vmo *vmo, struct vmo_info *info) {
     spin_lock(&vmo->lock);
     *info =

@@ -87,11 +87,6 @@ int vmo_discard(struct vmo *vmo, uint64_t offset, uint64_t length);
 int64_t vmo_read_user(struct vmo *vmo, uint64_t offset, uint64_t to, uint64_t length);
 int64_t vmo_write_user(struct vmo *vmo, uint64_t offset, uint64_t from, uint64_t length);
 
-/* Physical address of a page, committed; 0 beyond the end or when memory is exhausted. write: made exclusive,
- * for the kernel to write before anybody else sees it. It stays valid while a reference to a pinned Vmo is
- * held; for others only until the Vmo is used otherwise. No lock of rank ≥ VMO may be held. */
-uint64_t vmo_page(struct vmo *vmo, uint64_t index, bool write);
-
 void vmo_info(struct vmo *vmo, struct vmo_info *info);
 
 /* Destructor: a bounded step; true when the Vmo is gone. */

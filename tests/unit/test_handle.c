@@ -1,5 +1,5 @@
-/* sources: kernel/handle.c kernel/page.c kernel/zone.c kernel/zone_init.c kernel/kmem.c kernel/lock.c
- * kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
+/* sources: kernel/handle.c kernel/page.c kernel/zone.c kernel/zone_init.c kernel/user_page.c kernel/kmem.c
+ * kernel/lock.c kernel/arch/host/machine.c kernel/arch/host/no_memory_objects.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * The capability table: random create, duplicate, move, revoke and close on the real table code, against a

@@ -1,5 +1,5 @@
-/* sources: kernel/handle.c kernel/page.c kernel/zone.c kernel/zone_init.c kernel/kmem.c kernel/lock.c
- * kernel/arch/host/machine.c */
+/* sources: kernel/handle.c kernel/page.c kernel/zone.c kernel/zone_init.c kernel/user_page.c kernel/kmem.c
+ * kernel/lock.c kernel/arch/host/machine.c */
 /* flags: -Ikernel/arch/host -Ikernel/variant/release -pthread */
 /*
  * Look-ups without the lock, while another CPU closes and replaces the handles: what a look-up gives is

@@ -102,6 +102,25 @@ static void model_write(unsigned i) {
         models[i].present[at / PAGE_SIZE] = true;
 }
 
+/* Physical address of a page, committed; 0 beyond the end or when memory is exhausted. write: made exclusive.
+ */
+static uint64_t vmo_page(struct vmo *vmo, uint64_t index, bool write) {
+    struct page_list list = {0};
+    struct vmo_found found;
+    uint64_t physical = 0;
+
+    spin_lock(&vmo->lock);
+    if (index < vmo_page_count(vmo)) {
+        if (vmo->kind & VMO_KIND_PHYSICAL)
+            physical = vmo->base + (index << PAGE_SHIFT);
+        else if (!vmo_commit(vmo, index, write, &found, &list))
+            physical = page_phys(found.page);
+    }
+    spin_unlock(&vmo->lock);
+    page_list_free(&list);
+    return physical;
+}
+
 static void model_touch(unsigned i) {
     uint64_t page = (uint64_t)rand() % MODEL_PAGES;
     bool write = rand() % 2, inside = page * PAGE_SIZE < models[i].size;

@@ -48,13 +48,9 @@ static void table_link(struct space *space, struct page *page) {
 
 /* An empty table page of the space; 0: memory or quota exhausted. */
 static uint64_t table_alloc(struct space *space) {
-    if (!job_charge(space->object.job, JOB_PAGES, 1))
-        return 0;
-    uint64_t physical = page_alloc_clear(0);
+    uint64_t physical = table_page_alloc(space->object.job);
     if (physical)
         table_link(space, page_from_phys(physical));
-    else
-        job_uncharge(space->object.job, JOB_PAGES, 1);
     return physical;
 }
 
