@@ -111,6 +111,8 @@ struct boot_info {
     uint32_t fpu_size; /* bytes of vector state, as XCR0 enables it */
     bool has_smap, has_xsaveopt;
     bool isolated;         /* page tables: kernel/arch/x86_64/isolation.inc */
+    bool idle_mwait;       /* idle CPUs use MWAIT … */
+    uint8_t idle_hint;     /* … with this hint */
     char panic_ending;     /* of the command line: the letter after panic=, or 0 … */
     uint32_t sched_policy; /* … and a bit for each letter after sched=, its code modulo 32 */
     uint32_t ioapic_gsi_base;

@@ -139,6 +139,25 @@ bool cpu_leaks_kernel(void) {
     return !(vendor.eax >= 7 && cpuid(7, 0).edx >> 29 & 1 && read_msr(MSR_ARCH_CAPABILITIES) & RDCL_NO);
 }
 
+bool cpu_has_mwait(void) {
+    return cpuid(1, 0).ecx >> 3 & 1;
+}
+
+/* Leaf 5 has four bits for each state from C0 on: how many sub-states there are. The hint counts from C1. */
+uint8_t cpu_idle_hint(void) {
+    bool timer_goes_on = cpuid(0, 0).eax >= 6 && cpuid(6, 0).eax >> 2 & 1;
+    bool clock_goes_on = cpuid(0x80000000, 0).eax >= 0x80000007 && cpuid(0x80000007, 0).edx >> 8 & 1;
+    if (!cpu_has_mwait() || !timer_goes_on || !clock_goes_on)
+        return 0;
+    uint32_t states = cpuid(5, 0).edx;
+    for (unsigned state = 7; state > 1; state--) {
+        unsigned count = states >> 4 * state & 15;
+        if (count)
+            return (uint8_t)((state - 1) << 4 | (count - 1));
+    }
+    return 0;
+}
+
 bool cpu_is_virtual(void) {
     return cpuid(1, 0).ecx >> 31;
 }

@@ -21,6 +21,11 @@ void cpu_control_load(const struct cpu_control *control);
  * maker but AMD and Hygon that do not say that they are immune. */
 bool cpu_leaks_kernel(void);
 
+/* Whether MONITOR and MWAIT are there, and what MWAIT is told for the deepest state in which the clock and
+ * the local APIC's timer go on. */
+bool cpu_has_mwait(void);
+uint8_t cpu_idle_hint(void);
+
 /* True under a hypervisor (or emulator) that says so. */
 bool cpu_is_virtual(void);
 /* From RDRAND where there is one, the time, and what the firmware gave. */

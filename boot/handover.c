@@ -69,6 +69,8 @@ static void machine_fill(void) {
     machine.has_smap = boot_info.has_smap;
     machine.has_xsaveopt = boot_info.has_xsaveopt;
     machine.isolated = boot_info.isolated;
+    machine.idle_mwait = boot_info.idle_mwait;
+    machine.idle_hint = boot_info.idle_hint;
     machine.panic_ending = boot_info.panic_ending;
     machine.sched_policy = boot_info.sched_policy;
     machine.cpu_count = boot_info.cpu_count;

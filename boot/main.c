@@ -58,6 +58,9 @@ static void describe_source(void) {
     boot_info.panic_ending = source_option(&source, "panic=", &letters);
     source_option(&source, "sched=", &boot_info.sched_policy);
     boot_info.isolated = isolation_wanted(&source);
+    boot_info.idle_mwait = cpu_has_mwait() && !source_has_word(&source, "idle=hlt") &&
+                           (!cpu_is_virtual() || source_has_word(&source, "idle=mwait"));
+    boot_info.idle_hint = cpu_idle_hint();
     boot_info.framebuffer = source.framebuffer;
     if (source.framebuffer.address)
         boot_note("framebuffer of %u x %u pixels at 0x%lx", source.framebuffer.width,

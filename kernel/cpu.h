@@ -123,6 +123,8 @@ extern _Atomic uint64_t cpus_idle; /* bit per CPU that waits for work */
 
 _Static_assert(offsetof(struct machine, has_smap) == 0, "entry.S");
 _Static_assert(offsetof(struct machine, cpus) == MACHINE_CPUS, "entry.S");
+_Static_assert(offsetof(struct machine, idle_mwait) == MACHINE_IDLE_MWAIT, "entry.S");
+_Static_assert(offsetof(struct machine, idle_hint) == MACHINE_IDLE_HINT, "entry.S");
 _Static_assert(sizeof(struct machine) <= MACHINE_BYTES, "entry.S");
 
 #include "cpu_self.h"

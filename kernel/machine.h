@@ -20,6 +20,8 @@ enum { BURST_SHORT_NS = 50000 };
 struct machine {
     bool has_smap, has_xsaveopt;
     bool isolated;         /* page tables: kernel/arch/x86_64/isolation.inc */
+    bool idle_mwait;       /* idle CPUs wait by MWAIT, … */
+    uint8_t idle_hint;     /* … in the state that this is the hint for; else by HLT */
     char panic_ending;     /* the letter after panic= on the command line, or 0 */
     uint32_t sched_policy; /* SCHED_ flags: what follows sched= there */
     uint32_t cpu_count;

@@ -44,7 +44,7 @@ def run_parser():
     add("--icount", action="store_true", help="deterministic: the clock counts guest instructions; one CPU")
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
     add("--append", default="", metavar="STR", help="added to the kernel command line: panic=halt or reboot; "
-        "kpti=on, kpti=off: page tables for user mode without the kernel, or not, whatever the CPU needs; "
+        "idle=mwait, idle=hlt: how CPUs wait; kpti=on, kpti=off: page tables for user mode without the kernel, or not, whatever the CPU needs; "
         "sched=rr: threads of a level in turn, 10 ms each, and no moves between levels; sched=pack: on few CPUs while two threads do not wait on one; keelstat: figures in the log; faults=N: bits flipped in drivers (servers/swifi)")
     add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub", "uefi-secure"], default="pvh", help="boot path: QEMU's own "
         "loader; GRUB on BIOS; Keel's EFI program on UEFI; GRUB on UEFI; the EFI program signed with Debian's test key on "

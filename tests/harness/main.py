@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 
-from harness import host, image, isolation, native, panics, system
+from harness import host, image, monitor, native, panics, system
 from harness.case import Failure
 from launch.errors import UserError
 
@@ -67,7 +67,7 @@ def run(arguments):
     parser.add_argument("--on", choices=["keel", "linux"], default="keel",
                         help="linux: run the system cases on Debian's Linux instead, to see that they are right")
     options = parser.parse_args(arguments)
-    cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *isolation.cases(), *system.cases(options.on)]
+    cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *monitor.cases(), *system.cases(options.on)]
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0

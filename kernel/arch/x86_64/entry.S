@@ -667,13 +667,23 @@ page_clear:
     add $16, %rsp
     ret
 
-/* Waits for an interrupt, lets it in, and returns with interrupts off. */
+/* Waits for an interrupt, lets it in, and returns with interrupts off. What MWAIT waits for besides is of no interest. */
     .globl cpu_halt
 cpu_halt:
     stretch_pause
+    cmpb $0, machine + MACHINE_IDLE_MWAIT
+    je 1f
+    rdgsbase %rax
+    xor %ecx, %ecx
+    xor %edx, %edx
+    monitor
+    movzbl machine + MACHINE_IDLE_HINT, %eax
     sti
+    mwait
+    jmp 2f
+1:  sti
     hlt
-    cli
+2:  cli
     stretch_resume
     ret
 

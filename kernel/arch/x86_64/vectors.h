@@ -77,7 +77,9 @@
 
 /* struct machine (kernel/machine.h), checked in kernel/cpu.h. */
 #define MACHINE_BYTES 2048
-#define MACHINE_CPUS  120
+#define MACHINE_CPUS  128
+#define MACHINE_IDLE_MWAIT 3
+#define MACHINE_IDLE_HINT  4
 
 /* In call_rules: there is no object. */
 #define CALL_PLAIN     0x80

@@ -1,13 +1,15 @@
-"""What programs see of the kernel's half of the address space: page tables, as QEMU's monitor shows them while user code runs."""
+"""What QEMU's monitor shows of a running system: what programs see of the kernel's half of the address space, by the page tables in use
+while user code runs; and how idle CPUs wait."""
 import os
 import re
 import struct
 import tempfile
 import time
 
-from harness.case import Case, Failure
+from harness.case import Case, Failure, command
 from harness.display import Monitor
 from harness.guest import patience
+from launch import build
 from launch.run import Options, start
 
 PRESENT, WRITE, LARGE, NO_EXECUTE = 1, 2, 0x80, 1 << 63
@@ -16,6 +18,8 @@ USER_BIT = 0x1000
 PERSONALITY = 1 << 46
 AREA = 0xffffffffffe00000                        # ISOLATED_BASE: kernel/arch/x86_64/vectors.h
 CODE, INTERRUPTS, SEGMENTS, CPUS = AREA, AREA + 0x1000, AREA + 0x2000, AREA + 0x4000
+SLEEPER = ["/bin/busybox", "sh", "-c", "for i in 1 2 3; do sleep 0.1; done; echo ready; sleep 1000"]
+SYMBOLS = os.path.join(build.BUILD, "kernel.sym.elf")
 STOPS = 200
 WAIT = 20  # seconds
 # Enters and leaves guest mode, and takes interrupts there, for as long as the case looks.
@@ -23,10 +27,10 @@ PROGRAM = ["/bin/busybox", "sh", "-c", "echo ready; while :; do read line </proc
 
 
 class Stopped:
-    """A machine that runs the program, to be looked into."""
+    """A machine that runs a program, which has said "ready", to be looked into."""
 
-    def __init__(self, folder, **options):
-        self.options = Options(program=PROGRAM, monitor=True, **options)
+    def __init__(self, folder, program, **options):
+        self.options = Options(program=program, monitor=True, **options)
         self.path = os.path.join(folder, "page")
         self.output = b""
         self.machine, self.pump = start(self.options, None, self._take, self._take)
@@ -34,6 +38,9 @@ class Stopped:
         end = time.monotonic() + WAIT * patience()
         while b"ready" not in self.output and time.monotonic() < end:
             self.pump.step(0.05)
+        if b"ready" not in self.output:
+            self.close()
+            raise Failure(f"the program did not come: {self.output}")
 
     def _take(self, data):
         self.output += data
@@ -43,8 +50,8 @@ class Stopped:
         self.monitor.close()
         self.machine.__exit__(None, None, None)
 
-    def in_user_mode(self):
-        """Lets it run until a processor is stopped there: the instruction's address and CR3."""
+    def stopped(self, where):
+        """Lets it run until a processor is stopped where its registers have this text: RIP and CR3."""
         end = time.monotonic() + WAIT * patience()
         while time.monotonic() < end:
             self.monitor.call("cont")
@@ -52,9 +59,9 @@ class Stopped:
             self.monitor.call("stop")
             text = self.monitor.call("human-monitor-command", **{"command-line": "info registers -a"})
             for cpu in text.split("CPU#")[1:]:
-                if "CPL=3" in cpu:
+                if where in cpu:
                     return tuple(int(re.search(rf"{name}=([0-9a-f]+)", cpu)[1], 16) for name in ("RIP", "CR3"))
-        raise Failure("never stopped in user mode")
+        raise Failure(f"never stopped with {where}")
 
     def table(self, physical):
         self.monitor.call("pmemsave", val=physical & ADDRESS, size=4096, filename=self.path)
@@ -88,11 +95,11 @@ def _expect(condition, what):
 
 def _look(folder, isolated, cpus, **options):
     """Stops the program in guest mode and its personality outside, and compares what either root shows."""
-    machine = Stopped(folder, smp=cpus, **options)
+    machine = Stopped(folder, PROGRAM, smp=cpus, **options)
     try:
         roots = {}
         for _ in range(STOPS):
-            rip, root = machine.in_user_mode()
+            rip, root = machine.stopped("CPL=3")
             roots[rip < PERSONALITY] = root
             if len(roots) == 2:
                 break
@@ -123,7 +130,33 @@ def _check(case):
     case.detail = "4 boots"
 
 
+def _idle_instruction(folder, append):
+    """What a CPU that sleeps has executed last; it was woken some times before."""
+    machine = Stopped(folder, SLEEPER, append="nokaslr " + append)
+    try:
+        rip, _ = machine.stopped("HLT=1")
+    finally:
+        machine.close()
+    before = None
+    for line in command(["objdump", "-d", "--no-show-raw-insn", SYMBOLS], cwd=build.TOP).splitlines():
+        match = re.match(r"([0-9a-f]{16}):\t(\w+)", line)
+        if match and int(match[1], 16) == rip:
+            return before
+        before = match[2] if match else before
+    raise Failure(f"asleep at {rip:#x}")
+
+
+def _check_idle(case):
+    """idle=mwait and idle=hlt choose; under a hypervisor nothing is as good as HLT. QEMU's MWAIT sleeps when there is one CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        for append, wanted in (("idle=mwait", "mwait"), ("", "hlt"), ("idle=mwait idle=hlt", "hlt")):
+            found = _idle_instruction(folder, append)
+            _expect(found == wanted, f"{append or 'by default'}: {found}")
+    case.detail = "3 boots"
+
+
 def cases():
-    case = Case("kpti/roots", None)
-    case.run = lambda: _check(case)
-    yield case
+    for name, check in (("kpti/roots", _check), ("idle/instruction", _check_idle)):
+        case = Case(name, None)
+        case.run = lambda case=case, check=check: check(case)
+        yield case
