@@ -62,6 +62,7 @@ static uint64_t task_state(struct cpu *cpu) {
         return (uint64_t)(uintptr_t)&cpu->tss;
     uint64_t page = ISOLATED_CPUS + cpu->index * (uint64_t)PAGE_SIZE;
     cpu->tss.entry_stack = page + ISOLATED_ENTRY_STACK;
+    cpu->tss.ist[0] = page + PAGE_SIZE; /* where a panic finds what the CPU stored */
     return page;
 }
 

@@ -70,10 +70,10 @@ static _Noreturn void panic_end(void) {
 
 /* The end of the CPU's stack that an address is in; 0 when it is in none. */
 static uint64_t stack_end(const struct cpu *cpu, uint64_t address) {
-    uint64_t fatal = (uint64_t)(uintptr_t)cpu->fatal_stack;
+    uint64_t fatal = cpu->tss.ist[0];
     if (address - (cpu->stack - KERNEL_STACK_BYTES) < KERNEL_STACK_BYTES)
         return cpu->stack;
-    return address - fatal < sizeof(cpu->fatal_stack) ? fatal + sizeof(cpu->fatal_stack) : 0;
+    return address - (fatal - sizeof(cpu->fatal_stack)) < sizeof(cpu->fatal_stack) ? fatal : 0;
 }
 
 /* The CPU that a frame was stored by: gs may be anybody's. */

@@ -50,10 +50,10 @@ def _check(told, cpus, message, functions):
     return None
 
 
-def _run(case, name, cpus):
+def _run(case, name, cpus, **machine):
     number, message, functions = PANICS[name]
     kernel = build.KERNEL_TRAPS if name == "undefined" else build.KERNEL_DEBUG
-    result = native.boot("provoke", cpus, kernel, (number,), TIMEOUT)
+    result = native.boot("provoke", cpus, kernel, (number,), TIMEOUT, **machine)
     told = panic.described(result.log.decode(errors="replace"), panic.symbols_of(kernel))
     problem = _check(told, cpus, message, functions)
     if problem:
@@ -84,3 +84,7 @@ def cases():
             case = Case(f"panic/{name}@{cpus}", None)
             case.run = lambda case=case, name=name, cpus=cpus: _run(case, name, cpus)
             yield case
+    # Every CPU is reached wherever it is: in user mode, on isolated page tables.
+    case = Case("panic/fault-kpti@4", None)
+    case.run = lambda: _run(case, "fault", 4, append="kpti=on")
+    yield case

@@ -76,8 +76,8 @@
 #define BOOT_INFO_CANARY 8
 
 /* struct machine (kernel/machine.h), checked in kernel/cpu.h. */
-#define MACHINE_BYTES 2048
-#define MACHINE_CPUS  128
+#define MACHINE_BYTES      2048
+#define MACHINE_CPUS       128
 #define MACHINE_IDLE_MWAIT 3
 #define MACHINE_IDLE_HINT  4
 
