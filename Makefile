@@ -26,7 +26,7 @@ objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
 KERNEL_SRC = $(wildcard kernel/*.c kernel/*.S kernel/arch/x86_64/*.c kernel/arch/x86_64/*.S) lib/base/string.c lib/base/tree.c
 BOOT_SRC = $(wildcard boot/*.c boot/*.S) kernel/zone.c kernel/zone_init.c $(wildcard lib/base/*.c)
 EFI_SRC = $(wildcard boot/efi/*.c boot/efi/*.S) boot/console.c boot/source.c $(addprefix lib/base/,elf.c format.c string.c)
-LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c) lib/native/ipc_call.S
+LINUX_SRC = $(wildcard linux/*.c linux/*/*.c linux/*.S linux/arch/x86_64/*.S linux/arch/x86_64/*.c) $(wildcard lib/base/*.c) $(wildcard lib/virtqueue/*.c) lib/pci/accelerator.c lib/native/ipc_call.S
 NATIVE_LIB_SRC = $(wildcard lib/native/*.c lib/native/*.S lib/virtqueue/*.c) lib/base/elf.c lib/base/cpio.c
 # Drivers that `devices` starts: every folder with a manifest.
 DRIVERS = $(patsubst drivers/%/manifest,%,$(wildcard drivers/*/manifest))

@@ -37,7 +37,8 @@ enum devices_call {
     DEVICES_WATCH = 3,  /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when
                            DEVICES_WATCHERS others have one */
     DEVICES_PCI = 4,    /* word 0: 0, or one more than an address. The PCI function with the next address as
-                           bytes of the reply, struct devices_pci; -ENOENT after the last */
+                           bytes of the reply, struct devices_pci; -ENOENT after the last. BARs are measured for
+                           it, unless word 1 is DEVICES_PCI_AS_IS */
     DEVICES_CONFIG = 5, /* words 0-2: address, offset, length. Bytes of the function's configuration space as
                            they are now; fewer than length at its end */
     DEVICES_RESET = 6, /* word 0: address. Ends the driver of a function as if it had crashed: the function is
@@ -47,6 +48,7 @@ enum devices_call {
                             handles (READ WRITE) to its memory; -ENOENT after the last */
 };
 
+enum { DEVICES_PCI_AS_IS = 1 };
 enum { DEVICES_WATCHERS = 8, DEVICES_NAME = 16, DEVICES_CONFIG_MOST = 256 };
 
 enum devices_class {

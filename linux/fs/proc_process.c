@@ -351,6 +351,7 @@ static const struct proc_node root_children[] = {
     {.name = "filesystems", .mode = FILE_R, .show = proc_show_filesystems},
     {.name = "interrupts", .mode = FILE_R, .show = proc_show_interrupts},
     {.name = "keel", .mode = FILE_R, .show = proc_show_keel},
+    {.name = "keel_accelerators", .mode = FILE_R, .show = proc_show_accelerators},
     {.name = "keel_calls", .mode = FILE_R, .show = proc_show_keel_calls},
     {.name = "keel_cpu", .mode = FILE_R, .show = proc_show_keel_cpu},
     {.name = "keel_fail", .mode = S_IFREG | 0600, .show = proc_show_keel_fail, .store = proc_store_keel_fail},

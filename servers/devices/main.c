@@ -68,11 +68,12 @@ static uint64_t serve_link(struct ipc_message *message) {
 
 static uint64_t serve_pci(struct ipc_message *message) {
     uint64_t from = message->words[0];
+    bool measure = message->words[1] != DEVICES_PCI_AS_IS;
     message->words[0] = (uint64_t)-ENOENT;
     for (unsigned i = 0; i < pci_tree.count; i++)
         if (pci_tree.functions[i].address >= from) {
             message->words[0] = 0;
-            if (!pci_tree.functions[i].driver[0])
+            if (measure && !pci_tree.functions[i].driver[0])
                 pci_measure(&machine.access, &pci_tree.functions[i], PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
             return reply_bytes(&pci_tree.functions[i], sizeof pci_tree.functions[i]);
         }

@@ -158,3 +158,14 @@ def hotplug_busy(context):
         expect(line in result.stdout, line.decode(), result)
     expect(result.stdout.count(b"Input/output error") == 2, "EIO for both", result)
     expect(b"not ok" not in result.stdout and re.search(rb"ok \d+ reads", result.stdout), "the other disk works on", result)
+
+
+@case(cpus=(1,), peer=False)
+def accelerators_listed(context):
+    """Graphics cards of several makers are recognised."""
+    script = "until [ -e /sys/bus/pci/devices/0000:00:02.0 ]; do usleep 10000; done 2>/dev/null; cat /proc/keel_accelerators"
+    devices = ("virtio-gpu-pci,addr=2", "ati-vga,addr=3", "cirrus-vga,addr=4", "VGA,addr=5", "virtio-rng-pci,addr=6")
+    result = context.run(["/bin/sh", "-c", script], devices=devices)
+    lines = result.stdout.decode().splitlines()
+    expect(lines == ["cpu", "gpu 0000:00:02.0 1af4:1050 virtio virtio-gpu -", "gpu 0000:00:03.0 1002:5046 AMD -",
+                     "gpu 0000:00:04.0 1013:00b8 Cirrus -", "gpu 0000:00:05.0 1234:1111 QEMU -"], "the list", result)
