@@ -351,7 +351,7 @@ void device_commanded(struct usb_device *device, unsigned code, unsigned slot) {
 
 static void device_run(struct usb_device *device, uint64_t now) {
     for (unsigned i = 0; i < USB_PIPES; i++)
-        if (device->pipes[i].deadline <= now) {
+        if (device->pipes[i].state == PIPE_BUSY && device->pipes[i].deadline <= now) {
             usb_give_up(device, "it does not answer");
             return;
         }
@@ -375,7 +375,7 @@ uint64_t devices_deadline(void) {
             continue;
         next = device->later < next ? device->later : next;
         for (unsigned k = 0; k < USB_PIPES; k++)
-            if (device->pipes[k].state != PIPE_CLOSED && device->pipes[k].deadline < next)
+            if (device->pipes[k].state == PIPE_BUSY && device->pipes[k].deadline < next)
                 next = device->pipes[k].deadline;
     }
     return next;

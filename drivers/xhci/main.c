@@ -5,11 +5,14 @@
  *     port.c, device.c,         what is plugged in becomes a device with an address, endpoints and a class;
  *     enumerate.c               context.c and descriptors.c are the formats
  *     storage.c with scsi.c     disks
+ *     hid.c with boot_report.c  keyboards and mice
+ *     links.c                   which of them has which link
  *
  * Everything is done by events and by the clock. Only the start waits: until what is plugged in is known, so
  * that disks of an earlier driver find their clients again before these hear of a new one.
  */
 #include "drivers/xhci/classes.h"
+#include "drivers/xhci/links.h"
 #include "lib/native/keel.h"
 
 #include <errno.h>
@@ -17,7 +20,7 @@
 #define START_NS 2500000000ULL
 #define STEP_NS  100000ULL
 
-const struct usb_class *const usb_classes[] = {&storage_class, NULL};
+const struct usb_class *const usb_classes[] = {&storage_class, &keyboard_class, &mouse_class, NULL};
 
 /* Does what is due, and asks to be called for what comes next. */
 static void run(struct driver_device *device) {
@@ -39,14 +42,14 @@ static int64_t xhci_init(struct driver_device *device) {
     if (error)
         return error;
     devices_open();
-    storage_open(device);
+    links_open(device);
     ports_open();
     for (uint64_t end = clock_now() + START_NS; (ports_busy() || devices_busy()) && clock_now() < end;) {
         controller_events();
         run(device);
         (void)keel_thread_wait(clock_now() + STEP_NS);
     }
-    storage_settle();
+    links_settle();
     return 0;
 }
 
@@ -62,11 +65,17 @@ static void xhci_timer(struct driver_device *device) {
 
 static void xhci_session(struct driver_device *device, struct driver_link *link) {
     (void)device; /* a kick follows, or whoever withdraws an offer goes on */
-    storage_session(link);
+    if (link->index < LINKS_STORAGE_END)
+        storage_session(link);
+    else
+        hid_session(link);
 }
 
 static void xhci_kick(struct driver_device *device, struct driver_link *link) {
-    storage_kick(link);
+    if (link->index < LINKS_STORAGE_END)
+        storage_kick(link);
+    else
+        hid_kick(link);
     run(device);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "drivers/xhci/classes.h"
+#include "drivers/xhci/links.h"
 #include "lib/base/list.h"
 #include "lib/driver/block.h"
 #include "lib/native/keel.h"
@@ -63,14 +64,7 @@ struct storage {
     unsigned request; /* the server's tag */
 };
 
-/* What outlives the driver, per link. */
-struct kept {
-    char path[USB_PATH];
-};
-
-static struct driver_device *host;
 static struct storage disks[USB_DEVICES];
-static struct storage *served[STORAGE_LINKS]; /* by link */
 
 /* ---- the transport ---- */
 
@@ -246,55 +240,29 @@ static void request_outcome(struct storage *disk, enum outcome outcome, unsigned
     block_server_run(&disk->server);
 }
 
-/* ---- links ---- */
+/* ---- the link ---- */
 
-static struct kept *kept_of(unsigned link) {
-    return (struct kept *)controller_kept() + link;
-}
-
-/* A link that is offered, or was to the end of the last driver. */
-static bool link_lasts(const struct driver_link *link) {
-    return !(link->presence & 1);
-}
-
-static bool link_fits(const struct storage *disk, unsigned number) {
-    const struct block_header *header = (const struct block_header *)host->links[number].area.bytes;
-    char path[USB_PATH];
-    usb_path(disk->device, path);
-    return link_lasts(&host->links[number]) && !strncmp(kept_of(number)->path, path, USB_PATH) &&
-           header->sectors == disk->identity.sectors && header->block_size == disk->identity.block_size &&
-           header->read_only == disk->identity.read_only &&
-           !memcmp(header->serial, disk->identity.serial, BLOCK_SERIAL_SIZE);
-}
-
-/* The link that the disk had, else one that no disk has; its number, STORAGE_LINKS: none. */
-static unsigned link_choose(const struct storage *disk) {
-    unsigned best = STORAGE_LINKS;
-    for (unsigned i = 0; i < STORAGE_LINKS && STORAGE_FIRST + i < host->link_count; i++) {
-        if (served[i])
-            continue;
-        if (link_fits(disk, STORAGE_FIRST + i))
-            return i;
-        if (best == STORAGE_LINKS && !link_lasts(&host->links[STORAGE_FIRST + i]))
-            best = i;
-    }
-    return best;
+/* The disk that an earlier driver described there. */
+static bool link_fits(const struct driver_link *link, const void *what) {
+    const struct block_header *header = (const struct block_header *)link->area.bytes;
+    const struct block_identity *identity = what;
+    return header->sectors == identity->sectors && header->block_size == identity->block_size &&
+           header->read_only == identity->read_only &&
+           !memcmp(header->serial, identity->serial, BLOCK_SERIAL_SIZE);
 }
 
 static void disk_offer(struct storage *disk) {
-    unsigned number = link_choose(disk);
     disk->stage = SERVING;
+    disk->link = link_take(disk->device, LINKS_STORAGE, LINKS_STORAGE_END, link_fits, &disk->identity);
     usb_ready(disk->device);
-    if (number == STORAGE_LINKS) {
+    if (!disk->link) {
         usb_give_up(disk->device, "there are too many disks");
         return;
     }
-    served[number] = disk;
-    disk->link = &host->links[STORAGE_FIRST + number];
+    disk->link->state = disk;
     disk->server.start = start;
-    usb_path(disk->device, kept_of(STORAGE_FIRST + number)->path);
-    block_server_init(&disk->server, host, STORAGE_FIRST + number, &disk->identity, DEPTH);
-    driver_offer_present(host, STORAGE_FIRST + number, true);
+    block_server_init(&disk->server, links_host(), disk->link->index, &disk->identity, DEPTH);
+    link_offer(disk->link);
 }
 
 /* ---- what the disk is ---- */
@@ -408,9 +376,8 @@ static bool storage_enter(struct usb_device *device) {
 static void storage_gone(struct usb_device *device) {
     struct storage *disk = device->state;
     if (disk->link) {
-        unsigned number = disk->link->index;
-        served[number - STORAGE_FIRST] = NULL;
-        driver_offer_present(host, number, false);
+        link_return(disk->link);
+        disk->link->state = NULL;
     }
     disk->device = NULL;
 }
@@ -427,23 +394,8 @@ const struct usb_class storage_class = {
 
 /* ---- for the loop ---- */
 
-void storage_open(struct driver_device *device) {
-    host = device;
-}
-
-void storage_settle(void) {
-    for (unsigned i = 0; i < STORAGE_LINKS && STORAGE_FIRST + i < host->link_count; i++)
-        if (!served[i])
-            driver_offer_present(host, STORAGE_FIRST + i, false);
-}
-
-static struct storage *disk_of(const struct driver_link *link) {
-    unsigned number = link->index - STORAGE_FIRST;
-    return number < STORAGE_LINKS ? served[number] : NULL;
-}
-
 void storage_session(struct driver_link *link) {
-    struct storage *disk = disk_of(link);
+    struct storage *disk = link->state;
     if (disk) {
         block_server_session(&disk->server);
         block_server_run(&disk->server);
@@ -451,7 +403,7 @@ void storage_session(struct driver_link *link) {
 }
 
 void storage_kick(struct driver_link *link) {
-    struct storage *disk = disk_of(link);
+    struct storage *disk = link->state;
     if (disk)
         block_server_run(&disk->server);
 }
