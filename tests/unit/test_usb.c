@@ -1,8 +1,11 @@
-/* sources: drivers/xhci/ring.c drivers/xhci/descriptors.c drivers/xhci/context.c drivers/xhci/scsi.c */
+/* sources: drivers/xhci/ring.c drivers/xhci/descriptors.c drivers/xhci/context.c drivers/xhci/scsi.c
+ * drivers/xhci/boot_report.c */
 /* What the xHCI driver tells its controller and its devices, field by field, and what it believes of them. */
 #include <errno.h>
 #include <string.h>
 
+#include "abi/input.h"
+#include "drivers/xhci/boot_report.h"
 #include "drivers/xhci/context.h"
 #include "drivers/xhci/ring.h"
 #include "drivers/xhci/scsi.h"
@@ -228,6 +231,35 @@ TEST(wrappers) {
     CHECK_EQ(scsi_sense_read((const uint8_t *)"\x70\0\x06", 3), SCSI_ATTENTION);
     CHECK_EQ(scsi_sense_read((const uint8_t *)"\x72\x05\0", 3), SCSI_ILLEGAL);
     CHECK_EQ(scsi_sense_read((const uint8_t *)"\x70\0", 2), 0);
+}
+
+/* ---- keyboards ---- */
+
+static uint8_t held[KEYBOARD_REPORT];
+static struct key_change changes[KEYBOARD_CHANGES];
+
+static unsigned report(const char *bytes) {
+    return keyboard_changes(held, (const uint8_t *)bytes, changes);
+}
+
+TEST(keyboard_reports) {
+    CHECK_EQ(report("\x02\0\x04\0\0\0\0"), 2); /* shift, a */
+    CHECK(changes[0].key == KEY_LEFT_SHIFT && changes[0].pressed);
+    CHECK(changes[1].key == KEY_A && changes[1].usage == 4 && changes[1].pressed);
+    CHECK_EQ(report("\x02\0\x04\0\0\0\0"), 0);
+    CHECK_EQ(report("\0\0\x05\x04\0\0\0"), 2); /* another place is no change */
+    CHECK(changes[0].key == KEY_LEFT_SHIFT && !changes[0].pressed);
+    CHECK(changes[1].usage == 5 && changes[1].pressed);
+    CHECK_EQ(report("\0\0\x01\x01\x01\x01\x01\x01"), 0); /* too many at once: nothing is known */
+    CHECK_EQ(report("\0\0\x06\x06\x06\xff\0\0"), 3);     /* told twice; one that is no key */
+    CHECK(!changes[0].pressed && !changes[1].pressed && changes[2].usage == 6);
+    CHECK_EQ(report("\xff\0\x07\x08\x09\x0a\x0b\x0c"), 15);
+    CHECK_EQ(report("\0\0\x0d\x0e\x0f\x10\x11\x12"), KEYBOARD_CHANGES);
+    CHECK_EQ(report("\0\0\0\0\0\0\0"), 6);
+    CHECK_EQ(keyboard_key(0x28), KEY_ENTER);
+    CHECK_EQ(keyboard_key(0x52), KEY_UP);
+    CHECK_EQ(keyboard_key(0x65), KEY_MENU);
+    CHECK_EQ(keyboard_key(0xff), KEY_NONE);
 }
 
 TEST_MAIN();

@@ -1,10 +1,12 @@
-"""USB by xHCI: sticks that are read, written and verified while the driver is killed."""
+"""USB by xHCI: sticks that are read, written and verified while the driver is killed; keyboards; plugging in and out at any time."""
 import hashlib
 import os
 import re
 import tempfile
 
+from harness.display import Display
 from harness.guest import test_root
+from harness.plug import Plugs
 from harness.system import case, expect
 
 MB = 1 << 20
@@ -56,3 +58,92 @@ def usb_stick(context):
 def usb_stick_nec(context):
     """Another controller; blocks of 4 KB."""
     stick(context, "nec-usb-xhci", ",logical_block_size=4096,physical_block_size=4096")
+
+
+@case(cpus=(1, 4), peer=False)
+def usb_keyboard(context):
+    """A USB keyboard, the only one of the machine, types on the console; it is pulled, and plugged in again."""
+    keyboard = {"driver": "usb-kbd", "bus": "usb.0", "id": "keyboard"}
+    with Display([], test_root(), smp=context.cpus, devices=("VGA", "qemu-xhci,id=usb", "usb-kbd,bus=usb.0,id=keyboard"),
+                 more=("-machine", "i8042=off")) as screen:
+        screen.expect(r"[#$] ?\Z", 120)
+        screen.type("PS1='ready''> '; clear\n")
+        screen.expect(r"\Aready>\Z")
+        screen.type("ls /dev/input; echo aZ09 '-=[]\\;,./~!@#'\n")
+        screen.expect(r"^event2\naZ09 -=\[\]\\;,\./~!@#\nready>\Z")
+        screen.type("clear; while [ -e /dev/input/event2 ]; do usleep 1000; done; echo gone\n")
+        screen.monitor.call("device_del", id="keyboard")
+        screen.expect(r"^gone\nready>\Z")
+        screen.monitor.call("device_add", **keyboard)
+        screen.step(1)
+        for _ in range(20):  # what is typed before the keyboard is there goes nowhere
+            screen.press("ret")
+            if screen.lines()[-1:] == ["ready>"] and len([line for line in screen.lines() if line == "ready>"]) > 1:
+                break
+            screen.step(0.3)
+        screen.type("exit 7\n")
+        expect(screen.end().status == 7, "exit")
+
+
+# A stick stays and is verified all the time, while others come, are pulled in the middle of reading and writing, and come again.
+PLUGGING = r"""
+until [ -e /dev/sda ]; do usleep 1000; done
+(/test/bin/disk_check /dev/sda 2 ROUNDS00 direct; echo other disk done) &
+echo begin
+until [ -e /dev/sdb ]; do usleep 1000; done
+exec 3< /dev/sdb
+(dd if=/dev/zero of=/dev/sdb bs=4k conv=notrunc 2>&1 | grep -o 'Input/output error'; echo writer ends) &
+(dd if=/dev/sdb of=/dev/null bs=64k iflag=direct 2>&1 | grep -o 'Input/output error'; echo reader ends) &
+until awk '$3 == "sdb" && $4 > 20 && $8 > 20 { found = 1 } END { exit !found }' /proc/diskstats; do usleep 1000; done
+echo busy
+i=0
+while [ -e /dev/sdb ]; do usleep 1000; done
+echo pulled
+while [ $i -lt ROUNDS ]; do
+    until [ -e /dev/sdb -a -e /dev/input/event2 ]; do usleep 1000; done
+    dd if=/dev/urandom of=/tmp/a bs=64k count=4 2>/dev/null
+    dd if=/tmp/a of=/dev/sdb bs=64k conv=fsync 2>/dev/null || echo not ok write
+    dd if=/dev/sdb bs=64k count=4 iflag=direct 2>/dev/null | cmp - /tmp/a || echo not ok compare
+    head -c 1 <&3 >/dev/null 2>&1 && echo not ok the old stick
+    echo up
+    while [ -e /dev/sdb -o -e /dev/input/event2 ]; do usleep 1000; done
+    echo down
+    i=$((i + 1))
+done
+wait
+"""
+PLUGS = int(os.environ.get("KEEL_HOTPLUGS", "10"))  # two devices each: more in all than the driver has room for at once
+
+
+@case(peer=False)
+def usb_plugging(context):
+    with tempfile.TemporaryDirectory(prefix="keel-usb-") as folder:
+        more = []
+        for number in range(2):
+            path = os.path.join(folder, f"file{number}")
+            with open(path, "wb") as file:
+                file.truncate(SIZE << 10 * number)  # the other one does not end while it is written to
+            more += ["-blockdev", f"driver=file,node-name=file{number},filename={path}"]
+        devices = ("qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=file0,serial=stays")
+        script = PLUGGING.replace("ROUNDS", str(PLUGS))
+        with Plugs(["/bin/sh", "-c", script], test_root((("disk_check", "musl"),)), devices=devices, more=more, smp=context.cpus,
+                   timeout=120) as machine:
+            machine.expect(b"begin\n")
+            machine.add("usb-storage", "stick", "usb.0", drive="file1", serial="comes")
+            machine.expect(b"busy\n")
+            machine.remove("stick")
+            machine.expect(b"pulled\n")
+            for _ in range(PLUGS):
+                machine.add("usb-storage", "stick", "usb.0", drive="file1", serial="comes")
+                machine.add("usb-kbd", "keyboard", "usb.0")
+                machine.expect(b"up\n")
+                machine.remove("stick")
+                machine.remove("keyboard")
+                machine.expect(b"down\n")
+            result = machine.end()
+    for line in (b"writer ends", b"reader ends", b"other disk done"):
+        expect(line in result.stdout, line.decode(), result)
+    expect(result.stdout.count(b"Input/output error") == 2, "EIO for both", result)
+    expect(b"not ok" not in result.stdout and re.search(rb"ok \d+ reads", result.stdout), "the other disk works on", result)
+    expect(b"ended with status" not in machine.machine.log(), "the driver lived on", result)
+    context.detail(f"{2 * PLUGS + 1} devices came and went")
