@@ -21,6 +21,7 @@
 #include "linux/heap_start.h"
 #include "linux/input/input.h"
 #include "linux/io/console.h"
+#include "linux/io/framebuffer.h"
 #include "linux/io/tty.h"
 #include "linux/loop.h"
 #include "linux/net/interface.h"
@@ -36,7 +37,7 @@
 enum { STATUS_NOT_FOUND = 127, STATUS_NOT_RUN = 126, STATUS_SIGNAL = 128, MESSAGE_SIZE = 512, AUX_NULL = 0 };
 
 static struct options options;
-static handle_t devices; /* the port of the server */
+static handle_t devices, framebuffer; /* the port of the server */
 
 /* ---- the end ---- */
 
@@ -110,6 +111,7 @@ static void handles_read(const struct start_handle *handles, struct console_opti
         .root = handle_named(handles, "root"),
     };
     devices = handle_named(handles, "devices");
+    framebuffer = handle_named(handles, "framebuffer");
     console->console = (struct console_handles){.memory = handle_named(handles, "console"),
                                                 .kick = handle_named(handles, "console.kick"),
                                                 .call = handle_named(handles, "console.call")};
@@ -134,6 +136,7 @@ static void parts_start(struct console_options *console) {
     int error = console_start(console);
     if (error)
         fatal("the console cannot be started: %s", error_text(error));
+    framebuffer_start(framebuffer, options.framebuffer);
     tty_register();
     if (fs_start(system_handles.root, options.root_offset, message, sizeof(message)))
         container_fail(STATUS_NOT_RUN, "root", message);

@@ -83,6 +83,10 @@ static bool option_read(struct options *options, const char *text) {
         return strchr(value, '=') && *value != '=';
     if ((value = after(text, "--root-offset=")))
         return number_read(&value, UINT64_MAX, &options->root_offset) && !*value;
+    if ((value = after(text, "--framebuffer="))) {
+        options->framebuffer = value;
+        return true;
+    }
     if ((value = after(text, "--isolation="))) {
         options->appliance = !strcmp(value, "appliance");
         return options->appliance || !strcmp(value, "process");

@@ -1,6 +1,6 @@
 /* The personality's command line (--tty, --stream, --winsize=ROWSxCOLS, --env=NAME=VALUE,
  * --isolation=process|appliance,
- * --root-offset=N, -- PROGRAM ARGUMENTS…). */
+ * --root-offset=N, --framebuffer=DESCRIPTION, -- PROGRAM ARGUMENTS…). */
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +13,7 @@ struct options {
     bool tty, appliance, login; /* login: no program was named, so that it is a login shell */
     uint16_t rows, columns;
     uint64_t root_offset;
+    const char *framebuffer; /* as servers/init/framebuffer.h describes one; NULL: there is none */
     const char *program;
     struct string_list arguments, environment; /* heap */
 };

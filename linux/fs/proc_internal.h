@@ -161,3 +161,7 @@ bool sysfs_net_next(const struct proc_ref *directory, uint64_t *number, struct p
 int sysfs_rtc_find(const struct proc_ref *directory, const char *name, size_t length,
                    struct proc_child *child);
 bool sysfs_rtc_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+/* sys_graphics.c: /sys/class/graphics */
+int sysfs_graphics_find(const struct proc_ref *directory, const char *name, size_t length,
+                        struct proc_child *child);
+bool sysfs_graphics_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);

@@ -256,6 +256,11 @@ static const struct proc_node fs_children[] = {
 };
 
 static const struct proc_node class_children[] = {
+    {.name = "graphics",
+     .mode = DIRECTORY,
+     .find = sysfs_graphics_find,
+     .next = sysfs_graphics_next,
+     .counted = true},
     {.name = "input", .mode = DIRECTORY, .find = sysfs_input_link_find, .next = sysfs_input_link_next},
     {.name = "net", .mode = DIRECTORY, .find = sysfs_net_find, .next = sysfs_net_next, .counted = true},
     {.name = "rtc", .mode = DIRECTORY, .find = sysfs_rtc_find, .next = sysfs_rtc_next, .counted = true},

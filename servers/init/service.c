@@ -87,7 +87,7 @@ static void job_end(struct service *service) {
     service->job = HANDLE_NONE;
 }
 
-/* Looks at what the boot path found; without one that can be used, the log says why. */
+/* Looks at what the boot path found; of one that cannot be used, the log says why. */
 static void framebuffer_find(struct framebuffer_pages *pages) {
     static struct boot_info info;
     int64_t got = keel_vmo_read(INIT_BOOT, 0, keel_pointer(&info), sizeof info);
@@ -95,9 +95,9 @@ static void framebuffer_find(struct framebuffer_pages *pages) {
         return;
     size_t ranges = info.range_count < BOOT_MAX_RANGES ? info.range_count : BOOT_MAX_RANGES;
     const char *problem = framebuffer_check(&info.framebuffer, info.ranges, ranges);
-    if (problem)
+    if (problem && info.framebuffer.address)
         log_line("framebuffer: %s", problem);
-    else
+    else if (!problem)
         framebuffer_describe(&info.framebuffer, pages);
 }
 

@@ -1,5 +1,6 @@
 """The console on the display: a person types on the PS/2 keyboard and reads the screen, as VGA text and as a picture."""
 import os
+import re
 import subprocess
 import tempfile
 
@@ -209,3 +210,24 @@ def display_not_in_archive(context):
         launcher.OPTIONAL["console=tty0"] = drivers
     expect((result.status, result.stdout) == (0, b"none\n"), "no display", result)
     expect(b"init: console=tty0: the archive has no bin/display" in result.log, "it is said", result)
+
+
+@case(cpus=(1,), peer=False)
+def display_framebuffer(context):
+    """/dev/fb0 is what the screen shows: written, mapped, and drawn on by a child."""
+    script = "/test/glibc/fb_check; cd /sys/class/graphics/fb0 && cat virtual_size bits_per_pixel"
+    with Display(["/bin/sh", "-c", script], test_root((("fb_check", "glibc"),)), boot="bios", terminal=False, append="") as screen:
+        for _ in range(600):
+            if b"look" in screen.output or not screen.pump.open_lines:
+                break
+            screen.step(0.1)
+        expect(b"look" in screen.output and b"not ok" not in screen.output, screen.output.decode())
+        width, height = map(int, screen.output.split(b"look ")[1].split()[:2])
+        data = screen._dump("screendump")
+        at = len(data) - width * height * 3
+        rows = [data[at + y * width * 3:at + (y + 1) * width * 3] for y in range(height - 1)]
+        wanted = b"\xff\x80\x00" * (width // 2) + b"\x00\x40\xc0" * (width // 2)
+        expect(all(row == wanted for row in rows), "the picture")
+        screen.press("a")
+        screen.end()
+    expect(re.search(rb"^%d,%d\n(24|32)\n" % (width, height), screen.output, re.MULTILINE), screen.output.decode())
