@@ -29,6 +29,7 @@ enum {
     CR0_WP = 1 << 16,
     CR4_PAE = 1 << 5,
     CR4_PGE = 1 << 7,
+    CR4_PCE = 1 << 8,
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11,
@@ -45,8 +46,12 @@ enum {
     MSR_EFER = 0xc0000080,
     MSR_ARCH_CAPABILITIES = 0x10a,
     RDCL_NO = 1,
+    MSR_FIXED_COUNTERS = 0x38d,
+    MSR_COUNTERS = 0x38f,
+    FIXED_ALL_RINGS = 0x33, /* the first two: instructions, cycles */
 };
-#define CR0_PG (1ULL << 31)
+#define CR0_PG       (1ULL << 31)
+#define FIXED_COUNTS (3ULL << 32)
 
 static bool has_feature(const struct feature *feature) {
     if (cpuid(feature->leaf & 0x80000000, 0).eax < feature->leaf)
@@ -74,7 +79,14 @@ static uint64_t vector_state(void) {
     return state;
 }
 
-struct cpu_control cpu_control_values(void) {
+static bool has_fixed_counters(void) {
+    if (cpuid(0, 0).eax < 10)
+        return false;
+    struct cpuid ten = cpuid(10, 0);
+    return (ten.eax & 0xff) >= 2 && (ten.edx & 31) >= 2;
+}
+
+struct cpu_control cpu_control_values(bool counted) {
     struct cpuid seven = cpuid(7, 0);
     struct cpu_control control = {
         .cr0 = CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_MP | CR0_PE,
@@ -90,6 +102,10 @@ struct cpu_control cpu_control_values(void) {
         control.cr4 |= CR4_UMIP;
     boot_info.has_smap = seven.ebx >> 20 & 1;
     boot_info.has_xsaveopt = cpuid(0xd, 1).eax & 1;
+    if (counted && has_fixed_counters()) {
+        control.cr4 |= CR4_PCE;
+        control.counters = FIXED_COUNTS;
+    }
     if (boot_info.isolated) /* no translation of the kernel's may outlive a change of roots */
         control.cr4 &= ~(uint64_t)CR4_PGE;
     return control;
@@ -100,6 +116,10 @@ void cpu_control_load(const struct cpu_control *control) {
     __asm__ volatile("mov %0, %%cr4" : : "r"(control->cr4) : "memory");
     write_msr(MSR_EFER, control->efer);
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)control->xcr0), "d"((uint32_t)(control->xcr0 >> 32)));
+    if (control->counters) {
+        write_msr(MSR_FIXED_COUNTERS, FIXED_ALL_RINGS);
+        write_msr(MSR_COUNTERS, control->counters);
+    }
     boot_info.fpu_size = cpuid(0xd, 0).ebx;
 }
 

@@ -6,13 +6,15 @@
 
 struct cpu_control {
     uint64_t cr0, cr4, efer, xcr0;
+    uint64_t counters; /* IA32_PERF_GLOBAL_CTRL: 0, or instructions and cycles are counted, and RDPMC tells */
 };
 
 /* Ends the boot with a message when the CPU lacks something Keel cannot do without. */
 void cpu_check(void);
 
-/* The values for this machine; the same on every CPU. */
-struct cpu_control cpu_control_values(void);
+/* The values for this machine; the same on every CPU. counted: with hardware counters, where there are some.
+ */
+struct cpu_control cpu_control_values(bool counted);
 
 /* Sets them on the boot CPU; smp.c hands them to the others. */
 void cpu_control_load(const struct cpu_control *control);

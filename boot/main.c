@@ -102,7 +102,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     pic_mask();
     ioapic_prepare();
 
-    struct cpu_control control = cpu_control_values();
+    struct cpu_control control = cpu_control_values(source_has_word(&source, "rdpmc"));
     cpu_control_load(&control);
     bool random = !source_has_word(&source, "nokaslr");
     paging_init(random);

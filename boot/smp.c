@@ -51,9 +51,9 @@ _Static_assert(offsetof(struct parameters, gdt_limit) == 30, "trampoline.S");
 _Static_assert(offsetof(struct parameters, high_gdt_limit) == 46, "trampoline.S");
 _Static_assert(offsetof(struct parameters, cr3) == 56, "trampoline.S");
 _Static_assert(offsetof(struct parameters, control) == 64, "trampoline.S");
-_Static_assert(offsetof(struct parameters, gate) == 96, "trampoline.S");
-_Static_assert(offsetof(struct parameters, kernel_entry) == 144, "trampoline.S");
-_Static_assert(offsetof(struct parameters, idt_limit) == 166 && sizeof(struct parameters) == 176,
+_Static_assert(offsetof(struct parameters, gate) == 104, "trampoline.S");
+_Static_assert(offsetof(struct parameters, kernel_entry) == 152, "trampoline.S");
+_Static_assert(offsetof(struct parameters, idt_limit) == 174 && sizeof(struct parameters) == 184,
                "trampoline.S");
 
 extern const char trampoline_start[], trampoline_start32[], trampoline_start64[], trampoline_wait[];

@@ -9,6 +9,9 @@
 #define MSR_STAR           0xc0000081
 #define MSR_LSTAR          0xc0000082
 #define MSR_FMASK          0xc0000084
+#define MSR_FIXED_COUNTERS 0x38d /* as in cpu.c */
+#define MSR_COUNTERS       0x38f
+#define FIXED_ALL_RINGS    0x33
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
 #define P(offset)  (trampoline_parameters - trampoline_start + (offset))
@@ -23,16 +26,17 @@
 #define CR4_VALUE    72
 #define EFER_VALUE   80
 #define XCR0_VALUE   88
-#define GATE         96
-#define STACKS       104
-#define ARRIVED      112
-#define INDEX        120
-#define RELEASE      128
-#define INFO         136
-#define KERNEL_ENTRY 144
-#define SYSCALL_ENTRY 152
-#define IDT_POINTER  166
-#define PARAMETERS_SIZE 176
+#define COUNTERS     96
+#define GATE         104
+#define STACKS       112
+#define ARRIVED      120
+#define INDEX        128
+#define RELEASE      136
+#define INFO         144
+#define KERNEL_ENTRY 152
+#define SYSCALL_ENTRY 160
+#define IDT_POINTER  174
+#define PARAMETERS_SIZE 184
 
 #define CODE64 8
 #define DATA   16
@@ -108,7 +112,16 @@ trampoline_start64:
     mov $MSR_KERNEL_GS_BASE, %ecx
     xor %eax, %eax
     wrmsr
-    jmp *P(GATE)(%rbx)
+    cmpl $0, P(COUNTERS) + 4(%rbx)
+    je 1f
+    mov $MSR_FIXED_COUNTERS, %ecx
+    mov $FIXED_ALL_RINGS, %eax
+    wrmsr
+    mov $MSR_COUNTERS, %ecx
+    xor %eax, %eax
+    mov P(COUNTERS) + 4(%rbx), %edx
+    wrmsr
+1:  jmp *P(GATE)(%rbx)
 
 /* Entered at its address in the kernel's half. */
 trampoline_wait:

@@ -5,7 +5,10 @@
  * another interval:
  *
  *     ./keel run --append keelstat=200 --log FILE -- PROGRAM
+ *
+ * With the word rdpmc, and hardware counters, also the instructions and cycles of each CPU.
  */
+#include <cpuid.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +22,9 @@ static const struct trace_block *blocks[CPUS_MAX];
 static struct cpu_counters before[CPUS_MAX];
 static struct time_histogram times_before[COUNTED_CALLS];
 static uint64_t cpus, calls_before[COUNTED_CALLS];
+
+enum { FIXED_COUNTER = 1 << 30, INSTRUCTIONS = 0, CYCLES = 1, HARDWARE = 2 };
+static uint64_t hardware_before[CPUS_MAX][HARDWARE], hardware_mask; /* 0: there are none */
 
 static const char *call_name(unsigned index) {
     static const char *const names[COUNTED_CALLS] = {
@@ -72,6 +78,42 @@ static void cpu_show(uint64_t cpu, uint64_t ns) {
         rate(now->page_table_switches, then->page_table_switches, ns),
         rate(now->page_faults, then->page_faults, ns), rate(interrupts(now), interrupts(then), ns),
         rate(entries(now), entries(then), ns), rate(now->reflections, then->reflections, ns));
+}
+
+/* The boot path lets counters of version 2 run when the command line asks for them (boot/cpu.c). */
+static void hardware_find(void) {
+    const char *line = getenv("KEEL_CMDLINE");
+    unsigned eax = 0, ebx, ecx, edx = 0;
+
+    if (!line || !strstr(line, "rdpmc"))
+        return;
+    if (__get_cpuid(10, &eax, &ebx, &ecx, &edx) && (eax & 0xff) >= 2 && (edx & 31) >= HARDWARE)
+        hardware_mask = (1ULL << (edx >> 5 & 63)) - 1;
+    else
+        log_line("this machine has no hardware counters");
+}
+
+static uint64_t counter_read(uint32_t number) {
+    uint32_t low, high;
+    __asm__ volatile("rdpmc" : "=a"(low), "=d"(high) : "c"(FIXED_COUNTER + number));
+    return (uint64_t)high << 32 | low;
+}
+
+/* Goes to the CPU to ask it. */
+static void hardware_show(uint64_t cpu, uint64_t ns, bool print) {
+    uint64_t fresh[HARDWARE];
+
+    if (!hardware_mask || keel_thread_set(0, 1, 1ULL << cpu))
+        return;
+    for (uint32_t i = 0; i < HARDWARE; i++) {
+        uint64_t now = counter_read(i);
+        fresh[i] = (now - hardware_before[cpu][i]) & hardware_mask;
+        hardware_before[cpu][i] = now;
+    }
+    (void)keel_thread_set(0, 1, UINT64_MAX);
+    if (print)
+        log_line("cpu%-2llu a second: %llu instructions, %llu cycles", (unsigned long long)cpu,
+                 rate(fresh[INSTRUCTIONS], 0, ns), rate(fresh[CYCLES], 0, ns));
 }
 
 /* Calls of an index on all CPUs since the start, and their times. */
@@ -145,6 +187,7 @@ int main(void) {
 
     (void)keel_object_info(handle_find("info"), keel_pointer(&info), sizeof(info));
     cpus = info.cpus < CPUS_MAX ? info.cpus : CPUS_MAX;
+    hardware_find();
     for (;;) {
         for (uint64_t cpu = 0; cpu < cpus; cpu++)
             if (!block_update(cpu))
@@ -152,6 +195,8 @@ int main(void) {
         uint64_t now = clock_now();
         for (uint64_t cpu = 0; cpu < cpus && last; cpu++)
             cpu_show(cpu, now - last);
+        for (uint64_t cpu = 0; cpu < cpus; cpu++)
+            hardware_show(cpu, now - last, last != 0);
         calls_show(now - last, last != 0);
         for (uint64_t cpu = 0; cpu < cpus; cpu++)
             before[cpu] = blocks[cpu]->counters;

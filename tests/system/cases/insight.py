@@ -64,12 +64,13 @@ def insight_files(context):
 @case(cpus=(1, 4), peer=False)
 def insight_keelstat(context):
     result = context.run(["/bin/sh", "-c", "for i in 1 2 3 4 5 6; do ls /bin > /dev/null; sleep 0.1; done"], ROOT,
-                         append="keelstat=100")
+                         append="keelstat=100 rdpmc")
     log = result.log.decode()
     for cpu in range(context.cpus):
         expect(re.search(rf"keelstat: cpu{cpu} .* % busy, a second: \d+ switches, .* \d+ reflections$", log, re.MULTILINE),
                f"a line for CPU {cpu}", result)
     expect(re.search(r"keelstat: +page_fault +\d+ a second, half of those timed below 2\^\d+ ticks$", log, re.MULTILINE),
            "the calls made most", result)
+    expect("this machine has no hardware counters" in log, "QEMU counts nothing", result)
     without = context.run(["/bin/true"], ROOT)
     expect("keelstat" not in without.log.decode(), "only when it is asked for", without)
