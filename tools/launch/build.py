@@ -35,6 +35,9 @@ def _read(path):
         return file.read()
 
 
+ON_REQUEST = {"accel"}  # drivers that are there only when the command line asks for them (launch/run.py)
+
+
 def drivers():
     """The drivers that `devices` starts: the folders with a manifest."""
     return sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(os.path.join(TOP, "drivers/*/manifest")))
@@ -47,9 +50,10 @@ def native_archive(arguments, more=()):
     archive.directory("bin")
     archive.directory("etc")
     archive.directory("drivers")
-    for name in drivers():
+    usual = [name for name in drivers() if name not in ON_REQUEST and name not in more]
+    for name in [*usual, *(name for name in more if name in drivers())]:
         archive.file("drivers/" + name, _read(os.path.join(TOP, "drivers", name, "manifest")))
-    for name in [*NATIVE, *drivers(), *more]:
+    for name in [*NATIVE, *usual, *more]:
         archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
     archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))

@@ -12,7 +12,7 @@ STATUS_TIMEOUT = 124
 STATUS_BROKEN = 125
 LOG_TAIL_LINES = 25
 # Native programs that are there when the command line asks for them: by its words, as in servers/init/manifest.
-OPTIONAL = {"keelstat": ["keelstat"], "faults": ["swifi"], "console=tty0": ["display"]}
+OPTIONAL = {"keelstat": ["keelstat"], "faults": ["swifi"], "console=tty0": ["display"], "accel": ["accel"]}
 
 
 @dataclasses.dataclass
