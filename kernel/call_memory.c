@@ -93,7 +93,7 @@ int64_t call_space_unmap(struct space *space, uint64_t address, uint64_t length)
 }
 
 /* How much of its range this call did before it was restarted. */
-static uint64_t progress_take(uint64_t length) {
+static __attribute__((noinline)) uint64_t progress_take(uint64_t length) {
     struct thread *thread = thread_current();
     uint64_t done = thread->progress;
 
@@ -102,7 +102,7 @@ static uint64_t progress_take(uint64_t length) {
 }
 
 /* A call's result when it has done that, and then what its last part gave. */
-static int64_t progress_keep(uint64_t done, int64_t result) {
+static __attribute__((noinline)) int64_t progress_keep(uint64_t done, int64_t result) {
     if (result > 0)
         done += (uint64_t)result;
     else if (result != -EAGAIN)

@@ -66,7 +66,8 @@ static struct page *slab_create(struct kmem_class *class) {
     return slab;
 }
 
-static void magazine_fill(struct kmem_class *class, struct kmem_magazine *magazine, unsigned count) {
+static __attribute__((noinline)) void magazine_fill(struct kmem_class *class, struct kmem_magazine *magazine,
+                                                    unsigned count) {
     spin_lock(&class->lock);
     while (magazine->count < count) {
         struct page *slab = class->slabs ? page_from_number(class->slabs) : slab_create(class);

@@ -18,7 +18,7 @@ static bool large_wanted(const struct mapping *mapping, uint64_t address, uint64
 }
 
 /* Makes a zeroed block the pages from an index on. False: memory exhausted; the Vmo is as before. */
-static bool large_commit(struct vmo *vmo, uint64_t index, struct page *first) {
+static __attribute__((noinline)) bool large_commit(struct vmo *vmo, uint64_t index, struct page *first) {
     struct job *job = vmo->object.job;
     uint64_t end = index + LARGE_PAGES, at;
     struct page_list none = {0};

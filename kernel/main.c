@@ -56,7 +56,8 @@ static void init_map_stack(struct process *process) {
 }
 
 /* Pages that the boot path filled. */
-static struct object *init_pages(struct job *job, uint64_t physical, uint64_t length) {
+static __attribute__((noinline)) struct object *init_pages(struct job *job, uint64_t physical,
+                                                           uint64_t length) {
     struct vmo *vmo;
     check(!vmo_create_physical(job, physical, (length + PAGE_SIZE - 1) & -(uint64_t)PAGE_SIZE, true, &vmo));
     return &vmo->object;

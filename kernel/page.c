@@ -8,7 +8,7 @@
 enum { MAGAZINE_BATCH = MEMORY_CPU_PAGES / 2 };
 
 /* Fills the magazine from a zone, with small blocks first, so that large ones are split last. */
-static void zone_fill(struct zone *zone, struct memory_cpu *cpu) {
+static __attribute__((noinline)) void zone_fill(struct zone *zone, struct memory_cpu *cpu) {
     while (cpu->page_count < MAGAZINE_BATCH && zone->orders) {
         unsigned order = (unsigned)__builtin_ctz(zone->orders);
         unsigned room = 31 - (unsigned)__builtin_clz(MAGAZINE_BATCH - cpu->page_count);

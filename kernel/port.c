@@ -41,7 +41,7 @@ void port_destroy(struct port *port) {
 
 /* ---- messages ---- */
 
-static void words_copy(struct frame *to, const struct frame *from) {
+static __attribute__((noinline)) void words_copy(struct frame *to, const struct frame *from) {
     to->rdx = from->rdx;
     to->r10 = from->r10;
     to->r8 = from->r8;

@@ -46,16 +46,15 @@ void tree_insert(struct tree *tree, struct tree_node *node, uint64_t key) {
         parent = *link;
         link = key < parent->key ? &parent->left : &parent->right;
     }
-    *node = (struct tree_node){.parent = parent, .key = key};
+    *node = (struct tree_node){.parent = parent, .key = key, .priority = node_priority(node)};
     *link = node;
-    uint64_t priority = node_priority(node);
-    while (node->parent && node_priority(node->parent) < priority)
+    while (node->parent && node->parent->priority < node->priority)
         node_rotate_up(tree, node);
 }
 
 void tree_remove(struct tree *tree, struct tree_node *node) {
     while (node->left && node->right) {
-        bool left = node_priority(node->left) > node_priority(node->right);
+        bool left = node->left->priority > node->right->priority;
         node_rotate_up(tree, left ? node->left : node->right);
     }
     struct tree_node *child = node->left ? node->left : node->right;

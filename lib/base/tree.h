@@ -11,6 +11,7 @@
 struct tree_node {
     struct tree_node *left, *right, *parent;
     uint64_t key;
+    uint64_t priority; /* a node's is not below its children's */
 };
 
 struct tree {

@@ -29,7 +29,7 @@ static unsigned table_slot(uint64_t address, unsigned shift) {
     return address >> shift & (TABLE_SLOTS - 1);
 }
 
-static uint64_t *table_virt(uint64_t entry) {
+static __attribute__((noinline)) uint64_t *table_virt(uint64_t entry) {
     return phys_to_virt(entry & -(uint64_t)PAGE_SIZE);
 }
 
@@ -320,7 +320,8 @@ void page_table_unmap(struct space *space, uint64_t start, uint64_t end, bool fr
     spin_unlock(&space->table_lock);
 }
 
-void page_table_restrict(struct space *space, uint64_t start, uint64_t end, bool write, bool exec) {
+__attribute__((noinline)) void page_table_restrict(struct space *space, uint64_t start, uint64_t end,
+                                                   bool write, bool exec) {
     const struct restriction restriction = {write ? 0 : PTE_WRITE, exec ? 0 : PTE_NO_EXEC};
     struct flush flush = {0};
 

@@ -138,7 +138,7 @@
 #define THREAD_DYING         54
 #define THREAD_CALLS         624
 #define THREAD_SERVES        648
-#define THREAD_ARMED         705
+#define THREAD_ARMED         713
 #define PROCESS_SPACE        80
 #define PROCESS_CHANGES      144
 #define SPACE_ACTIVE_CPUS    112
