@@ -68,6 +68,8 @@ struct shared {
 };
 
 void bench_nulls(uint64_t count);
+void bench_yields(uint64_t count);
+void bench_yields_counted(volatile uint64_t *turns, const volatile bool *stop);
 void bench_calls(uint64_t port, uint64_t label, uint64_t count);
 void bench_serve(uint64_t port, uint64_t label);
 void bench_packets(uint64_t port, uint64_t count);
@@ -295,10 +297,7 @@ static uint64_t run_packets(unsigned count) {
 
 static void yielder(uint64_t unused) {
     (void)unused;
-    while (!shared->stop) {
-        shared->turns++;
-        keel_thread_yield();
-    }
+    bench_yields_counted(&shared->turns, &shared->stop);
     partner_leave();
 }
 
@@ -309,8 +308,8 @@ static void begin_yield(void) {
 /* Every second yield is the partner's. */
 static uint64_t run_yield(unsigned count) {
     uint64_t before = shared->turns;
-    for (unsigned i = 0; i < count / 2; i++)
-        keel_thread_yield();
+    if (count > 1)
+        bench_yields(count / 2);
     check(shared->turns + 2 >= before + count / 2, "the partner has its turns");
     return 0;
 }

@@ -3,6 +3,7 @@
  * fault on purpose. A few instructions around each call are all that is measured beside the kernel.
  */
 #define CALL_NULL         0x1000
+#define CALL_THREAD_YIELD 0x1020
 #define CALL_GUEST_ENTER  0x1021
 #define CALL_PORT_CALL    0x1022
 #define CALL_PORT_RECEIVE 0x1023
@@ -37,6 +38,22 @@ bench_nulls:
     syscall
     dec %rdi
     jnz bench_nulls
+    ret
+
+/* void bench_yields(count), and void bench_yields_counted(turns, stop): yields and counts, until stop is not 0. */
+    .globl bench_yields, bench_yields_counted
+bench_yields:
+    mov $CALL_THREAD_YIELD, %eax
+    syscall
+    dec %rdi
+    jnz bench_yields
+    ret
+bench_yields_counted:
+    mov $CALL_THREAD_YIELD, %eax
+    syscall
+    incq (%rdi)
+    cmpb $0, (%rsi)
+    je bench_yields_counted
     ret
 
 /* void bench_calls(port, label, count): calls, each with the eight words that are in the registers. */

@@ -10,6 +10,7 @@
 #include "boot/paging.h"
 #include "kernel/cpu.h"
 #include "kernel/machine.h"
+#include "kernel/sched.h"
 #include "kernel/zone.h"
 #include "lib/base/string.h"
 
@@ -44,7 +45,8 @@ static void cpu_fill(struct cpu_room *room, uint32_t index) {
 
     memset(cpu, 0, sizeof(*cpu));
     cpu->index = index;
-    cpu->bit = cpu->hand_over = 1ULL << index;
+    cpu->bit = 1ULL << index;
+    cpu->hand_over = boot_info.has_xsaveopt ? cpu->bit : 0;
     cpu->stack = (uint64_t)(uintptr_t)(room->stack + sizeof(room->stack));
     cpu->apic_id = boot_info.cpus[index].apic_id;
     cpu->memory.node = boot_info.cpus[index].node;
@@ -83,6 +85,8 @@ static void machine_fill(void) {
                                         .wall_base_ns = boot_info.wall_ns};
     machine.timer_scale = boot_info.timer_scale;
     machine.burst_short = boot_info.tsc_hz / (NS_PER_SECOND / BURST_SHORT_NS);
+    for (unsigned level = 0; level < LEVELS; level++)
+        machine.quanta[level] = level_quantum(machine.sched_policy, level);
     machine.page_array = high(boot_info.page_array);
     machine.page_limit = boot_info.page_limit;
     machine.lapic = high(boot_info.lapic);

@@ -13,7 +13,7 @@
 #include "lib/base/tree.h"
 #include "vectors.h"
 
-enum { MAX_CPUS = BOOT_MAX_CPUS, LEVELS = 7, KERNEL_STACK_BYTES = 2 * PAGE_SIZE };
+enum { MAX_CPUS = BOOT_MAX_CPUS, KERNEL_STACK_BYTES = 2 * PAGE_SIZE };
 
 struct frame;
 struct thread;
@@ -42,8 +42,8 @@ struct tss {
 struct run_queue {
     struct spinlock lock; /* rank RUN_QUEUE: guards all of this structure */
     uint32_t bitmap;      /* levels with ready threads, and always bit LEVELS */
-    uint32_t aged_level;  /* which it was, … */
-    uint64_t aged;        /* … and when, that a level was last served out of turn, ns */
+    uint32_t aged_level;  /* which level was last served out of turn */
+    uint64_t ages_at;     /* … and when the next one will be, ns */
     struct tree alarms;   /* struct alarm by deadline */
     struct list levels[LEVELS];
 };
@@ -84,7 +84,7 @@ struct cpu {
     struct run_queue queue;
 
     uint64_t bit;       /* 1 << index */
-    uint64_t hand_over; /* bit, or while calls or switches are traced 0: ipc.S */
+    uint64_t hand_over; /* bit; 0 while it is traced, and where there is no XSAVEOPT: ipc.S */
     uint64_t stack;     /* top of this CPU's kernel stack */
     uint64_t scratch;
     uint64_t alarms_from;    /* ns; no alarm fires before */
@@ -125,6 +125,9 @@ _Static_assert(offsetof(struct machine, has_smap) == 0, "entry.S");
 _Static_assert(offsetof(struct machine, cpus) == MACHINE_CPUS, "entry.S");
 _Static_assert(offsetof(struct machine, idle_mwait) == MACHINE_IDLE_MWAIT, "entry.S");
 _Static_assert(offsetof(struct machine, idle_hint) == MACHINE_IDLE_HINT, "entry.S");
+_Static_assert(offsetof(struct machine, quanta) == MACHINE_QUANTA, "switch.S");
+_Static_assert(offsetof(struct machine, clock.tsc_base) == MACHINE_TSC_BASE, "switch.S");
+_Static_assert(offsetof(struct machine, clock.mult) == MACHINE_CLOCK_MULT, "switch.S");
 _Static_assert(sizeof(struct machine) <= MACHINE_BYTES, "entry.S");
 
 #include "cpu_self.h"

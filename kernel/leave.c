@@ -16,6 +16,7 @@ static void wait_release(struct thread *thread) {
     spin_lock(&thread->lock);
     struct object *object = thread->wait_object;
     thread->wait_object = NULL;
+    thread->releases = false;
     spin_unlock(&thread->lock);
     if (!object)
         return;
@@ -37,7 +38,7 @@ static void cpu_idle(struct cpu *cpu) {
 
 /* True when the current thread may return to user mode. */
 static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
-    if (thread->wait_object && thread->state == THREAD_RUNNING)
+    if (thread->releases && thread->state == THREAD_RUNNING)
         wait_release(thread);
     if (shares_set)
         share_account(thread);

@@ -15,7 +15,7 @@
 struct cpu;
 struct page;
 
-enum { BURST_SHORT_NS = 50000 };
+enum { LEVELS = 7, BURST_SHORT_NS = 50000 };
 
 struct machine {
     bool has_smap, has_xsaveopt;
@@ -30,6 +30,7 @@ struct machine {
     struct utcb_clock clock; /* what the TSC counts … */
     uint64_t timer_scale;    /* … and the local APIC timer: ticks per ns, 32 fractional bits, below 4 GHz */
     uint64_t burst_short;    /* TSC ticks of BURST_SHORT_NS */
+    uint64_t quanta[LEVELS]; /* what a thread of each level may run at a stretch, ns */
     struct page *page_array; /* by page number … */
     uint64_t page_limit;     /* … below this one */
     uint64_t pages_total;    /* that the allocator has … */

@@ -13,8 +13,6 @@
 
 enum {
     AGING_NS = 100000000,
-    QUANTUM_NS = 1000000, /* of level 0; twice as long on each next level */
-    ROBIN_QUANTUM_NS = 10000000,
     SPREAD_NS = 100000,
     COUNTED = 32, /* of the threads that wait on a CPU */
 };
@@ -32,10 +30,6 @@ static uint64_t clock_at(uint64_t ticks) {
 
 uint64_t clock_now(void) {
     return clock_at(tsc_read());
-}
-
-static uint64_t level_quantum(unsigned level) {
-    return machine.sched_policy & SCHED_ROUND_ROBIN ? ROBIN_QUANTUM_NS : (uint64_t)QUANTUM_NS << level;
 }
 
 static uint8_t level_of(const struct thread *thread) {
@@ -77,8 +71,8 @@ static struct thread *queue_pick(struct run_queue *queue, uint64_t now) {
     unsigned level = queue_best(queue);
     if (level == LEVELS)
         return NULL;
-    if (level >= LEVEL_TOP && now - queue->aged > AGING_NS) {
-        queue->aged = now;
+    if (level >= LEVEL_TOP && now > queue->ages_at) {
+        queue->ages_at = now + AGING_NS;
         unsigned next = (unsigned)__builtin_ctz(queue->bitmap & ~1u << queue->aged_level);
         queue->aged_level = next == LEVELS ? level : next;
         level = queue->aged_level;
@@ -318,7 +312,7 @@ static void sched_account(struct cpu *cpu, uint64_t ticks) {
 
 static void sched_start_slice(struct cpu *cpu, struct thread *thread, uint64_t now) {
     if (!thread->quantum_left)
-        thread->quantum_left = level_quantum(thread->level);
+        thread->quantum_left = machine.quanta[thread->level];
     cpu->slice_end = now + thread->quantum_left;
 }
 

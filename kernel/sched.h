@@ -18,6 +18,15 @@ enum {
     SCHED_PACK = 1 << 'p' % 32, /* work stays on the lowest-numbered CPUs unless two threads wait on one */
 };
 
+enum {
+    QUANTUM_NS = 1000000, /* of level 0; twice as long on each next level */
+    ROBIN_QUANTUM_NS = 10000000,
+};
+/* For struct machine.quanta. */
+static inline uint64_t level_quantum(uint32_t policy, unsigned level) {
+    return policy & SCHED_ROUND_ROBIN ? ROBIN_QUANTUM_NS : (uint64_t)QUANTUM_NS << level;
+}
+
 /* Nanoseconds that so many TSC ticks take. */
 uint64_t clock_ns(uint64_t ticks);
 /* Nanoseconds since boot. */

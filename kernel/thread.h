@@ -36,19 +36,19 @@ enum park { PARK_NONE, PARK_KICK, PARK_BUDGET, PARK_SUSPENDED };
 struct thread {
     struct object object;
     struct process *process; /* referenced */
-    _Atomic uint8_t state;   /* enum thread_state; lock, and with a port as wait_object the port's lock */
     _Atomic bool on_cpu;     /* its registers live in a CPU */
-    uint8_t parked;          /* BLOCKED without an object: enum park */
+    _Atomic uint8_t state;   /* enum thread_state; lock, and with a port as wait_object the port's lock */
+    uint8_t preempted;       /* goes to the front of its level with what is left of its quantum */
     uint8_t level;           /* that it runs at: the better of own_level and lent_level; lock of its queue */
     struct spinlock lock;    /* rank THREAD: state, parked, wait_* */
     _Atomic uint8_t cpu;     /* where it runs, or ran last */
     uint8_t own_level;       /* scheduler level now, … */
     uint8_t lent_level;      /* … of the best caller that waits for it, or LEVELS; lock … */
     uint8_t base_level;      /* … and the best it may climb to; … */
-    uint8_t preempted;       /* goes to the front of its level with what is left of its quantum */
+    uint8_t parked;          /* BLOCKED without an object: enum park */
     _Atomic bool kick;       /* latched thread_kick */
     _Atomic bool dying;      /* ends at its next way out of the kernel */
-    bool doomed;             /* was told to end with its process; process lock */
+    bool releases;           /* wait_object is to be let go of when it runs again */
     struct object *wait_object; /* BLOCKED on this (referenced until the thread runs again, but for ports) */
     uint64_t wait_sequence;     /* counts waits, so that a late time-out misses */
     struct list wait_link;      /* the object's waiters; the object's lock */
@@ -87,6 +87,7 @@ struct thread {
     uint64_t progress;        /* of a call that is restarted: bytes done */
     struct space *unfinished; /* of a space_clone that is restarted; referenced */
     struct list process_link; /* struct process.threads; process lock */
+    bool doomed;              /* was told to end with its process; process lock */
     bool limited;             /* a job above it has a share of CPU time: share.h */
     uint64_t charged;         /* of run_time plus what it runs now, to its jobs' shares */
     uint64_t utcb_address;

@@ -35,6 +35,7 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
     spin_lock(&thread->lock);
     thread->wait_sequence++; /* before the state: wait_cancel looks at both with the object's lock alone */
     thread->wait_object = object;
+    thread->releases = object->type != OBJECT_PORT;
     thread->state = THREAD_BLOCKED;
     list_push_back(waiters, &thread->wait_link);
     spin_unlock(&thread->lock);

@@ -25,7 +25,8 @@ struct test {
     TOPIC(memory)                                                                                            \
     TOPIC(channel)                                                                                           \
     TOPIC(jobs)                                                                                              \
-    TOPIC(futex) TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(resource) TOPIC(handover)
+    TOPIC(futex)                                                                                             \
+    TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(resource) TOPIC(handover) TOPIC(switch)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS

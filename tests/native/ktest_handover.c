@@ -4,7 +4,15 @@
  */
 #include "tests/native/ktest.h"
 
-enum { PAGE = 4096, CODE = 0x10000000, UTCBS = 0x20000000, VICTIMS = 2, ROUNDS = 150, CALLERS = 2 };
+enum {
+    PAGE = 4096,
+    CODE = 0x10000000,
+    UTCBS = 0x20000000,
+    VICTIMS = 2,
+    KINDS = 3,
+    ROUNDS = 150,
+    CALLERS = 2
+};
 
 /* The victims, position-independent: handle 1 is the port. */
 __asm__(".pushsection .rodata\n"
@@ -17,6 +25,9 @@ __asm__(".pushsection .rodata\n"
         ".balign 256\n"
         /* 256: calls, without end */
         "1: mov $1, %edi; mov $7, %esi; mov $-1, %rbx; mov $0x1022, %eax; syscall; jmp 1b\n"
+        ".balign 256\n"
+        /* 512: yields, without end */
+        "1: mov $0x1020, %eax; syscall; jmp 1b\n"
         ".popsection\n");
 extern const char handover_code[];
 
@@ -52,7 +63,7 @@ static void survivor(uint64_t i) {
     thread_end(i);
 }
 
-/* A process in a job of its own with threads that serve (offset 0) or call (256). */
+/* A process in a job of its own with threads that serve (offset 0), call (256) or yield (512). */
 static handle_t victims_start(handle_t code, uint64_t offset) {
     handle_t victims = (handle_t)keel_handle_create(OBJECT_JOB, job, 0, 0);
     handle_t list[1] = {(handle_t)keel_handle_duplicate(port, RIGHT_ALL)};
@@ -80,27 +91,27 @@ static void victims_end(handle_t victims) {
 }
 
 static void test_killed_in_hand_over(void) {
-    handle_t code = (handle_t)keel_vmo_create(PAGE, 0), threads[CALLERS + 1], victims[2];
+    handle_t code = (handle_t)keel_vmo_create(PAGE, 0), threads[CALLERS + 1], victims[KINDS];
     uint64_t random = 1;
 
     port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
-    EQ(keel_vmo_write(code, 0, keel_pointer(handover_code), PAGE / 8), PAGE / 8);
+    EQ(keel_vmo_write(code, 0, keel_pointer(handover_code), PAGE / 4), PAGE / 4);
     stop = false;
     answered = cancelled = 0;
     EQ(keel_thread_set(0, 0, 1), 0); /* the killer does not queue behind those it kills */
     for (unsigned i = 0; i < CALLERS; i++)
         threads[i] = thread_start(i, caller);
     threads[CALLERS] = thread_start(CALLERS, survivor);
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < KINDS; i++)
         victims[i] = victims_start(code, i * 256);
     for (unsigned round = 0; round < ROUNDS; round++) {
         random = random * 6364136223846793005 + 1442695040888963407;
         keel_thread_wait(clock_now() + (random >> 33) % MS);
-        unsigned i = random >> 62 != 0 ? 0 : 1;
+        unsigned i = (unsigned)(random >> 62) % KINDS;
         victims_end(victims[i]);
         victims[i] = victims_start(code, i * 256);
     }
-    for (unsigned i = 0; i < 2; i++)
+    for (unsigned i = 0; i < KINDS; i++)
         victims_end(victims[i]);
     stop = true;
     for (unsigned i = 0; i < CALLERS; i++)

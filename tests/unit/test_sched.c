@@ -71,6 +71,8 @@ static void level_give(unsigned i, unsigned level) {
 
 static void setup(unsigned count) {
     machine = (struct machine){.clock.mult = 1ULL << 32, .burst_short = BURST_SHORT_NS, .cpu_count = count};
+    for (unsigned level = 0; level < LEVELS; level++)
+        machine.quanta[level] = level_quantum(0, level);
     now_ns = 1000;
     cpus_idle = 0;
     interrupts_sent = 0;
@@ -192,6 +194,8 @@ TEST(round_robin_within_a_level) {
 TEST(round_robin_by_choice) {
     setup(1);
     machine.sched_policy = SCHED_ROUND_ROBIN;
+    for (unsigned level = 0; level < LEVELS; level++)
+        machine.quanta[level] = level_quantum(SCHED_ROUND_ROBIN, level);
     for (unsigned i = 0; i < 3; i++) {
         level_give(i, 2 + i / 2);
         ready(i);

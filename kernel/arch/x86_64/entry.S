@@ -6,6 +6,7 @@
  */
 #define ASSEMBLY
 #include "kernel/arch/x86_64/vectors.h"
+#include "kernel/arch/x86_64/registers.inc"
 #include "entry_hooks.inc"
 #include "isolation.inc"
 
@@ -18,7 +19,7 @@
 #define ANSWER_NONE  -0x80000000
 #define IDT_BYTES    4096
 #define PRESERVED    48 /* bytes of r15 to rbx, with which frames begin */
-#define CALL_GUEST_ENTER 0x1021 /* then port_call and port_receive */
+#define CALL_GUEST_ENTER (CALL_THREAD_YIELD + 1) /* then port_call and port_receive */
 #define GUEST_SYSCALL 1
 #define GUEST_KICK    4
 #define GUEST_FULL    1
@@ -62,45 +63,6 @@ __stack_chk_guard:
     .space 16
     .text
 
-/* ---- registers to and from a frame ---- */
-
-.macro push_preserved
-    .irp register, rbx, rbp, r12, r13, r14, r15
-    push %\register
-    .endr
-.endm
-
-.macro push_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push_preserved
-.endm
-
-.macro pop_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-.endm
-
 /* ---- system calls ---- */
 
 /*
@@ -133,24 +95,15 @@ syscall_entered:
     mov %gs:CPU_GUEST, %rsp
     test %rsp, %rsp
     jnz guest_syscall
-    lea -CALL_GUEST_ENTER(%rax), %rsp
-    cmp $3, %rsp
-    jb 1f
+    lea -CALL_THREAD_YIELD(%rax), %rsp
+    cmp $1, %rsp
+    je guest_enter
+    jb yield_entry              /* switch.S */
+    cmp $4, %rsp
+    jb ipc_entry                /* ipc.S */
     .globl syscall_slowly
 syscall_slowly:
-    mov %gs:CPU_FRAME_TOP, %rsp
-    mov %rcx, FRAME_RIP(%rsp)
-    mov %gs:CPU_SCRATCH, %rcx
-    mov %rcx, FRAME_RSP(%rsp)
-    mov %r11, FRAME_RFLAGS(%rsp)
-    movq $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
-    mov %rdi, FRAME_RDI(%rsp)
-    mov %rsi, FRAME_RSI(%rsp)
-    mov %rdx, FRAME_RDX(%rsp)
-    mov %rax, FRAME_RAX(%rsp)
-    mov %r8, FRAME_R8(%rsp)
-    mov %r9, FRAME_R9(%rsp)
-    mov %r10, FRAME_R10(%rsp)
+    store_call %rax
     call_enter
     lea -0x1000(%rax), %r11
     cmp $CALLS, %r11
@@ -180,12 +133,6 @@ syscall_return:                 /* rax = result, or what syscall_finish knows */
     mov FRAME_RSP(%rsp), %rsp
     leave_by_sysret
 
-/* The rest of the frame, from whose end rsp comes to its beginning. */
-.macro store_preserved
-    lea FRAME_RBX + 8(%rsp), %rsp
-    push_preserved
-.endm
-
 syscall_leave_slowly:
     store_preserved
 syscall_end:
@@ -211,17 +158,17 @@ syscall_port:
 
 syscall_traced:
     store_preserved
+    .globl syscall_stored
+syscall_stored:                 /* rsp = the whole frame; the call may be traced */
     mov %rsp, %rbx
     mov %rsp, %rdi
     mov %gs:CPU_STACK, %rsp
+    testb $CPU_TRACE_CALL, %gs:CPU_TRACE
+    jz 1f
     call syscall_trace
-    mov %rbx, %rdi
+1:  mov %rbx, %rdi
     call syscall_dispatch
     jmp leave
-
-1:  test %esp, %esp
-    jz guest_enter
-    jmp ipc_entry               /* ipc.S */
 
 syscall_other:                  /* of class 0 or 2, or unknown */
     incq %gs:CPU_ENTRIES
@@ -288,7 +235,8 @@ call_perform:
 /* Back to user mode, with the frame at CPU_FRAME_TOP. */
 leave:
     cmpl $0, %gs:CPU_WORK
-    jne leave_slowly
+    jne leave_slowly            /* switch.S */
+    .globl leave_now
 leave_now:
     stretch_leave
     mov %gs:CPU_FRAME_TOP, %rsp
@@ -303,13 +251,6 @@ leave_now:
 leave_as_interrupted:
     add $16, %rsp
     leave_by_iret
-
-/* Reschedules, reaps, kicks; then the frame to resume is at CPU_FRAME_TOP again. */
-    .globl leave_slowly
-leave_slowly:
-    mov %gs:CPU_STACK, %rsp
-    call kernel_leave
-    jmp leave_now
 
 /* ---- guest mode ---- */
 
@@ -481,10 +422,13 @@ isolated_syscall:
     mov %cr2, %rsp
     isolated_jump syscall_entered
 
-    .globl isolated_sysret_swapped, isolated_sysret
+    .globl isolated_sysret_frame, isolated_sysret_swapped, isolated_sysret
+isolated_sysret_frame:
+    mov 40(%rsp), %rsp
+    jmp 1f
 isolated_sysret_swapped:
     xor %eax, %eax
-    swapgs
+1:  swapgs
 isolated_sysret:
     mov %rax, %cr2
     mov %gs:CPU_ROOT, %rax

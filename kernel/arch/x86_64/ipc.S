@@ -14,6 +14,7 @@
 
 #define REPLY          0x40000000 /* IPC_REPLY >> 32 */
 #define RUNNING        2
+#define RUNNING_HERE   0x201 /* on_cpu, and RUNNING beside it */
 #define BLOCKED        3
 #define NOBODY         7 /* LEVELS */
 #define IPC_PACKET     0x8000000000000000
@@ -101,6 +102,8 @@ receive:
     incq %gs:CPU_CALLS + 8 * 35
     mov %rsp, %rbx
     rdgsbase %rdi
+    mov %rdx, %rbp
+    or $-1, %r11d
     jmp go_on_now
 
 reply:
@@ -176,7 +179,7 @@ reply:
 go_on:                          /* who ends its wait or kills it, with either lock, must find it running here */
     mov %gs:CPU_INDEX, %ecx
     mov %cl, THREAD_CPU(%rbx)
-    movb $RUNNING, THREAD_STATE(%rbx)
+    movw $RUNNING_HERE, THREAD_ON_CPU(%rbx)
     movq $0, THREAD_WAIT_OBJECT(%rbx)
     movb $0, PORT_LOCK(%rdi)
     movb $0, THREAD_LOCK(%rbx)
@@ -189,6 +192,15 @@ go_on:                          /* who ends its wait or kills it, with either lo
     sub CPU_SWITCHED_AT(%rdi), %rax
     mov %rcx, CPU_SWITCHED_AT(%rdi)
     add %rax, THREAD_RUN_TIME(%rsp)
+    or $-1, %r11d
+
+/*
+ * The switch itself, from the thread in rsp, to which no other CPU may switch before on_cpu is cleared, to the one in rbx,
+ * which is RUNNING here. rdi = the CPU. r11d = -1: rbx gets rbp as word 0 and the other words and rsi in their registers;
+ * else its frame is complete, and r11d, which is small then, 0 when it may return at once.
+ */
+    .globl switch_to
+switch_to:
     incq CPU_CONTEXT_SWITCHES(%rdi)
 
     or $-1, %eax                /* every component that XCR0 enables */
@@ -209,28 +221,26 @@ go_on:                          /* who ends its wait or kills it, with either lo
     je 1f
     mov CPU_BIT(%rdi), %rax
     lock or %rax, SPACE_ACTIVE_CPUS(%rcx)
-    mov SPACE_ROOT(%rcx), %r11
-    mov %r11, %cr3
-    mov %r11, CPU_ROOT(%rdi)
-    incq CPU_SWITCHES(%rdi)
     mov %rcx, CPU_NATIVE_SPACE(%rdi)
+    mov SPACE_ROOT(%rcx), %rcx
+    mov %rcx, %cr3
+    mov %rcx, CPU_ROOT(%rdi)
+    incq CPU_SWITCHES(%rdi)
     not %rax
     lock and %rax, SPACE_ACTIVE_CPUS(%rdx)
 1:
     lea THREAD_NATIVE_END(%rbx), %rcx
     mov %rcx, CPU_FRAME_TOP(%rdi)
     mov %rbx, CPU_THREAD(%rdi)
-    movb $1, THREAD_ON_CPU(%rbx)
     movb $0, THREAD_ON_CPU(%rsp)
 
-    mov %rbp, %rdx
-    mov %esi, %esi
-go_on_now:                      /* rdi = the CPU, rbx = its thread, which gets rsi and the words in their registers */
+go_on_now:                      /* rdi = the CPU, rbx = its thread, which gets rsi, rbp and the words in their registers */
     mov THREAD_GS_BASE(%rbx), %rax
     swapgs
     wrgsbase %rax
-    cmpl $0, CPU_WORK(%rdi)
-    jne go_on_slowly
+    add CPU_WORK(%rdi), %r11d
+    jns go_on_otherwise
+    mov %rbp, %rdx
     mov THREAD_NATIVE_END + FRAME_RIP(%rbx), %rcx
     mov THREAD_NATIVE_END + FRAME_RFLAGS(%rbx), %r11
     mov THREAD_NATIVE_END + FRAME_RDI(%rbx), %rdi
@@ -239,11 +249,12 @@ go_on_now:                      /* rdi = the CPU, rbx = its thread, which gets r
     mov THREAD_NATIVE_END + FRAME_RBX(%rbx), %rbx
     leave_by_sysret_swapped
 
-go_on_slowly:                   /* the frame becomes complete, but for what the caller stored */
-    swapgs
+go_on_otherwise:
+    jnc switch_leave            /* switch.S */
+    swapgs                      /* the frame becomes complete, but for what the caller stored */
     lea THREAD_NATIVE_END + FRAME_RDI(%rbx), %rsp
     push %rsi
-    push %rdx
+    push %rbp
     push %rcx                   /* unused */
     push $0                     /* rax */
     push %r8

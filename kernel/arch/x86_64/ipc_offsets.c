@@ -1,4 +1,4 @@
-/* The offsets that ipc.S uses are those of the structures. */
+/* The offsets that ipc.S and switch.S use are those of the structures. */
 #include "kernel/port.h"
 #include "kernel/process.h"
 #include "kernel/space.h"
@@ -6,6 +6,19 @@
 
 #define OFFSET(name, type, member) _Static_assert(offsetof(struct type, member) == name, #name)
 
+OFFSET(CPU_SLICE_END, cpu, slice_end);
+OFFSET(CPU_TIMER_DEADLINE, cpu, timer_deadline);
+OFFSET(CPU_QUEUE_LOCK, cpu, queue.lock);
+OFFSET(CPU_AGES_AT, cpu, queue.ages_at);
+OFFSET(CPU_LEVELS, cpu, queue.levels);
+OFFSET(CPU_NEXT, cpu, next);
+OFFSET(THREAD_STATE + 1, thread, preempted);
+OFFSET(THREAD_CARE, thread, parked);
+OFFSET(THREAD_CARE + 1, thread, kick);
+OFFSET(THREAD_CARE + 3, thread, releases);
+OFFSET(THREAD_QUANTUM_LEFT, thread, quantum_left);
+OFFSET(THREAD_QUEUE_LINK, thread, queue_link);
+OFFSET(THREAD_BURST, thread, burst);
 OFFSET(CPU_BIT, cpu, bit);
 OFFSET(CPU_HAND_OVER, cpu, hand_over);
 OFFSET(CPU_SWITCHED_AT, cpu, switched_at);
@@ -51,5 +64,6 @@ OFFSET(PORT_PENDING, port, pending);
 OFFSET(OBJECT_EPOCH, object, epoch);
 OFFSET(USE_HANDLE, port_use, handle);
 OFFSET(USE_CHANGES, port_use, changes);
-_Static_assert(THREAD_RUNNING == 2 && THREAD_BLOCKED == 3 && LEVELS == 7, "ipc.S");
+_Static_assert(THREAD_READY == 1 && THREAD_RUNNING == 2 && THREAD_BLOCKED == 3 && LEVELS == 7, "ipc.S");
+_Static_assert(WORK_RESCHEDULE == 1, "switch.S");
 _Static_assert(sizeof(struct port_packet) == 32 && offsetof(struct port_packet, words) == 16, "ipc.S");

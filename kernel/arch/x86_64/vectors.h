@@ -77,13 +77,17 @@
 
 /* struct machine (kernel/machine.h), checked in kernel/cpu.h. */
 #define MACHINE_BYTES      2048
-#define MACHINE_CPUS       128
+#define MACHINE_CPUS       184
+#define MACHINE_QUANTA     80
+#define MACHINE_TSC_BASE   32
+#define MACHINE_CLOCK_MULT 40
 #define MACHINE_IDLE_MWAIT 3
 #define MACHINE_IDLE_HINT  4
 
 /* In call_rules: there is no object. */
-#define CALL_PLAIN     0x80
-#define CALL_PORT_CALL 0x1022
+#define CALL_PLAIN        0x80
+#define CALL_THREAD_YIELD 0x1020
+#define CALL_PORT_CALL    0x1022
 
 /* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
 #define CPU_SCRATCH     264
@@ -111,6 +115,12 @@
 #define THREAD_KICK         53
 
 /* What ipc.S knows beyond that, checked in ipc_offsets.c. */
+#define CPU_SLICE_END        24
+#define CPU_TIMER_DEADLINE   64
+#define CPU_QUEUE_LOCK       96
+#define CPU_AGES_AT          112
+#define CPU_LEVELS           128
+#define CPU_NEXT             1552
 #define CPU_HAND_OVER        248
 #define CPU_BIT              240
 #define CPU_SWITCHED_AT      32
@@ -119,8 +129,12 @@
 #define CPU_BITMAP           100
 #define CPU_CONTEXT_SWITCHES 496
 #define THREAD_PROCESS       32
-#define THREAD_STATE         40
-#define THREAD_ON_CPU        41
+#define THREAD_CARE          52 /* parked, kick, dying, releases */
+#define THREAD_QUANTUM_LEFT  88
+#define THREAD_QUEUE_LINK    120
+#define THREAD_BURST         752
+#define THREAD_ON_CPU        40
+#define THREAD_STATE         41 /* then preempted */
 #define THREAD_LEVEL         43
 #define THREAD_OWN_LEVEL     49
 #define THREAD_LENT_LEVEL    50
