@@ -42,6 +42,17 @@ static inline bool object_hand_over(const struct object *object) {
     return false;
 }
 
+/* Drops a reference that is not the last; false when it is, and stays. */
+static inline bool object_drop_shared(struct object *object) {
+    uint32_t references = atomic_load_explicit(&object->references, memory_order_relaxed);
+
+    while (references > 1)
+        if (atomic_compare_exchange_weak_explicit(&object->references, &references, references - 1,
+                                                  memory_order_acq_rel, memory_order_relaxed))
+            return true;
+    return false;
+}
+
 /* Drops a reference; true when it was the last, and nobody can use the object any more. */
 static inline bool object_drop(struct object *object) {
     uint32_t references = atomic_load_explicit(&object->references, memory_order_relaxed);

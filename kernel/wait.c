@@ -7,6 +7,7 @@
 #include "kernel/arch_cpu.h"
 #include "kernel/channel.h"
 #include "kernel/futex.h"
+#include "kernel/object_use.h"
 #include "kernel/port.h"
 #include "kernel/sched.h"
 
@@ -47,8 +48,13 @@ int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadlin
 void wait_end(struct thread *thread, int64_t result) {
     spin_lock_inline(&thread->lock);
     list_remove(&thread->wait_link);
-    if (thread->wait_object->type == OBJECT_PORT)
+    /* Whoever wakes it uses the object: mostly its reference is not the last, and it need not come back for
+     * that. */
+    struct object *object = thread->wait_object;
+    if (!thread->releases || (object->type != OBJECT_CHANNEL && object_drop_shared(object))) {
         thread->wait_object = NULL;
+        thread->releases = false;
+    }
     thread->native.rax = (uint64_t)result;
     if (thread->alarm.armed)
         alarm_cancel(&thread->alarm);
