@@ -38,6 +38,14 @@ ROWS = {  # name in ops.c: what the table says
     "vfork_exec_wait": "vfork + exec + wait",
     "pipe_64k": "pipe, per 64 KB",
 }
+NET_ROWS = {  # likewise, on two cards that one wire connects
+    "frame": "frame sent and received",
+    "frames": "frame of 32 sent, then received",
+}
+NET_DEVICES = tuple(word for number in (0, 1) for word in (
+    "-netdev", f"hubport,id=port{number},hubid=0", "-device", f"virtio-net-pci,netdev=port{number},disable-legacy=on,addr={number + 8}"))
+NET = {"more": NET_DEVICES, "append": "nets=2"}
+NET_MODULES = ("virtio_pci", "virtio_net")
 APPLIANCE = ["unknown_call", "write_null", "pipe_round_trip"]  # again, without page-table switches between program and personality
 GOALS = {  # instructions
     "getpid": 60, "unknown_call": 150, "unknown_call_appliance": 150, "page_fault": 900, "copy_on_write": 2000, "mmap_munmap": 1200,
@@ -112,12 +120,12 @@ def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, 
             "linux_ns": whole(linux_ns), "goal": goal, "scaling": scaling}
 
 
-def _operation_rows(root, quick, isolation, names, peer):
+def _operation_rows(root, quick, isolation, names, peer, **more):
     """Rows for ops.c. peer: Linux's figures, with and without icount."""
     if not names:
         return []
-    counted = _figures(_run(root, [PROGRAM, *names], icount=True, isolation=isolation))
-    timed = {} if quick else _figures(_run(root, [PROGRAM, *names], isolation=isolation))
+    counted = _figures(_run(root, [PROGRAM, *names], icount=True, isolation=isolation, **more))
+    timed = {} if quick else _figures(_run(root, [PROGRAM, *names], isolation=isolation, **more))
     rows = []
     for name in names:
         ticks, _, switches, entries = counted[name]
@@ -125,6 +133,18 @@ def _operation_rows(root, quick, isolation, names, peer):
         rows.append(row(title, ticks, peer[0].get(name, [None])[0], switches, entries, timed.get(name, [None, None])[1],
                         peer[1].get(name, [None, None])[1], GOALS.get(title)))
     return rows
+
+
+def _net_rows(root, quick, names, peer):
+    """Rows of ops.c that need network cards. peer: whether Linux is asked too."""
+    if not names:
+        return []
+    figures = ({}, {})
+    if peer:
+        linux = {"peer": True, "modules": NET_MODULES, **NET}
+        figures = (_figures(_run(root, [PROGRAM, *names], icount=True, **linux)),
+                   {} if quick else _figures(_run(root, [PROGRAM, *names], **linux)))
+    return _operation_rows(root, quick, None, names, figures, **NET)
 
 
 def _kernel_rows(quick, names):
@@ -182,7 +202,7 @@ def _title(name):
     operation, _, isolation = name.rpartition("_")
     if isolation == "appliance":
         return f"{ROWS[operation]}, appliance"
-    return ROWS.get(name, name)
+    return ROWS.get(name) or NET_ROWS.get(name, name)
 
 
 def _cell(value):
@@ -234,9 +254,9 @@ def table(rows):
 
 
 def _names(options):
-    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling."""
+    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling, of network cards."""
     appliance = [f"{name}_appliance" for name in APPLIANCE]
-    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING)]
+    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING), list(NET_ROWS)]
     known = [name for group in groups for name in group]
     for name in options.names:
         if name not in known:
@@ -248,7 +268,7 @@ def _names(options):
 
 
 def run(options):
-    operations, appliance, kernel, scaling = _names(options)
+    operations, appliance, kernel, scaling, net = _names(options)
     quick = options.quick or bool(options.names)
     root = _root()
     counted, timed, linux_start = {}, {}, None
@@ -256,6 +276,7 @@ def run(options):
         counted, timed, linux_start = _peer_figures(root, quick, operations)
     rows = _operation_rows(root, quick, None, operations, (counted, timed))
     rows += _operation_rows(root, quick, "appliance", appliance, (counted, timed))
+    rows += _net_rows(root, quick, net, not options.names)
     rows += _kernel_rows(quick, kernel)
     if options.names or not quick:
         rows += _scaling_rows(root, scaling)

@@ -6,7 +6,8 @@
  *
  * TICKS are of the time-stamp counter, which counts instructions under -icount shift=0. SWITCHES and ENTRIES
  * (page-table switches, kernel entries) come from /proc/keel before and after a batch, and are "-" where that
- * does not exist. An operation is repeated in batches; the quickest batch counts. First a line "start TSC":
+ * does not exist. An operation is repeated in batches; the quickest batch counts. Of an operation on devices
+ * all batches count, and TICKS are without the time in which the machine was idle. First a line "start TSC":
  * the counter when main began.
  *
  *   ops [NAME…]          only the operations named; --exit is what vfork_exec_wait starts
@@ -14,7 +15,10 @@
  * that passed divided by the operations of both, with what begins and ends a batch
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <netpacket/packet.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,7 +26,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -30,6 +36,8 @@
 #include <x86intrin.h>
 
 enum { PAGE = 4096, PAGES = 512, CHUNK = 65536, BATCHES = 5, UNKNOWN_CALL = 1000 };
+#define IDLE_STEP_NS 10000000ULL
+enum { FRAME = 60, FRAMES = 32, FRAME_TYPE = 0x88b5 };
 
 struct operation {
     const char *name;
@@ -37,7 +45,8 @@ struct operation {
     void (*begin)(void);
     void (*run)(unsigned count);
     void (*end)(void);
-    bool once; /* begin and end belong to each batch, not to all of them */
+    bool once;   /* begin and end belong to each batch, not to all of them */
+    bool device; /* it needs one: run only when it is asked for */
 };
 
 static char *self;
@@ -61,6 +70,16 @@ static void check(bool good, const char *what) {
 static inline long call3(long number, long a, long b, long c) {
     long result;
     __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    return result;
+}
+
+static inline long call6(long number, long a, long b, long c, long d, long e, long f) {
+    register long r10 __asm__("r10") = d, r8 __asm__("r8") = e, r9 __asm__("r9") = f;
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
     return result;
 }
 
@@ -236,22 +255,85 @@ static void run_exec(unsigned count) {
     }
 }
 
+/* ---- frames: from eth0 to eth1 on the same wire ---- */
+
+static int frame_out, frame_in;
+static struct sockaddr_ll frame_to;
+static unsigned char frame_bytes[FRAME];
+
+static int frame_socket(const char *name, int protocol, struct ifreq *request) {
+    int fd = socket(AF_PACKET, SOCK_RAW, 0);
+    strcpy(request->ifr_name, name);
+    check(fd >= 0 && ioctl(fd, SIOCGIFINDEX, request) == 0, name);
+    frame_to = (struct sockaddr_ll){.sll_family = AF_PACKET,
+                                    .sll_protocol = htons((uint16_t)protocol),
+                                    .sll_ifindex = request->ifr_ifindex};
+    check(ioctl(fd, SIOCGIFFLAGS, request) == 0, name);
+    request->ifr_flags |= IFF_UP;
+    check(ioctl(fd, SIOCSIFFLAGS, request) == 0, name);
+    check(bind(fd, (struct sockaddr *)&frame_to, sizeof frame_to) == 0, name);
+    check(ioctl(fd, SIOCGIFHWADDR, request) == 0, name);
+    return fd;
+}
+
+static void begin_frames(void) {
+    struct ifreq request = {0};
+    frame_in = frame_socket("eth1", FRAME_TYPE, &request);
+    memcpy(frame_bytes, request.ifr_hwaddr.sa_data, 6);
+    frame_out = frame_socket("eth0", 0, &request);
+    memcpy(frame_bytes + 6, request.ifr_hwaddr.sa_data, 6);
+    frame_bytes[12] = FRAME_TYPE >> 8;
+    frame_bytes[13] = FRAME_TYPE & 0xff;
+    sleep(1); /* until both links are up */
+}
+
+static void end_frames(void) {
+    close(frame_out);
+    close(frame_in);
+}
+
+static void frame_send(void) {
+    check(call6(SYS_sendto, frame_out, (long)frame_bytes, FRAME, 0, 0, 0) == FRAME, "send");
+}
+
+static void frame_receive(void) {
+    check(call3(SYS_read, frame_in, (long)buffer, CHUNK) >= FRAME, "receive");
+}
+
+static void run_frame(unsigned count) {
+    while (count--) {
+        frame_send();
+        frame_receive();
+    }
+}
+
+static void run_frames(unsigned count) {
+    for (unsigned i = 0; i < count; i += FRAMES) {
+        for (unsigned n = 0; n < FRAMES; n++)
+            frame_send();
+        for (unsigned n = 0; n < FRAMES; n++)
+            frame_receive();
+    }
+}
+
 static void nothing(void) {}
 
 static const struct operation operations[] = {
-    {"getpid", 2000, nothing, run_getpid, nothing, false},
-    {"unknown_call", 2000, nothing, run_unknown, nothing, false},
-    {"write_null", 2000, nothing, run_write, nothing, false},
-    {"read_zero", 2000, nothing, run_read, nothing, false},
-    {"sched_yield", 2000, nothing, run_yield, nothing, false},
-    {"mmap_munmap", 500, nothing, run_map, nothing, false},
-    {"page_fault", PAGES, begin_pages, run_touch, end_pages, true},
-    {"page_fill", PAGES, begin_pages, run_fill, end_pages, true},
-    {"copy_on_write", PAGES, begin_shared_ready, run_touch, end_shared, true},
-    {"pipe_round_trip", 500, begin_echo, run_echo, partner_end, false},
-    {"fork_exit_wait", 50, nothing, run_fork, nothing, false},
-    {"vfork_exec_wait", 50, nothing, run_exec, nothing, false},
-    {"pipe_64k", 100, begin_stream, run_stream, partner_end, false},
+    {"getpid", 2000, nothing, run_getpid, nothing, false, false},
+    {"unknown_call", 2000, nothing, run_unknown, nothing, false, false},
+    {"write_null", 2000, nothing, run_write, nothing, false, false},
+    {"read_zero", 2000, nothing, run_read, nothing, false, false},
+    {"sched_yield", 2000, nothing, run_yield, nothing, false, false},
+    {"mmap_munmap", 500, nothing, run_map, nothing, false, false},
+    {"page_fault", PAGES, begin_pages, run_touch, end_pages, true, false},
+    {"page_fill", PAGES, begin_pages, run_fill, end_pages, true, false},
+    {"copy_on_write", PAGES, begin_shared_ready, run_touch, end_shared, true, false},
+    {"pipe_round_trip", 500, begin_echo, run_echo, partner_end, false, false},
+    {"fork_exit_wait", 50, nothing, run_fork, nothing, false, false},
+    {"vfork_exec_wait", 50, nothing, run_exec, nothing, false, false},
+    {"pipe_64k", 100, begin_stream, run_stream, partner_end, false, false},
+    {"frame", 3200, begin_frames, run_frame, end_frames, false, true},
+    {"frames", 6400, begin_frames, run_frames, end_frames, false, true},
 };
 
 /* ---- measuring ---- */
@@ -259,6 +341,7 @@ static const struct operation operations[] = {
 struct sample {
     uint64_t ticks, ns;
     uint64_t switches, entries; /* 0 without /proc/keel */
+    uint64_t idle;              /* ns that the machine had nothing to do, in steps of 10 ms; devices alone */
 };
 
 static uint64_t now_ns(void) {
@@ -283,6 +366,19 @@ __attribute__((noinline)) static void counters_read(struct sample *sample) {
     sample->entries = counter(text, "\nkernel_entries ");
 }
 
+/* Time that passes while a device works is no instructions of anybody. */
+static uint64_t idle_read(void) {
+    static char text[256];
+    unsigned long long idle = 0, waiting = 0;
+    int fd = open("/proc/stat", O_RDONLY);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[length < 0 ? 0 : length] = 0;
+    if (fd >= 0)
+        close(fd);
+    check(sscanf(text, "cpu %*u %*u %*u %llu %llu", &idle, &waiting) == 2, "/proc/stat");
+    return (idle + waiting) * IDLE_STEP_NS;
+}
+
 /* What a batch took. count 0 measures the measuring. */
 static struct sample batch_run(const struct operation *operation, unsigned count) {
     struct sample before, after;
@@ -298,7 +394,7 @@ static struct sample batch_run(const struct operation *operation, unsigned count
     if (operation->once)
         operation->end();
     return (struct sample){after.ticks - before.ticks, after.ns - before.ns, after.switches - before.switches,
-                           after.entries - before.entries};
+                           after.entries - before.entries, 0};
 }
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -317,8 +413,35 @@ static uint64_t over(uint64_t value, uint64_t base) {
     return value > base ? value - base : 0;
 }
 
+/* Operations on devices: the mean of all batches, without the time in which nothing ran. */
+static void device_measure(const struct operation *operation) {
+    double count = (double)operation->count * BATCHES;
+    struct sample before = {0}, after = {0};
+    operation->begin();
+    operation->run(operation->count / BATCHES);
+    counters_read(&before);
+    before.idle = idle_read();
+    before.ns = now_ns();
+    before.ticks = __rdtsc();
+    for (unsigned i = 0; i < BATCHES; i++)
+        operation->run(operation->count);
+    after.ticks = __rdtsc();
+    after.ns = now_ns();
+    after.idle = idle_read();
+    counters_read(&after);
+    operation->end();
+    printf("%s %.1f %.1f", operation->name,
+           (double)over(after.ticks - before.ticks, after.idle - before.idle) / count,
+           (double)(after.ns - before.ns) / count);
+    if (!after.entries)
+        puts(" - -");
+    else
+        printf(" %.2f %.2f\n", (double)(after.switches - before.switches) / count,
+               (double)(after.entries - before.entries) / count);
+}
+
 static void operation_measure(const struct operation *operation) {
-    struct sample best = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}, empty = best;
+    struct sample best = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, 0}, empty = best;
 
     if (!operation->once)
         operation->begin();
@@ -380,9 +503,9 @@ static void operation_measure_two(const struct operation *operation) {
            (double)(now_ns() - ns) / count);
 }
 
-static bool wanted(const char *name, char **names) {
+static bool wanted(const char *name, bool device, char **names) {
     if (!*names)
-        return true;
+        return !device;
     for (; *names; names++)
         if (strcmp(name, *names) == 0)
             return true;
@@ -402,10 +525,12 @@ int main(int argc, char **argv) {
     printf("start %llu\n", (unsigned long long)start);
     bool two = argc > 1 && strcmp(argv[1], "--two") == 0;
     for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
-        if (!wanted(operations[i].name, argv + 1 + two))
+        if (!wanted(operations[i].name, operations[i].device, argv + 1 + two))
             continue;
         if (two)
             operation_measure_two(&operations[i]);
+        else if (operations[i].device)
+            device_measure(&operations[i]);
         else
             operation_measure(&operations[i]);
     }

@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -96,6 +97,21 @@ static void mounts_make(void) {
     (void)mkdir("/dev/pts", 0755);
     (void)mkdir("/dev/shm", 01777);
     mount("devpts", "/dev/pts", "devpts", 0, "mode=620,ptmxmode=666,gid=5");
+}
+
+/* Drivers that Debian's kernel has as modules: /.peer/module0 and so on. */
+static void modules_load(void) {
+    char path[32];
+    for (int number = 0;; number++) {
+        snprintf(path, sizeof path, "/.peer/module%d", number);
+        int fd = open(path, O_RDONLY);
+        if (fd < 0)
+            return;
+        if (syscall(SYS_finit_module, fd, "", 0) != 0)
+            fail(path);
+        close(fd);
+        unlink(path);
+    }
 }
 
 static void options_read(struct options *options) {
@@ -313,6 +329,7 @@ int main(void) {
     setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
     setenv("TERM", "linux", 1);
     options_read(&options);
+    modules_load();
     sethostname("keel", 4);
     unlink("/.peer/init");
     unlink("/.peer/run");

@@ -5,6 +5,7 @@ the same conventions on the serial lines and ends its log with the same line, so
 """
 import glob
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -32,14 +33,26 @@ def _kernel_package():
     raise UserError(f"{META_PACKAGE} does not depend on a 6.1 kernel here: the peer is Debian 12's")
 
 
-def _download(target):
-    """Unpacks vmlinuz from the package, without installing it: /boot stays as it is."""
+def _download(target, place):
+    """Copies files from the package, without installing it: /boot stays as it is. place: a pattern in the package."""
     with tempfile.TemporaryDirectory(prefix="keel-peer-") as folder:
         os.chmod(folder, 0o755)
         _run(["apt-get", "download", "-qq", _kernel_package()], cwd=folder)
         _run(["dpkg-deb", "-x", glob.glob(folder + "/*.deb")[0], folder + "/x"])
-        shutil.copy(glob.glob(folder + "/x/boot/vmlinuz-*")[0], target + ".new")
+        found = glob.glob(f"{folder}/x/{place}")[0]
+        if os.path.isdir(found):
+            shutil.copytree(found, target + ".new", dirs_exist_ok=True)
+        else:
+            shutil.copy(found, target + ".new")
     os.replace(target + ".new", target)
+
+
+def _fetch(target, place):
+    try:
+        _download(target, place)
+    except UserError:
+        _run(["apt-get", "update", "-qq"])
+        _download(target, place)
 
 
 def kernel():
@@ -52,20 +65,49 @@ def kernel():
     if installed:
         shutil.copy(installed[-1], target)
         return target
-    try:
-        _download(target)
-    except UserError:
-        _run(["apt-get", "update", "-qq"])
-        _download(target)
+    _fetch(target, "boot/vmlinuz-*")
     return target
 
 
-def init_archive(arguments):
-    """The second archive, behind the root: /.peer/init and its arguments."""
+def _modules_folder():
+    """Where the drivers of that kernel are: Debian's has none of its own for most devices."""
+    for installed in sorted(glob.glob("/boot/vmlinuz-6.1.*-amd64"))[-1:]:
+        folder = "/lib/modules/" + installed.partition("vmlinuz-")[2] + "/kernel"
+        if os.path.isdir(folder):
+            return folder
+    target = os.path.join(build.BUILD, "peer", "modules")
+    if not os.path.isdir(target):
+        _fetch(target, "lib/modules/*/kernel")
+    return target
+
+
+def modules(names):
+    """The contents of kernel modules and all that they depend on, in the order in which they are loaded."""
+    loaded = {}
+    folder = _modules_folder() if names else None
+
+    def add(name):
+        if name in loaded:
+            return
+        with open(glob.glob(f"{folder}/**/{name.replace('_', '[-_]')}.ko", recursive=True)[0], "rb") as file:
+            module = file.read()
+        depends = re.search(rb"\0depends=([^\0]*)\0", module)[1].decode()
+        for other in filter(None, depends.split(",")):
+            add(other)
+        loaded[name] = module
+    for name in names:
+        add(name)
+    return list(loaded.values())
+
+
+def init_archive(arguments, kernel_modules=()):
+    """The second archive, behind the root: /.peer/init, its arguments, and kernel modules that it loads first."""
     with open(os.path.join(build.BUILD, "peer", "init"), "rb") as file:
         program = file.read()
     archive = cpio.Archive()
     archive.directory(".peer")
     archive.file(".peer/init", program, 0o755)
     archive.file(".peer/run", b"".join(argument + b"\0" for argument in arguments))
+    for number, module in enumerate(kernel_modules):
+        archive.file(f".peer/module{number}", module, 0o600)
     return archive.finish()

@@ -39,6 +39,7 @@ class Options:
     debug: bool = False
     log: str = None
     peer: bool = False          # on Debian's Linux
+    modules: tuple = ()         # of the peer's kernel, to be loaded before the program starts
     kernel: str = None
     display: str = None         # QEMU's -display; None: nobody looks
     monitor: bool = False       # QEMU's, as Machine.monitor_path (QMP)
@@ -84,7 +85,7 @@ def prepare(options):
         build.make("build/peer/init")
         options.kernel = options.kernel or peer.kernel()
         options.append = f"{peer.APPEND} {options.append}".strip()
-        return root + b"\0" * (-len(root) % 4) + peer.init_archive(run_arguments(options))
+        return root + b"\0" * (-len(root) % 4) + peer.init_archive(run_arguments(options), peer.modules(options.modules))
     if options.kernel is None:
         build.make()
         options.kernel = build.KERNEL
