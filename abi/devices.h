@@ -10,7 +10,7 @@
  * and kept over restarts of the driver. Virtqueue descriptors in it hold byte offsets into the area; the
  * driver adds the area's physical address, so that data moves between the device and the client's buffers
  * without being copied. What follows the header is laid out by class: DEVICES_BLOCK
- * lib/virtqueue/block_ring.h, DEVICES_CHAR lib/virtqueue/char_ring.h.
+ * lib/virtqueue/block_ring.h, DEVICES_NET abi/net.h, DEVICES_CHAR lib/virtqueue/char_ring.h.
  *
  * Sessions: the client writes session 0, lays empty rings, copies the generation it sees to
  * session_generation, then writes a session number other than 0 and other than the last, and signals kick. A

@@ -48,6 +48,12 @@ struct socket_calls {
 /* Of a file that is a socket; NULL: it is none. */
 const struct socket_calls *socket_calls_of(const struct file *file);
 
+/* A socket's open file, which owns data from then on; NULL: no memory, and data stays the caller's. flags:
+ * O_NONBLOCK. */
+struct file *socket_file(const struct file_operations *operations, uint32_t flags, void *data);
+/* Installs it; flags: O_CLOEXEC. The descriptor, or an error, and the file is gone. */
+int64_t socket_fd(struct file *file, uint32_t flags);
+
 /* An integer option's value. */
 int64_t socket_option_number(struct socket_option *value, int32_t number);
 

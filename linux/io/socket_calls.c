@@ -1,14 +1,17 @@
 /*
  * The socket calls: arguments in, results out, the same for all families; what a call does is the family's
- * (struct socket_calls). There are connected AF_UNIX pairs and packet sockets; other families are refused by
- * socket() as a kernel without them would.
+ * (struct socket_calls). There are connected AF_UNIX pairs, packet sockets and netlink's family ROUTE; others
+ * are refused by socket() as a kernel without them would.
  */
 #include "abi/errors.h"
 #include "lib/base/string.h"
 #include "linux/abi/fcntl.h"
+#include "linux/abi/stat.h"
 #include "linux/fs/fd.h"
 #include "linux/heap.h"
+#include "linux/io/anon.h"
 #include "linux/io/socket.h"
+#include "linux/net/netlink.h"
 #include "linux/net/packet.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
@@ -17,9 +20,27 @@
 const struct socket_calls *socket_calls_of(const struct file *file) {
     if (file->operations == &packet_operations)
         return &packet_calls;
+    if (file->operations == &netlink_operations)
+        return &netlink_calls;
     if (file->operations == &socket_operations[0] || file->operations == &socket_operations[1])
         return &pair_calls;
     return NULL;
+}
+
+struct file *socket_file(const struct file_operations *operations, uint32_t flags, void *data) {
+    struct inode *inode = anon_inode(ANON_SOCKET, S_IFSOCK | 0777);
+    struct file *file =
+        inode ? anon_file_at(inode, operations, O_RDWR | (flags & SOCK_NONBLOCK), data) : NULL;
+    if (inode)
+        inode_put(inode);
+    return file;
+}
+
+int64_t socket_fd(struct file *file, uint32_t flags) {
+    int fd = fd_install(file, flags & SOCK_CLOEXEC);
+    if (fd < 0)
+        file_put(file);
+    return fd;
 }
 
 int64_t socket_option_number(struct socket_option *value, int32_t number) {
@@ -59,8 +80,11 @@ static int64_t check_kind(uint64_t family, uint64_t type, uint64_t protocol) {
 
 int64_t sys_socket(uint64_t family, uint64_t type, uint64_t protocol) {
     uint32_t flags = (uint32_t)type & ~(uint32_t)SOCK_TYPE_MASK;
-    if ((uint32_t)family == AF_PACKET && !(flags & ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC)))
+    bool known = !(flags & ~(uint32_t)(SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if ((uint32_t)family == AF_PACKET && known)
         return packet_create((uint32_t)type & SOCK_TYPE_MASK, flags, (uint32_t)protocol);
+    if ((uint32_t)family == AF_NETLINK && known)
+        return netlink_create((uint32_t)type & SOCK_TYPE_MASK, flags, (uint32_t)protocol);
     int64_t error = check_kind(family, type, protocol);
     return error < 0 ? error : -EAFNOSUPPORT;
 }

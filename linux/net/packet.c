@@ -5,12 +5,9 @@
 #include "lib/base/string.h"
 #include "linux/abi/fcntl.h"
 #include "linux/abi/poll.h"
-#include "linux/abi/stat.h"
 #include "linux/abi/termios.h"
-#include "linux/fs/fd.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/heap.h"
-#include "linux/io/anon.h"
 #include "linux/io/poll.h"
 #include "linux/net/interface.h"
 #include "linux/platform.h"
@@ -278,7 +275,7 @@ static int64_t input_wait(struct packet_socket *socket, const struct file *file,
 
 static int64_t record_take(struct packet_socket *socket, struct buffer *buffer, bool peek,
                            struct socket_message *message) {
-    struct packet_record record;
+    struct packet_record record = {0};
     struct buffer header = {.kernel = &record, .length = sizeof record};
     (void)ring_peek(&socket->input, 0, &header, sizeof record); /* own memory on both sides */
     size_t count = record.kept < buffer->length ? record.kept : buffer->length;
@@ -361,8 +358,6 @@ static void socket_free(struct packet_socket *socket) {
 
 static void packet_release(struct file *file) {
     struct packet_socket *socket = packet_of(file);
-    if (!socket)
-        return;
     packet_memberships_drop(socket);
     mutex_lock(&net_lock);
     list_remove(&socket->link);
@@ -409,28 +404,18 @@ int64_t packet_create(uint32_t type, uint32_t flags, uint32_t protocol) {
     if (type != SOCK_RAW && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
     struct packet_socket *socket = socket_make(type, protocol);
-    struct inode *inode = socket ? anon_inode(ANON_SOCKET, S_IFSOCK | 0777) : NULL;
-    struct file *file =
-        inode ? anon_file_at(inode, &packet_operations, O_RDWR | (flags & SOCK_NONBLOCK), NULL) : NULL;
-    if (file) {
-        file->data = socket;
-        socket->uid = task->credentials.euid;
-        socket->inode = inode->attributes.ino;
-    }
-    if (inode)
-        inode_put(inode);
+    struct file *file = socket ? socket_file(&packet_operations, flags, socket) : NULL;
     if (!file) {
         if (socket)
             socket_free(socket);
         return -ENOMEM;
     }
+    socket->uid = task->credentials.euid;
+    socket->inode = file->path.inode->attributes.ino;
     mutex_lock(&net_lock);
     list_push_back(&sockets, &socket->link);
     mutex_unlock(&net_lock);
-    int fd = fd_install(file, flags & SOCK_CLOEXEC);
-    if (fd < 0)
-        file_put(file);
-    return fd;
+    return socket_fd(file, flags);
 }
 
 /* ---- /proc/net/packet ---- */
