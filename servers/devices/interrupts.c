@@ -180,8 +180,8 @@ void interrupts_stop(const struct devices_pci *function) {
     if (msi)
         config_write(function->address, msi + (uint32_t)MSI_CONTROL, 2,
                      pci_read16(&config, msi + (uint32_t)MSI_CONTROL) & ~(uint32_t)MSI_ENABLE);
-    if (msix)
+    if (msix) /* masked, not disabled: the device may still want to interrupt, and would take its line */
         config_write(function->address, msix + (uint32_t)MSI_CONTROL, 2,
-                     pci_read16(&config, msix + (uint32_t)MSI_CONTROL) & ~(uint32_t)MSIX_ENABLE);
+                     pci_read16(&config, msix + (uint32_t)MSI_CONTROL) | MSIX_MASK_ALL);
     intx_set(function, false);
 }
