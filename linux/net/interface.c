@@ -226,7 +226,7 @@ static int64_t send_check(const struct interface *interface, const struct frame_
     uint32_t most = interface->mtu + ETH_HLEN;
     if (interface->gone)
         return -ENXIO;
-    if (!interface->up)
+    if (!interface->up || interface->client.gone)
         return -ENETDOWN;
     if (request->protocol == ETH_P_8021Q && !interface->loopback)
         most += VLAN_HLEN;
@@ -281,7 +281,7 @@ static int64_t room_wait(struct interface *interface) {
     struct waiter waiter = {.exclusive = false};
     int64_t error = 0;
     waitq_add(&net_room, &waiter);
-    while (!interface->gone && interface->up && !net_client_buffer(&interface->client) && !error) {
+    while (!interface->client.gone && interface->up && !net_client_buffer(&interface->client) && !error) {
         interface->room_wanted = true;
         if (net_client_await(&interface->client, true))
             link_run(interface);

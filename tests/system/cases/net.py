@@ -1,8 +1,9 @@
-"""Network cards: frames between two of them on one wire, a host that answers, and drivers that die under a stream."""
+"""Network cards: frames between two of them on one wire, a host that answers, drivers that die and cards that are pulled under a stream."""
 import os
 import re
 
 from harness.guest import test_root
+from harness.plug import Plugs
 from harness.system import case, expect
 
 CARDS = {
@@ -91,3 +92,45 @@ def net_killed(context):
     sent, received, twice, lost = map(int, found.groups())
     expect(received > 1000, "frames", result)
     context.detail(f"{ends} drivers killed, {sent:,} frames sent, {lost} lost, {twice} came twice")
+
+
+# A card that is pulled while frames run through it, and another one in its place.
+HUB = [word for number in range(2) for word in ("-netdev", f"hubport,id=port{number},hubid=0")]
+PULL = r"""
+there() { until [ -e /sys/class/net/eth0 -a -e /sys/class/net/eth1 ]; do usleep 1000; done; }
+there
+/test/bin/wire eth0 eth1 200
+/test/bin/wire eth0 eth1 until /tmp/never &
+echo running
+wait
+while [ -e /sys/class/net/eth1 ]; do usleep 1000; done
+grep -q eth1 /proc/net/dev || echo gone
+there
+/test/bin/wire eth1 eth0 200
+"""
+
+
+def _pulled(context, driver):
+    with Plugs(["/bin/sh", "-c", PULL], test_root((("wire", "musl"),)), smp=context.cpus, timeout=120,
+               devices=("pcie-root-port,id=slot1,slot=1,chassis=1", "virtio-net-pci,netdev=port0"), more=HUB, append="nets=1") as machine:
+        for times in range(2):
+            machine.add(driver, "card", "slot1", netdev="port1")
+            if times == 0:
+                machine.expect(b"running\n")
+                machine.remove("card")
+                machine.gone("card")
+                machine.expect(b"gone\n")
+        result = machine.end()
+    lines = result.stdout.decode().splitlines()
+    expect(result.status == 0 and lines[0].startswith("ok sent") and lines[-1].startswith("ok sent"), "frames before and after", result)
+    expect("not ok recv : Network is down" in lines, "who listens is told", result)
+
+
+@case(cpus=(1,), peer=False)
+def net_pulled_virtio(context):
+    _pulled(context, "virtio-net-pci")
+
+
+@case(cpus=(4,), peer=False)
+def net_pulled_e1000e(context):
+    _pulled(context, "e1000e")
