@@ -24,6 +24,7 @@ until dmesg | grep -q 'swifi: end'; do
     n=$((n + 1))
 done
 touch /tmp/stop
+wait
 dmesg | grep -q 'swifi: end: ok' && echo ok drivers
 [ $(factorial) = 3628800 ] && echo ok edu
 [ $(random) = 3000 ] && echo ok random
@@ -65,9 +66,8 @@ def faults_without_dma(context):
 
 @case(cpus=(1,), peer=False)
 def faults_of_disks(context):
-    """With an IOMMU, whatever the drivers tell their devices."""
-    faults(context, ("virtio-rng", "edu", "nvme", "ahci"), {"/dev/nvme0n1": "nvme,serial=keel-disk", "/dev/sda": "ide-hd,bus=ide.0"},
-           ("-device", "intel-iommu"))
+    """With an IOMMU, whatever the drivers tell their devices. Not AHCI: QEMU's own model of it aborts at what such a driver writes."""
+    faults(context, ("virtio-rng", "edu", "nvme"), {"/dev/nvme0n1": "nvme,serial=keel-disk"}, ("-device", "intel-iommu"))
 
 
 @case(cpus=(1,), peer=False)
