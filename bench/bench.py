@@ -1,5 +1,6 @@
 """`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
-(bench/kbench.c, native.py), and how three operations scale from one CPU to two.
+(bench/kbench.c, native.py), how three operations scale from one CPU to two, requests to disks (bench/disk.c, disk.py), and how long
+each boot path takes.
 
 Instructions come from a run under -icount shift=0, where the time-stamp counter counts them; time from a second run without.
 The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. Where a row
@@ -10,7 +11,7 @@ import os
 import re
 import subprocess
 
-from bench import native
+from bench import disk, native
 from launch import build
 from launch.cpio import Archive
 from launch.errors import UserError
@@ -57,14 +58,19 @@ SCALING = {  # name: the row, what is run by two at once
     "scaling_forks": ("fork + exit + wait", "fork_exit_wait"),
 }
 SCALING_GOAL = 1.8
+BOOT_PATHS = {  # how the machine boots: what the table says, whether instructions can be counted in a short time
+    "boot_pvh": ("pvh", "machine start to first user instruction: PVH", True),
+    "boot_bios": ("bios", "machine start to first user instruction: GRUB on BIOS", True),
+    "boot_uefi": ("uefi", "machine start to first user instruction: UEFI", False),
+}
 BOOT = "kernel entry to first user instruction"
 POWER_ON = "power-on to first user instruction"
 MEMORY = "memory in use at the prompt, KB"
 
 
-def _compile():
-    target = os.path.join(build.BUILD, "bench", "ops")
-    source = os.path.join(build.TOP, "bench", "ops.c")
+def _compile(name):
+    target = os.path.join(build.BUILD, "bench", name)
+    source = os.path.join(build.TOP, "bench", name + ".c")
     if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(source):
         return target
     os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -79,8 +85,9 @@ def _root():
     archive = Archive()
     standard(archive)
     archive.directory("bench")
-    with open(_compile(), "rb") as file:
-        archive.file(PROGRAM[1:], file.read(), 0o755)
+    for path in (PROGRAM, disk.PROGRAM):
+        with open(_compile(os.path.basename(path)), "rb") as file:
+            archive.file(path[1:], file.read(), 0o755)
     return archive.finish()
 
 
@@ -157,6 +164,31 @@ def _kernel_rows(quick, names):
             for name in names]
 
 
+def _disk_rows(root, quick, names, peer):
+    """Rows for disk.c. peer: whether Linux is asked too."""
+    def measured(on_linux, icount):
+        return disk.figures(lambda program, **more: _figures(_run(root, program, **more)), names, on_linux, icount)
+    keel = (measured(False, True), {} if quick else measured(False, False))
+    linux = (measured(True, True), {} if quick else measured(True, False)) if peer else ({}, {})
+    return [row(name, keel[0][name][0], linux[0].get(name, [None])[0], *keel[0][name][2:], keel[1].get(name, [None, None])[1],
+                linux[1].get(name, [None, None])[1]) for name in names]
+
+
+def _boot_rows(root, quick, names):
+    """From the start of the machine, which is when its time-stamp counter begins, to the first instruction of a Linux program."""
+    rows = []
+    for name in names:
+        path, _, countable = BOOT_PATHS[name]
+        def first(icount):
+            result = _run(root, SHELL_MEMORY, boot=path, icount=icount)
+            megahertz = re.search(rb"TSC (\d+) MHz", result.log)
+            return _value(result.stdout.decode(), "first_user_tsc"), int(megahertz[1])
+        counted = first(True)[0] if countable else None
+        ticks, megahertz = (None, 1) if quick and countable else first(False)
+        rows.append(row(name, counted, keel_ns=None if ticks is None else ticks * 1000 / megahertz))
+    return rows
+
+
 def _scaling_rows(root, names):
     """How much more two CPUs do in the same time than one. The column of times has those of two CPUs."""
     ns = {}
@@ -197,6 +229,10 @@ def _system_rows(root, linux_start):
 def _title(name):
     if name in native.ROWS:
         return native.ROWS[name][0]
+    if name in disk.ROWS:
+        return disk.ROWS[name]
+    if name in BOOT_PATHS:
+        return BOOT_PATHS[name][1]
     if name in SCALING:
         return f"{SCALING[name][0]}: 2 CPUs against 1"
     operation, _, isolation = name.rpartition("_")
@@ -215,7 +251,7 @@ def _good(entry):
     """Whether the row's goal is met, and Linux is not better; None where there is nothing to compare with."""
     if entry["scaling"] is not None:
         return entry["scaling"] >= entry["goal"]
-    limits = [limit for limit in (entry["goal"], entry["linux_instructions"]) if limit]
+    limits = [limit for limit in (entry["goal"], entry["linux_instructions"]) if limit and entry["keel_instructions"]]
     return entry["keel_instructions"] <= min(limits) if limits else None
 
 
@@ -254,9 +290,10 @@ def table(rows):
 
 
 def _names(options):
-    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling, of network cards."""
+    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling, of network cards, of disks, of
+    boot paths."""
     appliance = [f"{name}_appliance" for name in APPLIANCE]
-    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING), list(NET_ROWS)]
+    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING), list(NET_ROWS), list(disk.ROWS), list(BOOT_PATHS)]
     known = [name for group in groups for name in group]
     for name in options.names:
         if name not in known:
@@ -268,7 +305,7 @@ def _names(options):
 
 
 def run(options):
-    operations, appliance, kernel, scaling, net = _names(options)
+    operations, appliance, kernel, scaling, net, disks, boots = _names(options)
     quick = options.quick or bool(options.names)
     root = _root()
     counted, timed, linux_start = {}, {}, None
@@ -280,6 +317,8 @@ def run(options):
     rows += _kernel_rows(quick, kernel)
     if options.names or not quick:
         rows += _scaling_rows(root, scaling)
+    rows += _disk_rows(root, quick, disks, not options.names)
+    rows += _boot_rows(root, quick, boots)
     if linux_start:
         rows += _system_rows(root, linux_start)
     print(table(rows))
