@@ -83,7 +83,7 @@ def command(options, initrd, log, com1, com2, kernel_log=None):
     if machine == "microvm":
         machine = "microvm,isa-serial=on,pit=on,pic=on,rtc=on"
     line = [QEMU, "-nodefaults", "-no-user-config", "-no-reboot", "-display", options.display or "none", "-machine", machine,
-            "-accel", "kvm" if kvm_usable() and not options.icount else "tcg",
+            "-accel", "tcg,thread=single" if options.in_turns else "kvm" if kvm_usable() and not options.icount else "tcg",
             "-cpu", options.cpu, "-smp", str(options.smp), "-m", f"{memory_megabytes(options.mem)}M",
             *_boot_arguments(options, initrd),
             "-chardev", f"socket,id=com1,fd={com1}", "-serial", "chardev:com1",

@@ -32,6 +32,7 @@ class Options:
     image_device: str = "virtio-blk-pci"
     cpu: str = "max"
     icount: bool = False
+    in_turns: bool = False      # QEMU's processors run in turns, on one thread
     numa: int = 0               # NUMA nodes, which share memory and CPUs evenly; 0: no SRAT
     isolation: str = None
     timeout: float = None       # seconds
