@@ -167,12 +167,14 @@ uint64_t controller_deadline(void) {
 static void command_event(const struct trb *event) {
     int index = ring_index(&xhci.commands, event->parameter);
     struct usb_device *owner = index < 0 ? NULL : xhci.owners[index];
-    if (!owner)
+    if (owner) {
+        xhci.owners[index] = NULL;
+        xhci.outstanding--;
+        xhci.deadline = clock_now() + COMMAND_NS;
+        device_commanded(owner, TRB_CODE_OF(event->status), TRB_SLOT_OF(event->control));
+    } else {
         driver_fail("an answer to no command", -EPROTO);
-    xhci.owners[index] = NULL;
-    xhci.outstanding--;
-    xhci.deadline = clock_now() + COMMAND_NS;
-    device_commanded(owner, TRB_CODE_OF(event->status), TRB_SLOT_OF(event->control));
+    }
 }
 
 static void event_serve(const struct trb *event) {

@@ -1,6 +1,7 @@
 /* See device.h. What a device goes through from its port to its class is enumerate.c. */
 #include "drivers/xhci/device.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -329,7 +330,7 @@ void device_commanded(struct usb_device *device, unsigned code, unsigned slot) {
         device->slot = slot <= controller_slots() ? (uint8_t)slot : 0;
     if (command == COMMAND_DISABLE) {
         if (code != CODE_SUCCESS)
-            driver_fail("a slot cannot be disabled", -5);
+            driver_fail("a slot cannot be disabled", -EIO);
         device_free(device);
     } else if (device->leaving) {
         leave_continue(device);

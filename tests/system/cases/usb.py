@@ -60,7 +60,7 @@ def usb_stick_nec(context):
     stick(context, "nec-usb-xhci", ",logical_block_size=4096,physical_block_size=4096")
 
 
-@case(cpus=(1, 4), peer=False)
+@case(cpus=(1,), peer=False)
 def usb_keyboard(context):
     """A USB keyboard, the only one of the machine, types on the console; it is pulled, and plugged in again."""
     keyboard = {"driver": "usb-kbd", "bus": "usb.0", "id": "keyboard"}
