@@ -315,6 +315,9 @@ int64_t driver_start(struct driver_run *run, struct devices_pci *function) {
     run->missed = 0;
     run->started = clock_now();
     run->generation = run->generation % GENERATION_MOST + 1;
+    for (unsigned i = 0; i < run->kind->manifest.link_count && !error; i++)
+        ring_store(run->links[i].header->presence,
+                   run->links[i].presence); /* the last one may have spoilt it */
     if (!error)
         error = job_open(run);
     if (!error)
