@@ -43,7 +43,7 @@ echo "$(echo "$(echo deep)")" `echo old`
 (sleep 0.1; echo late) & pid=$!; wait $pid; echo "waited $?"
 (exit 5) & wait $!; echo "exit $?"
 (sleep 100 & kill $!; wait $!; echo "killed $?") 2> /dev/null
-for n in 3 1 2; do (sleep 0.$n; echo "job $n") & done; wait
+{ for n in 3 1 2; do (sleep 0.$n; echo "job $n") & done; wait; } | sort
 # traps
 (trap 'echo trapped' USR1; kill -USR1 $(sh -c 'echo $PPID'); echo after)
 (trap 'echo leaving' EXIT; exit 0)

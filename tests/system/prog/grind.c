@@ -3,9 +3,11 @@
  * without a panic, without a process that cannot be killed, without a lost page or object.
  *
  *   main         starts the workers of a round, waits for them, compares /proc/keel after each round
- *   worker       one after the other, runs torturers in a directory of its own; kills one that makes no call
- * for a while torturer     a session of its own, some threads and children that make random calls: half of
- * them make sense together (files, pipes, processes, memory, signals), half are any number with any arguments
+ *   worker       runs torturers, one after the other, in a directory of its own
+ *   torturer     a session of its own, some threads and children that make random calls
+ *
+ * Half of those calls make sense together (files, pipes, processes, memory, signals), half are any number
+ * with any arguments. Workers kill a torturer that makes no call for a while, or slow ones for long.
  *
  * A torturer uses no libc: it unmaps, overwrites and redirects what it runs on, and often dies of it. What it
  * may not do is harm anybody else: call() replaces the process ids, and the calls that stop the machine are
@@ -28,6 +30,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -43,6 +46,7 @@ enum {
     THREADS_MAX = 3,
     DEPTH_MAX = 2,
     IDLE_MS = 600,    /* a torturer that makes no call for so long is killed */
+    LIFE_MS = 8000,   /* and so is one that makes slow ones for so long */
     DEATH_MS = 60000, /* and must be gone then */
     ROUNDS = 8,
     TREND = 4, /* rounds that must all lose for a leak */
@@ -1040,15 +1044,17 @@ static uint64_t calls_all(void) {
 
 /* Waits for a torturer; kills it when it makes no calls for long. */
 static void torturer_watch(unsigned worker, pid_t pid) {
-    uint64_t last = shared->calls[worker], since = now_ms(), killed = 0;
+    uint64_t last = shared->calls[worker], began = now_ms(), since = began, killed = 0;
     int status;
     while (waitpid(pid, &status, WNOHANG) == 0) {
         sleep_ms(2);
+        uint64_t now = now_ms();
         if (shared->calls[worker] != last) {
             last = shared->calls[worker];
-            since = now_ms();
-        } else if (!killed && now_ms() - since > IDLE_MS) {
-            killed = now_ms();
+            since = now;
+        }
+        if (!killed && (now - since > IDLE_MS || now - began > LIFE_MS)) {
+            killed = now;
             shared->killed++;
             kill(pid, SIGKILL);
         }
@@ -1123,6 +1129,17 @@ static struct counters counters_settled(void) {
     return counters;
 }
 
+/* Segments outlive who made them: those left by torturers are nobody's loss. */
+static void segments_remove(void) {
+    struct shmid_ds segment;
+    int last = shmctl(0, SHM_INFO, &segment);
+    for (int i = 0; i <= last; i++) {
+        int id = shmctl(i, SHM_STAT, &segment);
+        if (id >= 0 && shmctl(id, IPC_RMID, NULL))
+            give_up("a segment stays", id);
+    }
+}
+
 static void round_run(unsigned round, unsigned workers, uint64_t calls, uint64_t seed) {
     pid_t pids[WORKERS_MAX];
     shared->goal = calls_all() + calls;
@@ -1139,6 +1156,7 @@ static void round_run(unsigned round, unsigned workers, uint64_t calls, uint64_t
         if (status)
             give_up("a worker failed", pids[i]);
     }
+    segments_remove();
 }
 
 /* A leak gets worse in each of the last rounds. */
