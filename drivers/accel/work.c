@@ -89,6 +89,8 @@ int accel_begin(struct accel_work *work, const struct accel_request *request, ui
         return -ENODEV;
     *work = (struct accel_work){.request = *request, .memory = memory, .wide = wide};
     work->request.kind = ACCEL_CPU;
+    if (!shapes_of(request).b.rows) /* not checked, and not used */
+        work->request.b = (struct accel_operand){0};
     return 0;
 }
 
