@@ -2,12 +2,13 @@
 import argparse
 import concurrent.futures
 import os
+import signal
 import sys
 import threading
 import time
 import traceback
 
-from harness import host, image, monitor, native, panics, system
+from harness import host, image, monitor, native, panics, processes, system
 from harness.case import Failure
 from launch.errors import UserError
 
@@ -21,12 +22,16 @@ class Parser(argparse.ArgumentParser):
 
 
 class Report:
-    def __init__(self):
+    """What became of the cases; `whole` is how many there are. When the run is told to end, what fails then did not fail by itself."""
+
+    def __init__(self, whole):
         self.lock = threading.Lock()
-        self.passed, self.failed = 0, []
+        self.whole, self.passed, self.failed, self.ending = whole, 0, [], False
 
     def add(self, case, problem, seconds):
         with self.lock:
+            if problem and self.ending:
+                return
             detail = f"  {case.detail}" if case.detail and not problem else ""
             print(f"{'FAIL' if problem else 'ok  '}  {case.name}  ({seconds:.1f} s){detail}", flush=True)
             if problem:
@@ -34,6 +39,19 @@ class Report:
                 print("".join(f"      {line}\n" for line in problem.rstrip().splitlines()[:LINES_MAX]), end="", flush=True)
             else:
                 self.passed += 1
+
+    def end(self):
+        with self.lock:
+            self.ending = True
+
+    def conclude(self):
+        """Prints the names of what failed, and the counts. Returns the exit status."""
+        for name in self.failed:
+            print(f"failed: {name}")
+        left = self.whole - self.passed - len(self.failed)
+        print(f"{self.passed} passed, {len(self.failed)} failed" + (f", {left} not run to their end" if left else ""))
+        sys.stdout.flush()
+        return 1 if self.failed or left else 0
 
 
 class Queue:
@@ -100,18 +118,25 @@ def run(arguments):
     cases = [case for case in cases if _wanted(case, options.names)]
     if options.on == "linux":
         cases = [case for case in cases if case.name.startswith("system/")]
-    report = Report()
+    return _run_all(cases, Report(len(cases)))
+
+
+def _run_all(cases, report):
     workers = int(os.environ.get("KEEL_TEST_WORKERS", WORKERS))
     queue = Queue(cases)
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_work, queue, number % 2 == 0, report) for number in range(workers)]
         try:
             concurrent.futures.wait(futures)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit) as told:  # tools/keel.py makes the latter of SIGTERM and SIGHUP
+            for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(ending, signal.SIG_IGN)
+            report.end()
             queue.close()
-            raise
-    for name in report.failed:
-        print(f"failed: {name}")
-    print(f"{report.passed} passed, {len(report.failed)} failed")
-    sys.stdout.flush()
-    return 1 if report.failed else 0
+            all_ended = processes.end_all(lambda: all(future.done() for future in futures))
+            report.conclude()
+            status = told.code if isinstance(told, SystemExit) else 128 + signal.SIGINT
+            if not all_ended:
+                os._exit(status)  # without the threads, which nothing moves
+            return status
+    return report.conclude()
