@@ -25,17 +25,18 @@ FLAGS = ["-std=gnu17", "-Wall", "-Wextra", "-Werror", "-Wno-stringop-overread", 
 _lock = threading.Lock()
 
 
-def program(name, libc="musl", folder=PROGRAMS):
-    """Builds tests/system/prog/NAME.c unless that was done. Returns the program's path."""
-    source = os.path.join(folder, name + ".c")
+def program(name, libc="musl"):
+    """Builds tests/system/prog/NAME.c, with the files of the folder NAME if there is one, unless that was done. Returns the
+    program's path."""
+    sources = [os.path.join(PROGRAMS, name + ".c"), *sorted(glob.glob(os.path.join(PROGRAMS, name, "*.c")))]
     target = os.path.join(BUILD, "tests", libc, name)
-    headers = glob.glob(os.path.join(PROGRAMS, "*.h"))
+    headers = glob.glob(os.path.join(PROGRAMS, "*.h")) + glob.glob(os.path.join(PROGRAMS, name, "*.h"))
     with _lock:
-        newest = max(os.stat(path).st_mtime_ns for path in [source, *headers])
+        newest = max(os.stat(path).st_mtime_ns for path in [*sources, *headers])
         if not os.path.exists(target) or os.stat(target).st_mtime_ns < newest:
             os.makedirs(os.path.dirname(target), exist_ok=True)
             draft = f"{target}.{os.getpid()}"
-            command([COMPILERS[libc], *FLAGS, source, "-o", draft, "-lpthread", "-lrt"], cwd=TOP)
+            command([COMPILERS[libc], *FLAGS, *sources, "-o", draft, "-lpthread", "-lrt"], cwd=TOP)
             os.replace(draft, target)
     return target
 

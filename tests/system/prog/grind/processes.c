@@ -1,0 +1,118 @@
+/*
+ * Processes: forked, executed, and a message through two of them.
+ */
+#include "torturer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+static void child_run(struct torturer *t) {
+    t->pid = raw(SYS_getpid, 0, 0, 0, 0, 0, 0);
+    raw(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0, 0);
+    t->depth++;
+    t->left = below(t, 24);
+    t->threads = 0;
+    if (!below(t, 4)) {
+        char *arguments[] = {own_arguments[0], "-", NULL};
+        CALL3(SYS_execve, below(t, 4) ? "/proc/self/exe" : (const char *)name_any(t), arguments, 0);
+    }
+    torture(t);
+    leave(7);
+}
+
+static void child_wait(struct torturer *t, long pid, int options) {
+    int status = 0;
+    CALL6(SYS_wait4, pid, &status, options, 0, 0, 0);
+}
+
+void fork_op(struct torturer *t) {
+    if (t->depth >= DEPTH_MAX) {
+        child_wait(t, -1, WNOHANG);
+        return;
+    }
+    next_random(t);
+    long pid = CALL0(SYS_fork);
+    if (!pid) {
+        t->random ^= 0x9e3779b97f4a7c15ULL;
+        child_run(t);
+    }
+    if (pid < 0)
+        return;
+    t->children[t->child_next++ % 4] = pid;
+    if (below(t, 3))
+        child_wait(t, pid, 0); /* or until a signal comes */
+    else if (below(t, 2))
+        CALL2(SYS_kill, pid, SIGKILL);
+}
+
+/* vfork: the child runs on this stack until it calls execve or exits; nothing of the parent's is changed by
+ * that. */
+static __attribute__((noinline)) long vfork_exec(const char *path, char **arguments) {
+    long pid;
+    __asm__ volatile("mov %[vfork], %%eax\n\tsyscall\n\t"
+                     "test %%rax, %%rax\n\tjnz 1f\n\t"
+                     "mov %[exec], %%eax\n\tmov %[path], %%rdi\n\tmov %[arguments], %%rsi\n\txor %%edx, "
+                     "%%edx\n\tsyscall\n\t"
+                     "mov %[exit], %%eax\n\tmov $9, %%edi\n\tsyscall\n"
+                     "1:"
+                     : "=&a"(pid)
+                     : [vfork] "i"(SYS_vfork), [exec] "i"(SYS_execve), [exit] "i"(SYS_exit_group),
+                       [path] "r"(path), [arguments] "r"(arguments)
+                     : "rdi", "rsi", "rdx", "rcx", "r11", "memory");
+    return pid;
+}
+
+void vfork_op(struct torturer *t) {
+    char *arguments[] = {own_arguments[0], "-", NULL};
+    shared->calls[t->worker]++;
+    long pid = vfork_exec(below(t, 2) ? "/proc/self/exe" : (const char *)name_any(t), arguments);
+    if (pid > 0)
+        child_wait(t, pid, 0);
+}
+
+/* A message through two processes: what comes out is what went in. */
+void pipeline_op(struct torturer *t) {
+    enum { LENGTH = 3000 };
+    int first[2], second[2];
+    uint8_t seed = (uint8_t)next_random(t);
+    if (t->depth || CALL2(SYS_pipe2, first, 0))
+        return;
+    if (CALL2(SYS_pipe2, second, 0)) {
+        CALL1(SYS_close, first[0]);
+        CALL1(SYS_close, first[1]);
+        return;
+    }
+    long pid = CALL0(SYS_fork);
+    if (!pid) {
+        char part[512];
+        long got;
+        CALL1(SYS_close, first[1]);
+        CALL1(SYS_close, second[0]);
+        while ((got = CALL3(SYS_read, first[0], part, sizeof part)) > 0 || got == -EINTR)
+            if (got > 0 && CALL3(SYS_write, second[1], part, got) != got)
+                break;
+        leave(0);
+    }
+    CALL1(SYS_close, first[0]);
+    CALL1(SYS_close, second[1]);
+    uint8_t message[LENGTH];
+    for (unsigned i = 0; i < LENGTH; i++)
+        message[i] = (uint8_t)(seed + i * 7);
+    long sent = pid > 0 ? CALL3(SYS_write, first[1], message, LENGTH) : -1;
+    CALL1(SYS_close, first[1]);
+    unsigned at = 0;
+    while (sent == LENGTH && at < LENGTH) {
+        uint8_t part[700];
+        long got = CALL3(SYS_read, second[0], part, sizeof part);
+        if (got <= 0)
+            break; /* a signal, or the child was killed */
+        for (long i = 0; i < got; i++, at++)
+            if (part[i] != (uint8_t)(seed + at * 7) && t->threads == 0)
+                shared->wrong++;
+    }
+    CALL1(SYS_close, second[0]);
+    if (pid > 0)
+        child_wait(t, pid, 0);
+}
