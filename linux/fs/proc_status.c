@@ -102,7 +102,7 @@ static void gather_process(struct report *report, struct process *process) {
 }
 
 static void gather_memory(struct report *report, struct mm *mm) {
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     report->has_memory = true;
     report->total = mm->total_pages;
     report->data = mm->data_pages;
@@ -120,7 +120,7 @@ static void gather_memory(struct report *report, struct mm *mm) {
     report->argument_end = mm->argument_end;
     report->environment_start = mm->environment_start;
     report->environment_end = mm->environment_end;
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     report->resident = mm_resident_pages(mm);
     if (report->max_rss < report->resident)
         report->max_rss = report->resident;

@@ -226,7 +226,7 @@ int64_t sys_shmdt(uint64_t address) {
     int error = -EINVAL;
     if (address % PAGE_SIZE)
         return -EINVAL;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     for (struct vma *vma = mm_find(mm, address), *next; vma && vma_start(vma) < end; vma = next) {
         uint64_t start = vma_start(vma);
         next = vma_next(vma);
@@ -239,7 +239,7 @@ int64_t sys_shmdt(uint64_t address) {
         if (error)
             break;
     }
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return error;
 }
 

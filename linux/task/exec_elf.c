@@ -208,7 +208,7 @@ static int program_load(struct exec_image *image, struct program *program) {
     image->entry = image->start = program->elf.entry + program->bias;
     image->headers = program->elf.segments_address ? program->elf.segments_address + program->bias : 0;
     image->headers_count = program->elf.segments_count;
-    mutex_lock(&image->mm->lock);
+    mm_lock(image->mm);
     error = exec_layout(image);
     if (!error)
         error = program_map(image, program);
@@ -218,7 +218,7 @@ static int program_load(struct exec_image *image, struct program *program) {
     }
     if (!error && interpreter)
         error = interpreter_load(image, interpreter);
-    mutex_unlock(&image->mm->lock);
+    mm_unlock(image->mm);
     if (interpreter)
         file_put(interpreter);
     return error;

@@ -1,7 +1,8 @@
 /*
  * Memory that the kernel need not know of yet. What mmap gives is often given back, or divided by a later
- * call, before anything touches it; so an area of fresh private memory is only entered in the tree, and here,
- * as a lazy area: nothing is mapped in the kernel space anywhere in it. It is shown (mapped) as a whole
+ * call, before anything touches it; so an area of fresh private memory is only entered in the tree (the last
+ * one waits for that as mm->fresh), and here, as a lazy area: nothing is mapped in the kernel space anywhere
+ * in it. It is shown (mapped) as a whole
  *
  *   - when the program touches it: the fault comes to the guest loop (mm_fault),
  *   - when the personality does, in a copy (linux/arch: guest_copy_in …) or through the kernel (mm_ready),

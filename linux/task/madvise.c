@@ -90,14 +90,14 @@ static int advise(struct mm *mm, uint64_t start, uint64_t end, uint64_t advice) 
 }
 
 static int64_t populate(struct mm *mm, uint64_t start, uint64_t end, bool write) {
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int error = vma_covered(mm, start, end) ? 0 : -ENOMEM;
     uint32_t needed = write ? PROT_WRITE : PROT_READ;
     for (const struct vma *vma = mm_find(mm, start); vma && vma_start(vma) < end && !error;
          vma = vma_next(vma))
         if (!(vma->protection & needed))
             error = -EINVAL;
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return error ? error : mm_populate(start, end, write);
 }
 
@@ -113,8 +113,8 @@ int64_t sys_madvise(uint64_t address, uint64_t length, uint64_t advice) {
         return 0;
     if (advice == MADV_POPULATE_READ || advice == MADV_POPULATE_WRITE)
         return populate(mm, address, end, advice == MADV_POPULATE_WRITE);
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int error = advise(mm, address, end, advice);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return error;
 }

@@ -114,9 +114,9 @@ struct mm *mm_fork(struct mm *mm, handle_t job) {
     if (!copy)
         return NULL;
     copy->job = job;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int error = mm_copy(copy, mm);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     if (error) {
         heap_free(copy);
         return NULL;
@@ -246,8 +246,8 @@ int mm_map_lazily(struct mm *mm, uint64_t address, uint64_t length, uint32_t pro
         vma_free(mm, vma);
         return error;
     }
-    *vma = (struct vma){.end = address + length, .protection = protection};
-    vma_insert(mm, vma, address);
+    *vma = (struct vma){.node.key = address, .end = address + length, .protection = protection};
+    mm->fresh = vma;
     return 0;
 }
 
@@ -258,7 +258,20 @@ static int kernel_unmap(struct mm *mm, uint64_t address, uint64_t length) {
     return error ? error : (int)keel_space_unmap(mm->space, address, length);
 }
 
+/* Whether the range is just what was mapped last. */
+static bool is_fresh(const struct mm *mm, uint64_t address, uint64_t length) {
+    return mm->fresh && vma_start(mm->fresh) == address && mm->fresh->end == address + length;
+}
+
 int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
+    if (is_fresh(mm, address, length)) {
+        int error = kernel_unmap(mm, address, length);
+        if (!error)
+            vma_drop_fresh(mm);
+        return error;
+    }
+    if (mm->fresh)
+        vma_enter_fresh(mm);
     struct vma *first = mm_find(mm, address);
     if (!first || vma_start(first) >= address + length)
         return 0;
@@ -384,7 +397,7 @@ int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t lengt
 }
 
 int mm_place(struct mm *mm, uint64_t address, struct mm_place *place) {
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     const struct vma *vma = mm_at(mm, address);
     *place = (struct mm_place){mm, address};
     if (vma && vma->flags & VMA_SHARED && vma->file) {
@@ -392,7 +405,7 @@ int mm_place(struct mm *mm, uint64_t address, struct mm_place *place) {
         place->object = inode ? (const void *)inode : vma->file;
         place->offset = vma->offset + (address - vma_start(vma));
     }
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return vma ? 0 : -EFAULT;
 }
 

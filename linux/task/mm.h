@@ -7,7 +7,7 @@
  *
  * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space but one: memory that
  * nobody has touched yet becomes known to the kernel under lazy_lock (linux/task/lazy.c). mm->lock may be
- * held across copies of guest memory and class 1 calls.
+ * held across copies of guest memory and class 1 calls. It is taken by mm_lock.
  */
 #pragma once
 
@@ -67,6 +67,8 @@ struct mm {
     handle_t job; /* borrowed from the session: what the space is charged to */
     struct tree vmas;
     struct vma *spare; /* a free node, or NULL */
+    struct vma
+        *fresh; /* what mmap gave last, when it is neither in the tree nor in the numbers yet; or NULL */
     uint32_t vma_count;
     uint64_t total_pages; /* of all VMAs, the stack as shown */
     uint64_t data_pages;  /* private and writable */
@@ -98,6 +100,18 @@ void mm_put(
 /* Gives task the space (referenced by the caller, taken over) in place of its own and attaches the calling
  * thread, which serves it; the old one is put. mm may be NULL. */
 void mm_switch(struct task *task, struct mm *mm);
+
+/* Takes mm->lock. Memory that was mapped last is often unmapped next: it enters the tree when anybody else
+ * takes the lock. */
+void vma_enter_fresh(struct mm *mm);
+static inline void mm_lock(struct mm *mm) {
+    mutex_lock(&mm->lock);
+    if (mm->fresh)
+        vma_enter_fresh(mm);
+}
+static inline void mm_unlock(struct mm *mm) {
+    mutex_unlock(&mm->lock);
+}
 
 /* Maps file pages (NULL: zero memory) at an address that is decided on already, in place of whatever is
  * there; used by exec and mmap. protection PROT_, flags enum vma_flags. mm->lock held. 0 or an error. */

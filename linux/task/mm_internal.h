@@ -53,6 +53,8 @@ void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares 
 /* Memory for a VMA, and back: one is kept at hand. */
 struct vma *vma_alloc(struct mm *mm);
 void vma_free(struct mm *mm, struct vma *vma);
+/* Forgets mm->fresh, which is there. */
+void vma_drop_fresh(struct mm *mm);
 /* Takes one VMA away. */
 void vma_remove(struct mm *mm, struct vma *vma);
 /* Takes the (isolated) range's VMAs away. */

@@ -175,11 +175,11 @@ static int64_t map_run(struct map_request *request) {
         return -ENOMEM;
     if (request->offset + request->length < request->offset)
         return -EOVERFLOW;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int64_t address = map_locked(mm, request);
     bool populate = address >= 0 && (request->flags & (MAP_POPULATE | MAP_LOCKED) || mm->lock_future) &&
                     !(request->flags & MAP_NONBLOCK);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     if (populate)
         mm_populate((uint64_t)address, (uint64_t)address + request->length, request->protection & PROT_WRITE);
     return address;
@@ -189,7 +189,7 @@ static int64_t map_run(struct map_request *request) {
 static int64_t map_fresh(uint64_t length, uint32_t protection) {
     struct mm *mm = mm_own();
     length = page_up(length);
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int64_t address = mm_find_room(mm, length);
     if (address >= 0) {
         int error = mm_check_limits(mm, length / PAGE_SIZE, protection & PROT_WRITE);
@@ -198,7 +198,7 @@ static int64_t map_fresh(uint64_t length, uint32_t protection) {
         if (error)
             address = error;
     }
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return address;
 }
 
@@ -239,9 +239,9 @@ int64_t sys_munmap(uint64_t address, uint64_t length) {
         end = GUEST_END;
     if (start >= end)
         return 0;
-    mutex_lock(&mm->lock);
+    mutex_lock(&mm->lock); /* mm->fresh may go as it is */
     int error = mm_unmap(mm, start, end - start);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return error;
 }
 
@@ -258,7 +258,7 @@ int64_t sys_mprotect(uint64_t address, uint64_t length, uint64_t protection) {
         return -ENOMEM;
     if (protection & ~(uint64_t)(PROT_ALL | PROT_SEM))
         return -EINVAL;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int error = 0;
     const struct vma *vma = mm_find(mm, address);
     if (growth == PROT_GROWSUP || (growth && (!vma || !(vma->flags & (VMA_GROWSDOWN | VMA_STACK)))))
@@ -271,7 +271,7 @@ int64_t sys_mprotect(uint64_t address, uint64_t length, uint64_t protection) {
     }
     if (!error)
         error = mm_protect(mm, address, length, (uint32_t)protection & PROT_ALL);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return error;
 }
 
@@ -298,11 +298,11 @@ static int brk_move(struct mm *mm, uint64_t wanted) {
 
 int64_t sys_brk(uint64_t wanted) {
     struct mm *mm = mm_own();
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     if (wanted >= mm->brk_start && wanted <= GUEST_END - PAGE_SIZE && !brk_move(mm, wanted))
         mm->brk = wanted;
     uint64_t result = mm->brk;
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return (int64_t)result;
 }
 
@@ -318,9 +318,9 @@ int64_t sys_msync(uint64_t address, uint64_t length, uint64_t flags) {
         return -ENOMEM;
     if (!length)
         return 0;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     bool covered = vma_covered(mm, address, address + length);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return covered ? 0 : -ENOMEM; /* shared mappings are the file's own pages */
 }
 
@@ -332,9 +332,9 @@ int64_t sys_mincore(uint64_t address, uint64_t length, uint64_t vector) {
     if (!range_valid(address, length))
         return -ENOMEM;
     uint64_t pages = page_up(length) / PAGE_SIZE;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     bool covered = !pages || vma_covered(mm, address, address + pages * PAGE_SIZE);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     if (!covered)
         return -ENOMEM;
     for (unsigned i = 0; i < sizeof(present); i++)
@@ -381,10 +381,10 @@ static int64_t lock_call(uint64_t address, uint64_t length, bool lock) {
         return -ENOMEM;
     if (lock && !task_is_root(task_current()) && !task_current()->process->limits[RLIMIT_MEMLOCK].current)
         return -EPERM;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int error =
         lock && !lock_permitted(mm, (end - start) / PAGE_SIZE) ? -ENOMEM : lock_range(mm, start, end, lock);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     if (!error && lock)
         mm_populate(start, end, false);
     return error;
@@ -412,22 +412,22 @@ int64_t sys_mlockall(uint64_t flags) {
         return -EINVAL;
     if (!task_is_root(task_current()) && !task_current()->process->limits[RLIMIT_MEMLOCK].current)
         return -EPERM;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     bool permitted = !(flags & MCL_CURRENT) || lock_permitted(mm, mm->total_pages - mm->locked_pages);
     if (permitted) {
         mm->lock_future = flags & MCL_FUTURE;
         if (flags & MCL_CURRENT)
             lock_all(mm, true);
     }
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return permitted ? 0 : -ENOMEM;
 }
 
 int64_t sys_munlockall(void) {
     struct mm *mm = mm_own();
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     mm->lock_future = false;
     lock_all(mm, false);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return 0;
 }

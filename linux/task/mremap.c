@@ -180,8 +180,8 @@ int64_t sys_mremap(uint64_t address, uint64_t old_length, uint64_t new_length, u
         return -EINVAL;
     if (move.new_length > GUEST_END)
         return flags & MREMAP_FIXED ? -EINVAL : -ENOMEM;
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     int64_t result = flags & MREMAP_FIXED ? remap_fixed(mm, &move, new_address) : remap(mm, &move);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
     return result;
 }

@@ -116,6 +116,21 @@ void vma_insert(struct mm *mm, struct vma *vma, uint64_t start) {
         vma_join(mm, start, vma->end);
 }
 
+void vma_enter_fresh(struct mm *mm) {
+    struct vma *vma = mm->fresh;
+    mm->fresh = NULL;
+    vma_insert(mm, vma, vma_start(vma));
+}
+
+void vma_drop_fresh(struct mm *mm) {
+    struct vma *vma = mm->fresh;
+    uint64_t pages = mm->total_pages + (vma->end - vma_start(vma)) / PAGE_SIZE;
+    if (pages > mm->peak_pages)
+        mm->peak_pages = pages;
+    mm->fresh = NULL;
+    vma_free(mm, vma);
+}
+
 void vma_remove(struct mm *mm, struct vma *vma) {
     tree_leave(mm, vma);
     vma_drop(mm, vma);
@@ -229,7 +244,8 @@ void vma_free_all(struct mm *mm) {
         node = child ? child : parent;
     }
     heap_free(mm->spare);
-    mm->spare = NULL;
+    heap_free(mm->fresh);
+    mm->spare = mm->fresh = NULL;
 }
 
 int vma_copy_all(struct mm *to, const struct mm *from) {
@@ -248,8 +264,8 @@ int vma_copy_all(struct mm *to, const struct mm *from) {
 }
 
 void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context), void *context) {
-    mutex_lock(&mm->lock);
+    mm_lock(mm);
     for (struct vma *vma = vma_of(tree_first(&mm->vmas)); vma; vma = vma_next(vma))
         visit(vma, context);
-    mutex_unlock(&mm->lock);
+    mm_unlock(mm);
 }

@@ -245,6 +245,61 @@ TEST(brk_moves_the_end_of_the_heap) {
     run(heap_grows);
 }
 
+/* What mmap gave last stays out of the tree until somebody looks. */
+
+static uint64_t last_left;
+
+static int last_child(void *argument) {
+    (void)argument;
+    CHECK_AREAS(last_left, 2, "rw-p 2");
+    poke(last_left, 'c');
+    return 0;
+}
+
+static int last_mapping(void *argument) {
+    (void)argument;
+    const struct mm *mm = task_current()->mm;
+    uint64_t area = (uint64_t)map(ANYWHERE, 3 * PAGE, READ_WRITE, PRIVATE), total = mm->total_pages;
+    CHECK_AREAS(area, 3, "rw-p 3");
+    CHECK_EQ(mm->total_pages, total + 3);
+    CHECK_EQ(guest(munmap, area, 3 * PAGE), 0);
+    CHECK_AREAS(area, 3, "hole 3");
+
+    CHECK_EQ(map(ANYWHERE, 3 * PAGE, READ_WRITE, PRIVATE), area);
+    CHECK_EQ(guest(munmap, area + PAGE, PAGE), 0);
+    CHECK_AREAS(area, 3, "rw-p 1, hole 1, rw-p 1");
+    CHECK_EQ(map(ANYWHERE, PAGE, READ_WRITE, PRIVATE), area + PAGE);
+    CHECK_AREAS(area, 3, "rw-p 3");
+    CHECK_EQ(guest(munmap, area, 3 * PAGE), 0);
+
+    CHECK_EQ(map(ANYWHERE, 3 * PAGE, READ_WRITE, PRIVATE), area); /* touched, it goes from the kernel too */
+    poke(area, 'x');
+    CHECK_EQ(guest(munmap, area, 3 * PAGE), 0);
+    CHECK_EQ(guest(getrandom, area, 8, 0), -EFAULT);
+    CHECK_EQ(map(ANYWHERE, 3 * PAGE, READ_WRITE, PRIVATE), area);
+    CHECK_EQ(peek(area), 0);
+    CHECK_EQ(mm->total_pages, total);
+    CHECK_EQ(guest(munmap, area, 3 * PAGE), 0);
+
+    int64_t large = map(ANYWHERE, 1000 * PAGE, READ_WRITE, PRIVATE);
+    CHECK_EQ(guest(munmap, large, 1000 * PAGE), 0);
+    CHECK_EQ(mm->peak_pages, total + 1000);
+
+    last_left = (uint64_t)map(ANYWHERE, 2 * PAGE, READ_WRITE, PRIVATE);
+    guest_child(last_child, NULL);
+    int64_t pid = guest(fork);
+    uint64_t status = guest_alloc(4);
+    CHECK_EQ(guest(wait4, pid, status, 0, 0), pid);
+    CHECK_EQ(peek(status), 0);
+    CHECK_EQ(peek(last_left), 0);
+    last_left = (uint64_t)map(ANYWHERE, PAGE, READ_WRITE, PRIVATE); /* for the end of the program */
+    return 0;
+}
+
+TEST(what_was_mapped_last_is_there_for_all_who_look) {
+    run(last_mapping);
+}
+
 static uint64_t file_pages(unsigned count) {
     uint64_t path = guest_text("/tmp/mapped");
     int64_t fd = guest(open, path, O_RDWR | O_CREAT | O_TRUNC, 0644);
