@@ -1,6 +1,6 @@
 """`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
-(bench/kbench.c, native.py), how three operations scale from one CPU to two, requests to disks (bench/disk.c, disk.py), and how long
-each boot path takes.
+(bench/kbench.c, native.py), how long interrupts and a real-time task wait at most, how three operations scale from one CPU to two,
+requests to disks (bench/disk.c, disk.py), and how long each boot path takes.
 
 Instructions come from a run under -icount shift=0, where the time-stamp counter counts them; time from a second run without.
 The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. Where a row
@@ -164,6 +164,11 @@ def _kernel_rows(quick, names):
             for name in names]
 
 
+def _bound_rows(names):
+    """Rows for tests/native/kbound.c."""
+    return [row(name, native.bound(name, CPU, TIMEOUT), goal=native.BOUNDS[name][2]) for name in names]
+
+
 def _disk_rows(root, quick, names, peer):
     """Rows for disk.c. peer: whether Linux is asked too."""
     def measured(on_linux, icount):
@@ -229,6 +234,8 @@ def _system_rows(root, linux_start):
 def _title(name):
     if name in native.ROWS:
         return native.ROWS[name][0]
+    if name in native.BOUNDS:
+        return native.BOUNDS[name][0]
     if name in disk.ROWS:
         return disk.ROWS[name]
     if name in BOOT_PATHS:
@@ -290,10 +297,11 @@ def table(rows):
 
 
 def _names(options):
-    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of scaling, of network cards, of disks, of
-    boot paths."""
+    """The rows asked for, in order: of ops.c, of ops.c in appliance isolation, of kbench.c, of kbound.c, of scaling, of network
+    cards, of disks, of boot paths."""
     appliance = [f"{name}_appliance" for name in APPLIANCE]
-    groups = [list(ROWS), appliance, list(native.ROWS), list(SCALING), list(NET_ROWS), list(disk.ROWS), list(BOOT_PATHS)]
+    groups = [list(ROWS), appliance, list(native.ROWS), list(native.BOUNDS), list(SCALING), list(NET_ROWS), list(disk.ROWS),
+              list(BOOT_PATHS)]
     known = [name for group in groups for name in group]
     for name in options.names:
         if name not in known:
@@ -305,7 +313,7 @@ def _names(options):
 
 
 def run(options):
-    operations, appliance, kernel, scaling, net, disks, boots = _names(options)
+    operations, appliance, kernel, bounds, scaling, net, disks, boots = _names(options)
     quick = options.quick or bool(options.names)
     root = _root()
     counted, timed, linux_start = {}, {}, None
@@ -315,6 +323,7 @@ def run(options):
     rows += _operation_rows(root, quick, "appliance", appliance, (counted, timed))
     rows += _net_rows(root, quick, net, not options.names)
     rows += _kernel_rows(quick, kernel)
+    rows += _bound_rows(bounds)
     if options.names or not quick:
         rows += _scaling_rows(root, scaling)
     rows += _disk_rows(root, quick, disks, not options.names)

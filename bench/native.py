@@ -1,16 +1,13 @@
 """The kernel's own operations (bench/kbench.c), run as a native program in place of the personality."""
 import os
 import re
-import time
 
-from launch import build
-from launch.cpio import Archive
+from launch import build, native
 from launch.errors import UserError
-from launch.machine import Machine
-from launch.pump import Pump
-from launch.run import Options, Result, STATUS_BROKEN, judge
+from launch.run import Options
 
 MEMORY = "1400M"  # one row snapshots 1 GB
+BOUND_MEMORY = "1500M"  # processes with 1 GB are killed
 ROW = re.compile(r"row (\S+) (\S+) (\S+) (\S+) (\S+)$", re.MULTILINE)
 
 ROWS = {  # name in kbench.c: what the table says, the goal
@@ -40,32 +37,37 @@ ROWS = {  # name in kbench.c: what the table says, the goal
 }
 
 
-def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
+BOUNDS = {  # what tests/native/kbound.c finds to be the longest: the row, whether the debug kernel tells, the goal
+    "interrupts_off": ("longest time with interrupts off", True, 20000),
+    "realtime_late": ("longest wait of a real-time task for its CPU", False, None),
+}
+BOUND = re.compile(r"stretch (.+?) +(\d+) instructions, .* task late by (\d+)$", re.MULTILINE)
 
 
-def _archive():
-    archive = Archive()
-    archive.directory("bin")
-    archive.directory("etc")
-    for program in ("init", "kbench"):
-        archive.file("bin/" + program, _read(os.path.join(build.BUILD, "bin", program)), 0o755)
-    archive.file("etc/manifest", _read(os.path.join(build.TOP, "bench", "kbench.manifest")))
-    data = archive.finish()
-    return data + b"\0" * (-len(data) % build.PAGE)
+def _log(program, manifest, options):
+    """What a program wrote in a boot that ended well."""
+    build.make("all", "build/bin/" + program, os.path.relpath(options.kernel, build.TOP))
+    result = native.boot(options, native.archive([program], manifest))
+    log = result.log.decode(errors="replace")
+    if result.status != 0:
+        raise UserError(f"bin/{program}: status {result.status}\n{result.problem or log}")
+    return log
 
 
 def figures(names, icount, cpu, timeout, smp=1):
     """{name: [ticks, ns, switches, entries]} of one boot."""
-    build.make("all", "build/bin/kbench")
     options = Options(kernel=build.KERNEL, icount=icount, cpu=cpu, smp=smp, timeout=timeout, mem=MEMORY,
                       append="bench=" + ",".join(names))
-    result, pieces = Result(STATUS_BROKEN), []
-    with Machine(options, _archive()) as machine:
-        pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
-        judge(options, machine, pump.run(), result)
-    found = {name: [float(number) for number in numbers] for name, *numbers in ROW.findall(result.log.decode(errors="replace"))}
-    if result.status != 0 or set(names) - set(found):
-        raise UserError(f"bin/kbench: status {result.status}\n{result.problem or result.log.decode(errors='replace')}")
+    log = _log("kbench", "bench/kbench.manifest", options)
+    found = {name: [float(number) for number in numbers] for name, *numbers in ROW.findall(log)}
+    if set(names) - set(found):
+        raise UserError(f"bin/kbench: no figures of {' '.join(set(names) - set(found))}\n{log}")
     return found
+
+
+def bound(name, cpu, timeout):
+    """The longest of a kind in all that tests/native/kbound.c makes the kernel do, in instructions."""
+    _, debug, _ = BOUNDS[name]
+    options = Options(kernel=build.KERNEL_DEBUG if debug else build.KERNEL, icount=True, cpu=cpu, timeout=timeout, mem=BOUND_MEMORY)
+    log = _log("kbound", "tests/native/kbound.manifest", options)
+    return max(int(stretch if debug else late) for _, stretch, late in BOUND.findall(log))

@@ -99,8 +99,9 @@ struct cpu {
     uint32_t traced;             /* whose time is taken: index into struct trace_block.times */
     const struct frame *stopped; /* in a panic: what it was doing */
     struct cpu_counters counters;
-    uint32_t balanced;   /* counts the CPUs that this one compared its queue with */
-    struct thread *next; /* READY and in no queue: see sched_goes_next; or NULL */
+    uint32_t balanced;             /* counts the CPUs that this one compared its queue with */
+    struct thread *next;           /* READY and in no queue: see sched_goes_next; or NULL */
+    const struct thread *reap_for; /* which was running when the newest of the reaper's objects came */
     struct memory_cpu memory;
     char fatal_stack[3072] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));

@@ -53,13 +53,25 @@ static bool thread_may_run(struct cpu *cpu, struct thread *thread) {
     return true;
 }
 
+/* Between steps: who waits for a moment is woken at that moment. */
+static void interrupts_let_in(struct cpu *cpu) {
+    sched_program_timer(cpu);
+    cpu_interrupts_window();
+}
+
+/* A real-time task does not wait for what others left to the reaper. */
+static bool reaper_waits(const struct cpu *cpu) {
+    const struct thread *thread = cpu->thread;
+    return thread && thread->level == LEVEL_REALTIME && thread != cpu->reap_for;
+}
+
 /* Work that there is seldom. */
 static __attribute__((noinline)) void leave_rarely(struct cpu *cpu, uint32_t work) {
     if (work & WORK_TRACE)
         trace_end(cpu);
-    if (work & WORK_REAP) {
+    if ((work & (WORK_REAP | WORK_RESCHEDULE)) == WORK_REAP && !reaper_waits(cpu)) {
         reaper_step(cpu);
-        cpu_interrupts_window();
+        interrupts_let_in(cpu);
     }
 }
 
@@ -75,6 +87,8 @@ void kernel_leave(void) {
             if (cpu->thread && cpu->thread->dying && cpu->thread->state == THREAD_BLOCKED)
                 wait_cancel(cpu->thread, 0, -ECANCELED);
             sched_switch(cpu);
+            if (cpu->reap_first)
+                cpu_work_add(cpu, WORK_REAP);
         }
         struct thread *thread = cpu->thread;
         if (!thread) {
@@ -83,7 +97,7 @@ void kernel_leave(void) {
         }
         if (!thread_may_run(cpu, thread)) {
             cpu_work_add(cpu, WORK_RESCHEDULE);
-            cpu_interrupts_window(); /* very many threads may end one after the other */
+            interrupts_let_in(cpu); /* very many threads may end one after the other */
             continue;
         }
         if (cpu->work)

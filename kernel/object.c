@@ -114,6 +114,7 @@ void reaper_add(struct object *object) {
     else
         cpu->reap_first = object;
     cpu->reap_last = object;
+    cpu->reap_for = cpu->thread;
     cpu_work_add(cpu, WORK_REAP);
 }
 

@@ -1,14 +1,11 @@
 """The kernel's and the native runtime's own tests: native programs that init starts in place of the personality."""
 import os
 import re
-import time
 
 from harness.case import Case, Failure
 from harness.guest import patience, shown
-from launch import build, cpio
-from launch.run import Options, Result, STATUS_BROKEN, judge
-from launch.machine import Machine
-from launch.pump import Pump
+from launch import build, native
+from launch.run import Options
 
 TIMEOUT = 120
 PROGRAMS = {  # program: manifest
@@ -25,36 +22,12 @@ FUZZ_CALLS = os.environ.get("KEEL_FUZZ_CALLS", "200000")
 FUZZ_SEED = os.environ.get("KEEL_FUZZ_SEED", "1")
 
 
-def _archive(name, arguments):
-    """A native archive with the test program and its manifest in the place of the usual one."""
-    archive = cpio.Archive()
-    archive.directory("bin")
-    archive.directory("etc")
-    archive.directory("drivers")
-    drivers = build.drivers() if name == "dtest" else []
-    for driver in drivers:
-        with open(os.path.join(build.TOP, "drivers", driver, "manifest"), "rb") as file:
-            archive.file("drivers/" + driver, file.read())
-    for program in ("init", "serial", name, *drivers, *(["devices"] if drivers else [])):
-        with open(os.path.join(build.BUILD, "bin", program), "rb") as file:
-            archive.file("bin/" + program, file.read(), 0o755)
-    with open(os.path.join(build.TOP, PROGRAMS[name]), "rb") as file:
-        lines = "".join(f"    argument {argument}\n" for argument in arguments)
-        archive.file("etc/manifest", file.read() + lines.encode())
-    data = archive.finish()
-    return data + b"\0" * (-len(data) % build.PAGE)
-
-
 def boot(name, cpus, kernel, arguments=(), timeout=TIMEOUT, **machine):
     """The result of a boot with a test program in the personality's place, its arguments, and more of Options."""
     build.make("all", "build/bin/" + name, os.path.relpath(kernel, build.TOP))
-    timeout *= patience()
-    options = Options(smp=cpus, timeout=timeout, kernel=kernel, **machine)
-    result, pieces = Result(STATUS_BROKEN), []
-    with Machine(options, _archive(name, arguments)) as machine:
-        pump = Pump(machine, None, pieces.append, pieces.append, True, time.monotonic() + timeout)
-        judge(options, machine, pump.run(), result)
-    return result
+    programs, drivers = (["serial", name], []) if name != "dtest" else (["serial", "devices", name], build.drivers())
+    options = Options(smp=cpus, timeout=timeout * patience(), kernel=kernel, **machine)
+    return native.boot(options, native.archive(programs, PROGRAMS[name], arguments, drivers))
 
 
 def run_tests(case, name, cpus, kernel, arguments=(), **machine):
