@@ -100,12 +100,12 @@ $(B)/sym/display: $(call native,$(wildcard drivers/display/*.c lib/terminal/*.c)
 $(B)/sym/keelstat: $(call native,$(wildcard servers/keelstat/*.c))
 $(B)/sym/swifi: $(call native,$(wildcard servers/swifi/*.c))
 $(B)/sym/ktest: $(call native,$(wildcard tests/native/ktest*.c))
-$(B)/sym/rtest: $(call native,tests/native/rtest.c)
+$(B)/sym/rtest: $(call native,tests/native/rtest.c tests/native/check.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
 $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
-$(B)/sym/dtest: $(call native,tests/native/dtest.c)
-$(B)/sym/ksched: $(call native,tests/native/ksched.c)
+$(B)/sym/dtest: $(call native,tests/native/dtest.c tests/native/check.c)
+$(B)/sym/ksched: $(call native,$(wildcard tests/native/ksched*.c) tests/native/check.c)
 $(B)/sym/init $(B)/sym/devices $(B)/sym/serial $(B)/sym/display $(B)/sym/keelstat $(B)/sym/swifi $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched $(B)/sym/dtest:
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -o $@ $^

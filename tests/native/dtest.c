@@ -9,8 +9,8 @@
 
 #include "abi/devices.h"
 #include "lib/native/ipc.h"
-#include "lib/native/keel.h"
 #include "lib/virtqueue/char_client.h"
+#include "tests/native/check.h"
 
 enum {
     EDU_IOCTL_COPY = (int)0xc0006501,
@@ -21,17 +21,6 @@ enum {
 };
 #define MS      1000000ULL
 #define PATIENT (60000 * MS)
-
-static unsigned failures;
-static const char *current;
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            failures++;                                                                                      \
-            log_line("not ok %s: line %d: %s", current, __LINE__, #condition);                               \
-        }                                                                                                    \
-    } while (0)
 
 /* A device in use. */
 static struct use {
@@ -236,23 +225,13 @@ static void test_hang(void) {
     CHECK(factorial(10, 3628800));
 }
 
-static const struct test {
-    const char *name;
-    void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
     {"rng", test_rng}, {"edu", test_edu}, {"pci", test_pci}, {"resets", test_resets}, {"hang", test_hang},
 };
 
 int main(void) {
-    current = "watch";
     watch();
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        unsigned before = failures;
-        current = tests[i].name;
-        tests[i].run();
-        if (failures == before)
-            log_line("ok %s", current);
-    }
-    log_line("%u failures", failures);
-    return failures ? 1 : 0;
+    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        check_run(&tests[i]);
+    return check_end();
 }

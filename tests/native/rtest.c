@@ -16,21 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/native/keel.h"
 #include "lib/virtqueue/console_client.h"
+#include "tests/native/check.h"
 
 enum { DETACHED = 500, QUEUE = 16, ITEMS = 5000, BLOCKS = 200, LINK_BYTES = 100000, MS = 1000000 };
-
-static unsigned failures;
-static const char *current;
-
-#define CHECK(condition)                                                                                     \
-    do {                                                                                                     \
-        if (!(condition)) {                                                                                  \
-            failures++;                                                                                      \
-            log_line("not ok %s: line %d: %s", current, __LINE__, #condition);                               \
-        }                                                                                                    \
-    } while (0)
 
 static void test_start(void) {
     CHECK(strcmp(program_name(), "rtest") == 0);
@@ -234,10 +223,7 @@ static void test_console(void) {
     CHECK(!console_broken(&console));
 }
 
-static const struct test {
-    const char *name;
-    void (*run)(void);
-} tests[] = {
+static const struct test tests[] = {
     {"start", test_start},
     {"memory", test_memory},
     {"clocks", test_clocks},
@@ -249,13 +235,7 @@ static const struct test {
 };
 
 int main(void) {
-    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++) {
-        unsigned before = failures;
-        current = tests[i].name;
-        tests[i].run();
-        if (failures == before)
-            log_line("ok %s", current);
-    }
-    log_line("%u failures", failures);
-    return failures ? 1 : 0;
+    for (unsigned i = 0; i < sizeof tests / sizeof tests[0]; i++)
+        check_run(&tests[i]);
+    return check_end();
 }
