@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 
-from harness import host, image, monitor, native, panics, processes, system
+from harness import docs, host, image, monitor, native, panics, processes, system
 from harness.case import Failure
 from launch.errors import UserError
 
@@ -104,12 +104,13 @@ def _check_names(cases, names):
 
 def run(arguments):
     parser = Parser(prog="./keel test", description="Runs the tests: everything, or the groups and cases named.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="size lint unit fuzz native panic system, or a case's name")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="size lint unit fuzz native image panic system …, or a case's name")
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--on", choices=["keel", "linux"], default="keel",
                         help="linux: run the system cases on Debian's Linux instead, to see that they are right")
     options = parser.parse_args(arguments)
     cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *monitor.cases(), *system.cases(options.on)]
+    cases += docs.cases([case.name for case in cases])
     if options.list:
         print("\n".join(case.name for case in cases))
         return 0
