@@ -53,7 +53,7 @@ struct block_header {
     char serial[BLOCK_SERIAL_SIZE]; /* padded with 0 */
 };
 
-_Static_assert(sizeof(struct block_header) == 56, "both sides read it");
+_Static_assert(sizeof(struct block_header) == 64, "both sides read it");
 
 /* Requests, as in virtio-blk. */
 enum {

@@ -128,6 +128,9 @@ struct link_header {
     uint32_t session_generation; /* client: which generation this session is for */
     uint32_t generation;         /* driver: link_generation */
     uint32_t presence;           /* driver: changes so far; odd: there is nothing at the link now */
+    uint32_t awaited; /* client: a number for the request that it has waited for longest; 0: for none.
+                       * `devices` ends a driver while which it stays the same for too long */
+    uint32_t reserved;
 };
 
 enum { LINK_GENERATION_BITS = 20 };

@@ -58,7 +58,7 @@ struct net_header {
     uint32_t mode;    /* client: NET_MODE_…, with a kick */
 };
 
-_Static_assert(sizeof(struct net_header) == 32, "both sides read it");
+_Static_assert(sizeof(struct net_header) == 40, "both sides read it");
 
 /* struct virtio_net_hdr with VIRTIO_F_VERSION_1 */
 struct net_frame_header {

@@ -22,6 +22,7 @@ int block_client_init(struct block_client *client, void *area, uint64_t length) 
     client->session = ring_load(header->session);
     client->presence = ring_load(header->presence);
     ring_store(header->session, 0);
+    ring_store(header->awaited, 0);
     return 0;
 }
 
@@ -43,6 +44,7 @@ static uint64_t slots_busy(const struct block_client *client) {
 void block_client_fail(struct block_client *client) {
     client->gone = true;
     client->queue.broken = true;
+    ring_store(block_header(client->area)->link.awaited, 0);
     for (uint64_t busy = slots_busy(client); busy; busy &= busy - 1)
         slot_end(client, (unsigned)__builtin_ctzll(busy), -EIO);
 }
@@ -138,6 +140,7 @@ int block_client_submit(struct block_client *client, const struct block_request 
     unsigned slot = (unsigned)__builtin_ctzll(client->free_slots);
     client->free_slots &= client->free_slots - 1;
     client->requests[slot] = *request;
+    request_ages_begin(&client->ages, slot);
     if (!client->queue.broken)
         slot_enter(client, slot);
     return 0;
@@ -166,10 +169,8 @@ static bool session_renew(struct block_client *client) {
     return true;
 }
 
-bool block_client_run(struct block_client *client) {
+static bool client_run(struct block_client *client) {
     bool kick = false, working = !client->queue.broken;
-    if (client->gone)
-        return false;
     /* A ring laid for a driver that has died may still hold what it completed. */
     if (working)
         queue_collect(client);
@@ -181,6 +182,16 @@ bool block_client_run(struct block_client *client) {
         kick = virtqueue_publish(&client->queue);
         client->dirty = false;
     }
+    return kick;
+}
+
+bool block_client_run(struct block_client *client) {
+    if (client->gone)
+        return false;
+    bool kick = client_run(client);
+    uint32_t before = client->ages.oldest;
+    if (request_ages_oldest(&client->ages, slots_busy(client)) != before)
+        ring_store(block_header(client->area)->link.awaited, client->ages.oldest);
     return kick;
 }
 

@@ -16,6 +16,7 @@
 
 #include "abi/block.h"
 #include "lib/virtqueue/driver.h"
+#include "lib/virtqueue/request_ages.h"
 
 enum { BLOCK_CLIENT_PATIENCE = 8 };
 
@@ -51,6 +52,7 @@ struct block_client {
     uint64_t ended;      /* bit per slot that has completed or failed and was not collected */
     struct block_request requests[BLOCK_SLOT_COUNT];
     int32_t results[BLOCK_SLOT_COUNT]; /* of ended slots */
+    struct request_ages ages;
 };
 
 /* Attaches to an area (of at least BLOCK_AREA_MIN bytes, mapped read-write) and gives up an earlier client's

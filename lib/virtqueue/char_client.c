@@ -17,11 +17,18 @@ static uint64_t offset_of(const struct char_client *client, const void *at) {
     return (uint64_t)((const uint8_t *)at - client->area);
 }
 
+static void outstanding_set(struct char_client *client, uint32_t slots) {
+    client->outstanding = slots;
+    ring_store(header_of(client)->awaited, request_ages_oldest(&client->ages, slots));
+}
+
 void char_client_init(struct char_client *client, void *area) {
     client->area = area;
     client->session = ring_load(header_of(client)->session);
     client->presence = ring_load(header_of(client)->presence);
-    client->generation = client->outstanding = 0;
+    client->generation = 0;
+    client->ages = (struct request_ages){0};
+    outstanding_set(client, 0);
 }
 
 static uint32_t generation_of(const struct char_client *client) {
@@ -36,7 +43,7 @@ void char_client_begin(struct char_client *client) {
     struct link_header *header = header_of(client);
     struct virtqueue_memory ring = char_ring(client->area);
     ring_store(header->session, 0);
-    client->outstanding = 0;
+    outstanding_set(client, 0);
     virtqueue_driver_init(&client->queue, &ring);
     client->generation = generation_of(client);
     if (++client->session == 0)
@@ -66,7 +73,8 @@ int char_client_submit(struct char_client *client, unsigned slot, const struct c
     int error = virtqueue_add(&client->queue, buffers, readable, count - readable, slot);
     if (error)
         return error;
-    client->outstanding |= 1U << slot;
+    request_ages_begin(&client->ages, slot);
+    outstanding_set(client, client->outstanding | 1U << slot);
     *signal = virtqueue_publish(&client->queue);
     return 0;
 }
@@ -79,7 +87,7 @@ int char_client_completed(struct char_client *client, unsigned *slot, int64_t *r
         return found;
     *slot = (unsigned)token;
     *result = ring_load(slot_of(client, *slot)->result);
-    client->outstanding &= ~(1U << *slot);
+    outstanding_set(client, client->outstanding & ~(1U << *slot));
     return 1;
 }
 

@@ -11,6 +11,7 @@
 
 #include "lib/virtqueue/char_ring.h"
 #include "lib/virtqueue/driver.h"
+#include "lib/virtqueue/request_ages.h"
 
 struct char_client {
     struct virtqueue_driver queue;
@@ -18,6 +19,7 @@ struct char_client {
     uint32_t presence;            /* of the link when it was taken (abi/devices.h) */
     uint32_t session, generation; /* generation 0: no driver; nothing can be submitted */
     uint32_t outstanding;         /* a bit for each slot with the driver */
+    struct request_ages ages;
 };
 
 /* The area has been mapped (CHAR_AREA_SIZE bytes, read-write). */

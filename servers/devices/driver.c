@@ -310,14 +310,19 @@ static void stopped(struct driver_run *run, struct devices_pci *function) {
     run->ready = false;
 }
 
+/* For a new driver: the last one may have spoilt it, and has not answered its client. */
+static void link_reset(struct device_link *link) {
+    ring_store(link->header->presence, link->presence);
+    link->asked = 0;
+}
+
 int64_t driver_start(struct driver_run *run, struct devices_pci *function) {
     int64_t error = run->prepared ? 0 : prepare(run);
     run->missed = 0;
     run->started = clock_now();
     run->generation = run->generation % GENERATION_MOST + 1;
     for (unsigned i = 0; i < run->kind->manifest.link_count && !error; i++)
-        ring_store(run->links[i].header->presence,
-                   run->links[i].presence); /* the last one may have spoilt it */
+        link_reset(&run->links[i]);
     if (!error)
         error = job_open(run);
     if (!error)

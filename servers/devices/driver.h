@@ -23,9 +23,10 @@ struct driver_kind {
 
 /* A link that a driver offers. */
 struct device_link {
-    uint32_t id;       /* abi/devices.h; 0: not listed */
-    uint32_t presence; /* of the header, when it was looked at last; odd: there is nothing */
-    uint32_t number;   /* in place of the % of its name */
+    uint32_t id;             /* abi/devices.h; 0: not listed */
+    uint32_t presence;       /* of the header, when it was looked at last; odd: there is nothing */
+    uint32_t awaited, asked; /* the request its client waits for, and how often it was that one */
+    uint32_t number;         /* in place of the % of its name */
     bool numbered;
     char name[DEVICES_NAME];
     uint64_t length;

@@ -241,13 +241,32 @@ bool list_holds(uint32_t address) {
     return false;
 }
 
-void list_ask(void) {
+/* Whether a client has waited for one request at so many questions in a row. */
+static bool link_stalls(struct device_link *link, uint32_t most) {
+    uint32_t awaited = link->id ? ring_load(link->header->awaited) : 0;
+    bool same = awaited && awaited == link->awaited;
+    link->awaited = awaited;
+    link->asked = same ? link->asked + 1 : 0;
+    return link->asked == most;
+}
+
+/* Why a driver is to be ended, or NULL. */
+static const char *run_hangs(struct driver_run *run, uint32_t stalls_most) {
+    const char *why = run->missed++ == MISSED_MOST ? "does not answer" : NULL;
+    for (unsigned k = 0; run->ready && k < link_count(run); k++)
+        if (link_stalls(&run->links[k], stalls_most))
+            why = "leaves a request undone";
+    return why;
+}
+
+void list_ask(uint32_t stalls_most) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++) {
         struct driver_run *run = &runs[i];
         if (!run->kind || run->process == HANDLE_NONE)
             continue;
-        if (run->missed++ == MISSED_MOST) {
-            log_line("driver %s does not answer and is ended", run->kind->manifest.name);
+        const char *why = run_hangs(run, stalls_most);
+        if (why) {
+            log_line("driver %s %s and is ended", run->kind->manifest.name, why);
             driver_kill(run, DRIVER_HUNG);
         }
         (void)keel_event_signal(run->ping);

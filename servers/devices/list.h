@@ -23,8 +23,9 @@ void list_add(const struct devices_pci *function);
 void list_remove(uint32_t address);
 bool list_holds(uint32_t address);
 
-/* Asks every driver whether it lives; ends those that have not answered for a while. */
-void list_ask(void);
+/* Asks every driver whether it lives; ends those that have not answered for a while, and those of which a
+ * client has waited for the same request at so many calls in a row (at least 1). */
+void list_ask(uint32_t stalls_most);
 bool list_running(void);
 /* Drivers there are devices for. */
 unsigned list_count(void);

@@ -21,7 +21,7 @@
 
 enum { EXIT_FAILED = 1, LEVEL = 0, LEVEL_SCAN = 4, LEVEL_SERVE = 1 };
 enum { KEY_TIMER = 0x1000, KEY_POWER_OFF = 0x1001, KEY_RESET = 0x1002 };
-enum { ASK_MS = 1000, ASK_MS_LEAST = 10, NS_PER_MS = 1000000 };
+enum { ASK_MS = 1000, ASK_MS_LEAST = 10, STALL_MS = 30000, NS_PER_MS = 1000000 };
 
 /* ---- what clients ask ---- */
 
@@ -169,6 +169,7 @@ static void request_serve(struct ipc_message *message) {
 /* ---- the loop ---- */
 
 static uint64_t ask_period; /* ns */
+static uint32_t stalls_most;
 static handle_t timer;
 static bool timer_runs;
 
@@ -178,7 +179,7 @@ static void packet_take(const struct port_packet *packet) {
     else if (packet->key >= HOTPLUG_KEY_FIRST && packet->key < HOTPLUG_KEY_END)
         hotplug_packet(packet->key);
     else if (packet->key == KEY_TIMER)
-        list_ask(), iommu_report();
+        list_ask(stalls_most), iommu_report();
     else if (packet->key == KEY_POWER_OFF)
         machine_power_off();
     else if (packet->key == KEY_RESET)
@@ -228,11 +229,18 @@ static int64_t sources_bind(void) {
     return error ? error : source_bind("power.reset", KEY_RESET);
 }
 
-/* heartbeat=MS on the command line: how often drivers are asked whether they live. */
-static uint64_t ask_period_chosen(void) {
-    const char *line = getenv("KEEL_CMDLINE"), *at = line ? strstr(line, "heartbeat=") : NULL;
-    uint64_t ms = at ? strtoul(at + strlen("heartbeat="), NULL, 10) : ASK_MS;
-    return (ms < ASK_MS_LEAST ? ASK_MS_LEAST : ms) * NS_PER_MS;
+/* What the command line says behind a word, or what it is otherwise. */
+static uint64_t option(const char *word, uint64_t otherwise) {
+    const char *line = getenv("KEEL_CMDLINE"), *at = line ? strstr(line, word) : NULL;
+    return at ? strtoul(at + strlen(word), NULL, 10) : otherwise;
+}
+
+/* heartbeat=MS: how often drivers are asked whether they live; stall=MS: how long a request may take. */
+static void periods_choose(void) {
+    uint64_t ask = option("heartbeat=", ASK_MS), stall = option("stall=", STALL_MS);
+    ask = ask < ASK_MS_LEAST ? ASK_MS_LEAST : ask;
+    ask_period = ask * NS_PER_MS;
+    stalls_most = stall <= ask ? 1 : stall / ask < UINT32_MAX ? (uint32_t)(stall / ask) : UINT32_MAX;
 }
 
 static void scan(void) {
@@ -258,7 +266,7 @@ int main(void) {
         log_line("cannot start: %s", strerror((int)-error));
         return EXIT_FAILED;
     }
-    ask_period = ask_period_chosen();
+    periods_choose();
     iommu_start();
     scan();
     list_make();

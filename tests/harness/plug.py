@@ -44,6 +44,10 @@ class Plugs:
         self._wait(lambda: text in self.output[self.seen:], f"the program writes {text.decode()}")
         self.seen = self.output.index(text, self.seen) + len(text)
 
+    def expect_log(self, text):
+        """Waits until the system has said something."""
+        self._wait(lambda: text in self.machine.log(), f"the log says {text.decode()}")
+
     def _try(self, command, **arguments):
         try:
             self.monitor.call(command, **arguments)

@@ -224,6 +224,43 @@ TEST(driver_dies_at_each_point) {
         dies_at(step);
 }
 
+TEST(the_oldest_request_is_told) {
+    const struct link_header *header = &block_header(area)->link;
+    uint64_t token;
+    int32_t result;
+    world_start();
+    CHECK_EQ(header->awaited, 0);
+    for (unsigned i = 0; i < 3; i++)
+        CHECK_EQ(submit(BLOCK_IN, i, i * 512, 512, i), 0);
+    uint32_t first = header->awaited;
+    CHECK(first);
+    for (unsigned i = 0; i < 2; i++) { /* the second ends, a driver dies, and it is the first still */
+        driver_take();
+        if (i == 0)
+            driver_perform(1, true);
+        (void)block_link_publish(&link);
+        driver_start();
+        (void)block_client_run(&client);
+        CHECK_EQ(header->awaited, first);
+    }
+    CHECK(block_client_ended(&client, &token, &result));
+    CHECK_EQ(token, 1);
+    CHECK_EQ(submit(BLOCK_IN, 0, 0, 512, 3), 0); /* in the slot that is free again */
+    driver_take();
+    CHECK_EQ(held_count, 3);
+    for (unsigned i = 0; i < held_count; i++)
+        if (held[i].sector == 0 && held[i].offset == BLOCK_DATA) {
+            driver_perform(i, true);
+            break;
+        }
+    (void)block_link_publish(&link);
+    (void)block_client_run(&client);
+    CHECK(header->awaited != first && header->awaited);
+    driver_run();
+    (void)block_client_run(&client);
+    CHECK_EQ(header->awaited, 0);
+}
+
 TEST(requests_wait_for_the_first_driver) {
     memset(area, 0, sizeof area);
     CHECK_EQ(block_client_init(&client, area, AREA), 0);

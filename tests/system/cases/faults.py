@@ -43,7 +43,7 @@ def faults(context, targets, disks=None, more=(), count=FAULTS):
                 file.truncate(16 * MB)
             drives += ["-drive", f"if=none,id=disk{i},format=raw,file={file.name}", "-device", f"{device},drive=disk{i}"]
         script = WORK.replace("DISKS", " ".join(disks))
-        append = f"disks={1 + len(disks)} heartbeat=100 faults={count} faults.seed={SEED} faults.drivers={','.join(targets)}"
+        append = f"disks={1 + len(disks)} heartbeat=100 stall=2000 faults={count} faults.seed={SEED} faults.drivers={','.join(targets)}"
         result = context.run(["/bin/sh", "-c", script], test_root((("disk_check", "musl"),)), append=append,
                              devices=("virtio-rng-pci,disable-legacy=on,iommu_platform=on", "edu,dma_mask=0xffffffff"),
                              more=(*more, *drives), timeout=120 + count // 4)
