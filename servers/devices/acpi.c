@@ -8,6 +8,8 @@
 
 enum { HEADER_SIZE = 36, RSDP_SIZE_1 = 20, RSDP_SIZE_2 = 36, ENTRIES_MOST = 256 };
 enum { DMAR_ENTRIES = 48, DMAR_ENTRY_LEAST = 4, DMAR_UNIT = 0, DMAR_UNIT_SIZE = 16, DMAR_RESERVED = 1 };
+enum { HPET_SPACE = 40, HPET_ADDRESS = 44, HPET_NUMBER = 52, HPET_TICK = 53, HPET_LENGTH = 56 };
+enum { PAGE_BYTES = 4096 };
 enum { MCFG_ENTRIES = 44, MCFG_ENTRY_SIZE = 16 };
 enum fadt {
     FADT_DSDT = 40,
@@ -137,6 +139,21 @@ static void dmar_read(const struct reader *reader, struct acpi_facts *facts) {
     free(dmar.bytes);
 }
 
+/* IA-PC HPET specification 1.0a, section 3.2.4. The registers are memory, aligned as they are wide, and one
+ * page can show them. */
+static void hpet_read(const struct reader *reader, struct acpi_hpet *hpet) {
+    struct table table = table_find(reader, "HPET");
+    if (!table.bytes)
+        return;
+    uint64_t base = table.length >= HPET_LENGTH ? read64(table.bytes + HPET_ADDRESS) : 0;
+    if (base == 0 || base >> 52 || base % 8 || base % PAGE_BYTES > PAGE_BYTES - ACPI_HPET_SIZE ||
+        table.bytes[HPET_SPACE] != SPACE_MEMORY)
+        complain(reader, "HPET's address", base);
+    else
+        *hpet = (struct acpi_hpet){base, read16(table.bytes + HPET_TICK), table.bytes[HPET_NUMBER]};
+    free(table.bytes);
+}
+
 /* ---- power ---- */
 
 /* An integer constant of AML in [*at, end): false when something else stands there. */
@@ -215,6 +232,7 @@ void acpi_read(struct acpi_facts *facts, const struct acpi_memory *memory, uint6
     root_find(&reader, rsdp);
     mcfg_read(&reader, facts);
     dmar_read(&reader, facts);
+    hpet_read(&reader, &facts->hpet);
     power_read(&reader, &facts->power);
     free(reader.root.bytes);
 }

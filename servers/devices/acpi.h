@@ -1,6 +1,6 @@
 /*
  * What user space needs from the ACPI tables: where PCI Express configuration spaces lie (MCFG), where the
- * registers of IOMMUs are (DMAR), and how the machine is switched off and reset (FADT, and the \_S5 package
+ * registers of IOMMUs are (DMAR) and of the event timer (HPET), and how the machine is switched off and reset (FADT, and the \_S5 package
  * of the DSDT). The tables are firmware's and are checked like any input: bounds, lengths, checksums; a
  * damaged one is refused with a message and the rest is used.
  *
@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { ACPI_SEGMENTS = 8, ACPI_IOMMUS = 8, ACPI_TABLE_MOST = 1 << 20 };
+enum { ACPI_SEGMENTS = 8, ACPI_IOMMUS = 8, ACPI_TABLE_MOST = 1 << 20, ACPI_HPET_SIZE = 1024 };
 
 struct acpi_memory {
     /* Copies physical memory; false when it cannot be read. */
@@ -25,6 +25,13 @@ struct acpi_segment {
     uint64_t base;
     uint16_t segment;
     uint8_t first, last;
+};
+
+/* The block of a high precision event timer: ACPI_HPET_SIZE bytes of registers within one page. */
+struct acpi_hpet {
+    uint64_t base;       /* 0: none */
+    uint16_t least_tick; /* periods shorter than so many ticks lose interrupts, says the firmware */
+    uint8_t number;
 };
 
 struct acpi_power {
@@ -45,6 +52,7 @@ struct acpi_facts {
     uint64_t iommus[ACPI_IOMMUS]; /* registers: one page each */
     unsigned iommu_count;
     bool iommu_reserved; /* firmware wants some memory to be reached by devices, or DMAR is not understood */
+    struct acpi_hpet hpet; /* the first, where there are several */
     struct acpi_power power;
 };
 

@@ -35,7 +35,7 @@ static void sum_fix(uint8_t *copy, size_t size, size_t at, uint32_t count, size_
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const names[] = {"XSDT", "RSDT", "MCFG", "FACP", "DSDT"};
+    static const char *const names[] = {"XSDT", "RSDT", "MCFG", "FACP", "DSDT", "HPET", "DMAR"};
     const struct acpi_memory memory = {read_bytes, complain, NULL};
     struct acpi_facts facts;
     uint8_t *copy = malloc(size ? size : 1);
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sum_fix(copy, size, 0, 20, 8);
     sum_fix(copy, size, 0, 36, 32);
     for (size_t at = 36; at + 8 <= size; at++)
-        for (unsigned i = 0; i < 5; i++)
+        for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++)
             if (!memcmp(copy + at, names[i], 4)) {
                 uint32_t count;
                 memcpy(&count, copy + at + 4, 4);
@@ -57,6 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (unsigned i = 0; i < facts.segment_count; i++)
         if (facts.segments[i].base % (1 << 20) || facts.segments[i].first > facts.segments[i].last)
             abort();
+    if (facts.hpet.base % 8 || facts.hpet.base % 4096 + ACPI_HPET_SIZE > 4096)
+        abort();
     if (facts.power.known && (!facts.power.pm1a || facts.power.sleep_a > 7 || facts.power.sleep_b > 7))
         abort();
     free(copy);

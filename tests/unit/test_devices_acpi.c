@@ -12,11 +12,14 @@ enum {
     SIZE = 4096,
     RSDP = 0,
     XSDT = 64,
+    XSDT_LENGTH = 60,
     MCFG = 256,
     FADT = 512,
     DSDT = 1024,
     DSDT_LENGTH = 96,
     DMAR = 1280,
+    HPET = 1536,
+    HPET_LENGTH = 56,
 };
 
 static uint8_t area[SIZE];
@@ -73,7 +76,8 @@ static void build(void) {
     sum_set(RSDP, 36, 32);
     put(XSDT + 36, AREA + MCFG, 8);
     put(XSDT + 44, AREA + FADT, 8);
-    table_finish(XSDT, "XSDT", 52);
+    put(XSDT + 52, AREA + HPET, 8);
+    table_finish(XSDT, "XSDT", XSDT_LENGTH);
     put(MCFG + 44, 0xb0000000, 8);
     area[MCFG + 55] = 255;
     put(MCFG + 60, 0xa0000000, 8);
@@ -90,6 +94,11 @@ static void build(void) {
     area[FADT + 128] = 0x0f;
     table_finish(FADT, "FACP", 132);
     dsdt_put("\x08_S5_\x12\x06\x04\x0a\x05\x01\x00\x00", 13);
+    put(HPET + 36, 0x8086a201, 4);
+    put(HPET + 44, 0xfed00000, 8);
+    area[HPET + 52] = 1;
+    put(HPET + 53, 100, 2);
+    table_finish(HPET, "HPET", HPET_LENGTH);
 }
 
 static void read_all(void) {
@@ -112,6 +121,8 @@ TEST(good_tables) {
     CHECK(facts.power.can_reset && !facts.power.reset_memory);
     CHECK_EQ(facts.power.reset, 0xcf9);
     CHECK_EQ(facts.power.reset_value, 0x0f);
+    CHECK_EQ(facts.hpet.base, 0xfed00000);
+    CHECK(facts.hpet.least_tick == 100 && facts.hpet.number == 1);
 }
 
 TEST(sleep_packages) {
@@ -145,16 +156,17 @@ TEST(no_root_pointer) {
 TEST(damage) {
     static const struct {
         uint32_t at, length;
-    } tables[] = {{MCFG, 76}, {FADT, 132}, {DSDT, DSDT_LENGTH}, {XSDT, 52}};
+    } tables[] = {{MCFG, 76}, {FADT, 132}, {DSDT, DSDT_LENGTH}, {XSDT, XSDT_LENGTH}, {HPET, HPET_LENGTH}};
     for (unsigned t = 0; t < sizeof tables / sizeof tables[0]; t++)
         for (uint32_t i = 0; i < tables[t].length; i++) {
             build();
             area[tables[t].at + i] ^= 0x40;
             read_all();
-            bool mcfg = tables[t].at == MCFG, all = tables[t].at == XSDT;
+            bool mcfg = tables[t].at == MCFG, all = tables[t].at == XSDT, hpet = tables[t].at == HPET;
             CHECK(complaints > 0 || (i < 4 && facts.segment_count == (mcfg ? 0 : 2)));
             CHECK_EQ(facts.segment_count, mcfg || all ? 0 : 2);
-            CHECK_EQ(facts.power.known, mcfg);
+            CHECK_EQ(facts.power.known, mcfg || hpet);
+            CHECK_EQ(facts.hpet.base, hpet || all ? 0 : 0xfed00000);
         }
 }
 
@@ -176,8 +188,8 @@ TEST(lengths) {
 /* DMAR with two units, and a third structure of a type. */
 static void dmar_build(uint16_t type, uint16_t length) {
     build();
-    put(XSDT + 52, AREA + DMAR, 8);
-    table_finish(XSDT, "XSDT", 60);
+    put(XSDT + 60, AREA + DMAR, 8);
+    table_finish(XSDT, "XSDT", 68);
     put(DMAR + 48, 0, 2);
     put(DMAR + 50, 16, 2);
     put(DMAR + 56, 0xfed90000, 8);
@@ -206,6 +218,31 @@ TEST(iommus) {
     area[DMAR + 56]++;
     read_all();
     CHECK(facts.iommu_count == 0);
+}
+
+static void hpet_change(uint32_t at, uint64_t value, unsigned width, uint32_t length) {
+    build();
+    put(HPET + at, value, width);
+    table_finish(HPET, "HPET", length);
+    read_all();
+}
+
+/* Addresses at which no page shows all registers, and tables too short to have one. */
+TEST(event_timer) {
+    hpet_change(44, 0xfed00c00, 8, HPET_LENGTH);
+    CHECK(facts.hpet.base == 0xfed00c00 && complaints == 0);
+    hpet_change(44, 0xfed00c08, 8, HPET_LENGTH);
+    CHECK(facts.hpet.base == 0 && complaints == 1);
+    hpet_change(44, 0xfed00004, 8, HPET_LENGTH);
+    CHECK(facts.hpet.base == 0 && complaints == 1);
+    hpet_change(44, 0, 8, HPET_LENGTH);
+    CHECK(facts.hpet.base == 0 && complaints == 1);
+    hpet_change(44, UINT64_MAX - 0xfff, 8, HPET_LENGTH);
+    CHECK(facts.hpet.base == 0 && complaints == 1);
+    hpet_change(40, 1, 1, HPET_LENGTH); /* I/O ports */
+    CHECK(facts.hpet.base == 0 && complaints == 1);
+    hpet_change(52, 0, 1, HPET_LENGTH - 1);
+    CHECK(facts.hpet.base == 0 && complaints == 1 && facts.power.known && facts.segment_count == 2);
 }
 
 TEST_MAIN();
