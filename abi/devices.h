@@ -29,20 +29,23 @@
 
 enum devices_call {
     DEVICES_NEXT =
-        1,              /* word 0: id, 0 for the first. The device with the next larger id as bytes of the
-                           reply, struct devices_device; -ENOENT after the last. Word 1 of the reply: how often the
-                           list has changed; a walk in which that differs is of no list that there ever was */
-    DEVICES_LINK = 2,   /* word 0: id. Handles of the reply: area (READ WRITE), kick (SEND), call (RECV);
-                           word 1: bytes of the area. -ENOENT: no such device any more; -ENODEV: it has none */
-    DEVICES_WATCH = 3,  /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when
-                           DEVICES_WATCHERS others have one */
-    DEVICES_PCI = 4,    /* word 0: 0, or one more than an address. The PCI function with the next address as
-                           bytes of the reply, struct devices_pci; -ENOENT after the last. BARs are measured for
-                           it, unless word 1 is DEVICES_PCI_AS_IS */
-    DEVICES_CONFIG = 5, /* words 0-2: address, offset, length. Bytes of the function's configuration space as
-                           they are now; fewer than length at its end */
-    DEVICES_RESET = 6, /* word 0: address. Ends the driver of a function as if it had crashed: the function is
-                          reset, and the driver started again. -ENODEV: none runs */
+        1,               /* word 0: id, 0 for the first. The device with the next larger id as bytes of the
+                            reply, struct devices_device; -ENOENT after the last. Word 1 of the reply: how often the
+                            list has changed; a walk in which that differs is of no list that there ever was */
+    DEVICES_LINK = 2,    /* word 0: id. Handles of the reply: area (READ WRITE), kick (SEND), call (RECV);
+                            word 1: bytes of the area. A fourth handle (READ): a page of
+                            the device's registers that programs may look at. -ENOENT: no such device any more;
+                            -ENODEV: it has none */
+    DEVICES_WATCH = 3,   /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when
+                            DEVICES_WATCHERS others have one */
+    DEVICES_PCI = 4,     /* word 0: 0, or one more than an address. The PCI function with the next address as
+                            bytes of the reply, struct devices_pci; -ENOENT after the last. BARs are measured for
+                            it, unless word 1 is DEVICES_PCI_AS_IS */
+    DEVICES_CONFIG = 5,  /* words 0-2: address, offset, length. Bytes of the function's configuration space as
+                            they are now; fewer than length at its end */
+    DEVICES_RESET = 6,   /* word 0: address; DEVICES_NO_ADDRESS: words 1 and 2 are the driver's name. Ends the
+                            driver as if it had crashed: the function is reset, and the driver started again.
+                            -ENODEV: none runs */
     DEVICES_INSPECT = 7, /* word 0: index, from 0; one handle: a RESOURCE_DEBUG with DEBUG, without which it
                             is -EACCES. The driver's state as bytes of the reply, struct devices_inspect, and
                             handles (READ WRITE) to its memory; -ENOENT after the last */

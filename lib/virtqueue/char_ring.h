@@ -6,7 +6,8 @@
  *
  *   0              struct link_header
  *   CHAR_STATE     struct char_state, by the driver
- *   CHAR_RING      descriptors, available ring, used ring
+ *   CHAR_NOTES     CHAR_NOTES_SIZE bytes in which a driver may note for its next start what programs switched
+ * on; nothing says that the client has not written them CHAR_RING      descriptors, available ring, used ring
  *   CHAR_REQUESTS  per request a struct char_slot, for the client to use
  *   CHAR_DATA      per request CHAR_DATA_SIZE bytes
  */
@@ -18,6 +19,8 @@ enum {
     CHAR_QUEUE_SIZE = 32,
     CHAR_REQUESTS_MOST = 8, /* of up to four descriptors each */
     CHAR_STATE = 0x100,
+    CHAR_NOTES = 0x200,
+    CHAR_NOTES_SIZE = 0x100,
     CHAR_RING = 0x1000,
     CHAR_RING_AVAIL = 0x400,
     CHAR_RING_USED = 0x800,
@@ -34,6 +37,7 @@ enum char_feature {
     CHAR_POLLS = 1, /* it tells when it is ready; a read or write before gives -EAGAIN, and is tried again */
     CHAR_EXCLUSIVE = 2, /* one program at a time has it open */
     CHAR_CLOSES = 4,    /* it is told by CHAR_CLOSE when nobody has it open any more */
+    CHAR_READ_ONLY = 8, /* it cannot be opened for writing: -EINVAL */
 };
 
 enum char_ready { CHAR_READY_READ = 1, CHAR_READY_WRITE = 2 };

@@ -1,8 +1,8 @@
 /*
  * See char.h. A read, write or ioctl becomes one request, or several, over the device's link
  * (lib/virtqueue/char_client.h); the bytes lie in memory that the device reaches. When the driver is started
- * again, what was not completed is done again if it was a read, and fails with EIO otherwise: nobody knows
- * how far it came.
+ * again, what was not completed is done again if it was a read or a close, and fails with EIO otherwise:
+ * nobody knows how far it came.
  */
 #include "linux/device/char.h"
 
@@ -25,6 +25,7 @@
 enum { MAJOR_MISC = 10, MAJOR_RTC = 254, MINORS = 256, MINOR_DYNAMIC_LAST = 127, NODE_MODE = S_IFCHR | 0600 };
 /* Whose argument is a number although their own says that it is a place. */
 enum { RTC_IRQP_SET = 0x4008700c, HPET_IRQFREQ = 0x40086806, RTC_SET_TIME = 0x4024700a };
+enum { HPET_RATE_MOST = 64 }; /* for those who are not root, as Linux sets dev.hpet.max-user-freq */
 enum { IOC_SIZE_SHIFT = 16, IOC_SIZE_MASK = 0x3fff, IOC_WRITE = 1U << 30, IOC_READ = 2U << 30 };
 
 enum slot_state { SLOT_FREE, SLOT_SENT, SLOT_DONE, SLOT_LEFT /* sent, and nobody waits for it any more */ };
@@ -41,8 +42,8 @@ struct char_device {
     _Atomic uint32_t references;
     char name[DEVICES_NAME];
     uint32_t major, minor;
-    handle_t kick;
-    struct mutex lock; /* guards all below */
+    handle_t kick, page; /* page: of registers, or HANDLE_NONE; its own handle */
+    struct mutex lock;   /* guards all below */
     struct char_client client;
     struct slot slots[CHAR_REQUESTS_MOST];
     struct waitq changed; /* a slot became free or done */
@@ -54,8 +55,11 @@ static struct mutex devices_lock = MUTEX_INIT(devices_lock);
 static struct list devices = LIST_INIT(devices);
 
 static void device_put(struct char_device *device) {
-    if (device->references-- == 1)
-        heap_free(device);
+    if (device->references-- > 1)
+        return;
+    if (device->page != HANDLE_NONE)
+        keel_handle_close(device->page);
+    heap_free(device);
 }
 
 /* ---- requests; the device's lock is held ---- */
@@ -91,7 +95,7 @@ static void session_begin(struct char_device *device) {
         struct slot *slot = &device->slots[i];
         if (slot->state != SLOT_SENT && slot->state != SLOT_LEFT)
             continue;
-        if (slot->request.kind != CHAR_READ)
+        if (slot->request.kind != CHAR_READ && slot->request.kind != CHAR_CLOSE)
             slot_finish(slot, -EIO);
         else
             (void)slot_send(device, i);
@@ -282,6 +286,8 @@ static int64_t char_ioctl(struct file *file, uint64_t command, uint64_t argument
         return -EINVAL;
     if (command == RTC_SET_TIME && !task_is_root(task_current()))
         return -EACCES;
+    if (command == HPET_IRQFREQ && argument > HPET_RATE_MOST && !task_is_root(task_current()))
+        return -EACCES;
     if (command == RTC_IRQP_SET || command == HPET_IRQFREQ)
         length = 0;
     mutex_lock(&device->lock);
@@ -299,7 +305,7 @@ static void close_tell(struct char_device *device) {
         slot->request = (struct char_request){.kind = CHAR_CLOSE};
         slot->length = 0;
         slot->state = SLOT_LEFT;
-        if (slot_send(device, i) || !(device->client.outstanding & 1U << i))
+        if (slot_send(device, i))
             slot->state = SLOT_FREE;
         return;
     }
@@ -314,8 +320,18 @@ static void char_release(struct file *file) {
     device_put(device);
 }
 
-static const struct file_operations char_operations = {
-    .read = char_read, .write = char_write, .ioctl = char_ioctl, .poll = char_poll, .release = char_release};
+static int char_map(struct file *file, handle_t *vmo) {
+    const struct char_device *device = file->data;
+    *vmo = device->page;
+    return device->page == HANDLE_NONE ? -ENODEV : 0;
+}
+
+static const struct file_operations char_operations = {.read = char_read,
+                                                       .write = char_write,
+                                                       .ioctl = char_ioctl,
+                                                       .poll = char_poll,
+                                                       .map = char_map,
+                                                       .release = char_release};
 
 /* Referenced; NULL when there is none. name NULL: by numbers. */
 static struct char_device *device_find_by(const char *name, uint32_t major, uint32_t minor) {
@@ -337,12 +353,14 @@ static int char_open(struct inode *inode, struct file *file) {
     if (!device)
         return -ENODEV;
     mutex_lock(&device->lock);
-    bool busy = device->opens && has_feature(device, CHAR_EXCLUSIVE);
-    device->opens += !busy;
+    int error = (file->flags & O_ACCMODE) != O_RDONLY && has_feature(device, CHAR_READ_ONLY) ? -EINVAL
+                : device->opens && has_feature(device, CHAR_EXCLUSIVE)                       ? -EBUSY
+                                                                                             : 0;
+    device->opens += !error;
     mutex_unlock(&device->lock);
-    if (busy) {
+    if (error) {
         device_put(device);
-        return -EBUSY;
+        return error;
     }
     file->data = device;
     file->operations = &char_operations;
@@ -409,6 +427,10 @@ static void *device_appear(const struct device_offer *offer) {
     }
     device->references = 1;
     device->kick = offer->kick;
+    if (offer->page != HANDLE_NONE) {
+        int64_t page = keel_handle_duplicate(offer->page, RIGHT_READ);
+        device->page = page < 0 ? HANDLE_NONE : (handle_t)page;
+    }
     format_text(device->name, sizeof(device->name), "%s", offer->device.name);
     mutex_init(&device->lock);
     waitq_init(&device->changed);

@@ -33,7 +33,7 @@ struct entry {
     void *state;
     void *area;
     uint64_t length;
-    handle_t call, kick;
+    handle_t call, kick, page;
 };
 
 static const struct device_kind *kinds[KINDS_MAX];
@@ -92,8 +92,9 @@ static int64_t link_take(struct entry *entry) {
     handle_t vmo = count > 0 ? handles[0] : HANDLE_NONE;
     entry->kick = count > 1 ? handles[1] : HANDLE_NONE;
     entry->call = count > 2 ? handles[2] : HANDLE_NONE;
+    entry->page = count > 3 ? handles[3] : HANDLE_NONE;
     entry->length = message.words[1] & ~(PAGE_SIZE - 1);
-    if (count == 3 && entry->length)
+    if (count >= 3 && entry->length)
         entry->area = memory_map(vmo, 0, entry->length, MAP_READ | MAP_WRITE);
     error = entry->area ? keel_object_bind(entry->call, port, entry->id) : -ENOMEM;
     handle_drop(vmo);
@@ -104,6 +105,7 @@ static void entry_free(struct entry *entry) {
     list_remove(&entry->link);
     handle_drop(entry->kick);
     handle_drop(entry->call);
+    handle_drop(entry->page);
     if (entry->area)
         memory_unmap(entry->area, entry->length);
     heap_free(entry);
@@ -138,8 +140,11 @@ static void device_appear(const struct devices_device *device) {
     if (!entry->kind || !device->area_length)
         return;
     int64_t error = link_take(entry);
-    struct device_offer offer = {
-        .device = *device, .area = entry->area, .length = entry->length, .kick = entry->kick};
+    struct device_offer offer = {.device = *device,
+                                 .area = entry->area,
+                                 .length = entry->length,
+                                 .kick = entry->kick,
+                                 .page = entry->page};
     if (!error)
         entry->state = entry->kind->appear(&offer);
     if (!entry->state)

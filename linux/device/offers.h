@@ -16,6 +16,7 @@ struct device_offer {
     uint8_t *area;
     uint64_t length; /* bytes of the area */
     handle_t kick;   /* event, SEND */
+    handle_t page;   /* a page of the device's registers, READ; HANDLE_NONE */
 };
 
 /* A part that uses the devices of one class. */

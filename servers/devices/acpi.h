@@ -1,8 +1,8 @@
 /*
  * What user space needs from the ACPI tables: where PCI Express configuration spaces lie (MCFG), where the
- * registers of IOMMUs are (DMAR) and of the event timer (HPET), and how the machine is switched off and reset (FADT, and the \_S5 package
- * of the DSDT). The tables are firmware's and are checked like any input: bounds, lengths, checksums; a
- * damaged one is refused with a message and the rest is used.
+ * registers of IOMMUs are (DMAR) and of the event timer (HPET), and how the machine is switched off and reset
+ * (FADT, and the \_S5 package of the DSDT). The tables are firmware's and are checked like any input: bounds,
+ * lengths, checksums; a damaged one is refused with a message and the rest is used.
  *
  * Pure but for the two functions of struct acpi_memory: tables come from there, messages go there.
  */

@@ -8,6 +8,7 @@
 #include "lib/native/keel.h"
 #include "lib/virtqueue/ring.h"
 #include "servers/devices/grants.h"
+#include "servers/devices/hpet.h"
 #include "servers/devices/interrupts.h"
 #include "servers/devices/iommu.h"
 
@@ -160,6 +161,23 @@ static void ranges_grant(struct grants *grants, const struct manifest *manifest)
         grant_argument(grants, "--irq=line");
 }
 
+/* The page with the event timer's registers. */
+static volatile uint32_t *hpet_map(void **page) {
+    uint64_t base = machine.acpi.hpet.base, inset = base % PAGE_BYTES;
+    *page = machine_map(base - inset, PAGE_BYTES, MAP_READ | MAP_WRITE);
+    return *page ? (volatile uint32_t *)((uint8_t *)*page + inset) : NULL;
+}
+
+static void hpet_grant(struct grants *grants, const struct manifest *manifest) {
+    void *page;
+    volatile uint32_t *registers = hpet_map(&page);
+    memory_grant(grants, 0, machine.acpi.hpet.base, ACPI_HPET_SIZE);
+    if (registers) {
+        interrupts_hpet(grants, registers, manifest->vectors);
+        memory_unmap(page, PAGE_BYTES);
+    }
+}
+
 /* A copy of configuration space, which the driver can only read. */
 static void config_grant(struct grants *grants, const struct devices_pci *function) {
     static uint8_t bytes[PCI_CONFIG_SIZE_EXPRESS];
@@ -224,6 +242,8 @@ static void grants_collect(struct grants *grants, const struct driver_run *run,
     links_grant(grants, run);
     if (function)
         function_grant(grants, run, function);
+    else if (manifest_matches(&run->kind->manifest, MATCH_HPET))
+        hpet_grant(grants, &run->kind->manifest);
     else
         ranges_grant(grants, &run->kind->manifest);
 }
@@ -236,6 +256,15 @@ static void function_stop(const struct devices_pci *function) {
     interrupts_stop(function);
     config_write(function->address, PCI_COMMAND, 2,
                  config_read(function->address, PCI_COMMAND, 2) & ~(uint32_t)PCI_COMMAND_MASTER);
+}
+
+static void hpet_stop(void) {
+    void *page;
+    volatile uint32_t *registers = hpet_map(&page);
+    if (!registers)
+        return;
+    hpet_quiet(registers);
+    memory_unmap(page, PAGE_BYTES);
 }
 
 static void master_enable(const struct devices_pci *function) {
@@ -305,6 +334,8 @@ static void stopped(struct driver_run *run, struct devices_pci *function) {
     if (function) {
         function_stop(function);
         memset(function->driver, 0, sizeof function->driver);
+    } else if (manifest_matches(&run->kind->manifest, MATCH_HPET)) {
+        hpet_stop();
     }
     back_off(run);
     run->ready = false;
@@ -314,6 +345,18 @@ static void stopped(struct driver_run *run, struct devices_pci *function) {
 static void link_reset(struct device_link *link) {
     ring_store(link->header->presence, link->presence);
     link->asked = 0;
+}
+
+uint64_t driver_shown(const struct driver_run *run, const struct devices_pci *function) {
+    const struct manifest *manifest = &run->kind->manifest;
+    uint64_t base = 0;
+    if (!manifest->has_shown)
+        return 0;
+    if (manifest_matches(manifest, MATCH_HPET))
+        base = manifest->shown_bar == 0 ? machine.acpi.hpet.base : 0;
+    else if (function && function->bars[manifest->shown_bar].flags & DEVICES_BAR_MEMORY)
+        base = function->bars[manifest->shown_bar].base;
+    return base % PAGE_BYTES ? 0 : base;
 }
 
 int64_t driver_start(struct driver_run *run, struct devices_pci *function) {

@@ -56,6 +56,9 @@ struct driver_run {
  * line says why, and the negated error is returned. */
 int64_t driver_start(struct driver_run *run, struct devices_pci *function);
 
+/* The page of physical memory that clients of its first link may read; 0: none. */
+uint64_t driver_shown(const struct driver_run *run, const struct devices_pci *function);
+
 /* Its process has ended: ends its job, stops the device, plans the next start. */
 void driver_ended(struct driver_run *run, struct devices_pci *function, int64_t status);
 

@@ -6,6 +6,7 @@
 
 #include "abi/objects.h"
 #include "lib/native/keel.h"
+#include "servers/devices/hpet.h"
 #include "servers/devices/machine.h"
 
 enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_DATA_32 = 8, MSI_DATA_64 = 12 };
@@ -171,6 +172,43 @@ void interrupts_own(struct grants *grants, struct devices_pci *function) {
     if (!msix_start(grants, function, &config, 1))
         (void)msi_start(grants, function, &config);
 }
+
+/* ---- the event timer ---- */
+
+struct hpet_grants {
+    struct grants *grants;
+    unsigned made;
+};
+
+static bool hpet_message(void *context, uint32_t *address, uint32_t *data) {
+    struct hpet_grants *to = context;
+    struct interrupt_info info = {0};
+    int64_t interrupt = message_make(&info);
+    if (interrupt < 0)
+        return false;
+    irq_grant(to->grants, to->made++, interrupt);
+    *address = (uint32_t)info.address;
+    *data = (uint32_t)info.data;
+    return true;
+}
+
+static bool hpet_line(void *context, uint32_t input) {
+    struct hpet_grants *to = context;
+    int64_t interrupt = keel_handle_create(OBJECT_INTERRUPT, machine.irqs, input, 0);
+    if (interrupt < 0) /* somebody else's, or not there */
+        return false;
+    irq_grant(to->grants, to->made++, interrupt);
+    return true;
+}
+
+void interrupts_hpet(struct grants *grants, volatile uint32_t *registers, unsigned count) {
+    struct hpet_grants to = {.grants = grants};
+    const struct hpet_interrupts interrupts = {hpet_message, hpet_line, &to};
+    hpet_quiet(registers);
+    (void)hpet_connect(registers, &interrupts, count);
+}
+
+/* ---- the end ---- */
 
 void interrupts_stop(const struct devices_pci *function) {
     uint8_t bytes[PCI_CONFIG_SIZE];

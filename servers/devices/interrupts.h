@@ -1,4 +1,4 @@
-/* A function's interrupts: MSI-X, else MSI, else its line. */
+/* A device's interrupts. A function's: MSI-X, else MSI, else its line; the event timer's: hpet.h. */
 #pragma once
 
 #include "abi/devices.h"
@@ -11,6 +11,9 @@ void interrupts_grant(struct grants *grants, const struct devices_pci *function,
 /* One message for this process itself, of a function of which only the page with the MSI-X table, if that, is
  * used: the grants' only handle. None: the function sends none. */
 void interrupts_own(struct grants *grants, struct devices_pci *function);
+
+/* Up to count interrupts of the event timer, whose registers are mapped; connects comparators to them. */
+void interrupts_hpet(struct grants *grants, volatile uint32_t *registers, unsigned count);
 
 /* Stops the function's messages. */
 void interrupts_stop(const struct devices_pci *function);

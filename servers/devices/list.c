@@ -101,18 +101,17 @@ void list_add(const struct devices_pci *function) {
         run_add(best, function->address);
 }
 
-static void match_always(const struct driver_kind *kind) {
-    for (unsigned i = 0; i < kind->manifest.match_count; i++)
-        if (kind->manifest.matches[i].kind == MATCH_ALWAYS) {
-            run_add(kind, DEVICES_NO_ADDRESS);
-            return;
-        }
+/* What no bus shows. */
+static void machine_match(const struct driver_kind *kind) {
+    if (manifest_matches(&kind->manifest, MATCH_ALWAYS) ||
+        (manifest_matches(&kind->manifest, MATCH_HPET) && machine.acpi.hpet.base))
+        run_add(kind, DEVICES_NO_ADDRESS);
 }
 
 void list_make(void) {
     kinds_read();
     for (unsigned i = 0; i < kind_count; i++)
-        match_always(&kinds[i]);
+        machine_match(&kinds[i]);
     for (unsigned i = 0; i < pci_tree.count; i++)
         list_add(&pci_tree.functions[i]);
 }
@@ -326,9 +325,17 @@ const struct device_link *list_link(uint32_t id) {
     return NULL;
 }
 
-int64_t list_reset(uint32_t address) {
+uint64_t list_shown(uint32_t id) {
+    for (unsigned i = 0; id && i < DRIVERS_MOST; i++)
+        if (link_count(&runs[i]) && runs[i].links[0].id == id)
+            return driver_shown(&runs[i], function_of(&runs[i]));
+    return 0;
+}
+
+int64_t list_reset(uint32_t address, const char *name) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++)
-        if (runs[i].kind && runs[i].address == address && runs[i].process != HANDLE_NONE) {
+        if (runs[i].kind && runs[i].address == address && runs[i].process != HANDLE_NONE &&
+            (address != DEVICES_NO_ADDRESS || !strcmp(runs[i].kind->manifest.name, name))) {
             driver_kill(&runs[i], DRIVER_KILLED);
             return 0;
         }

@@ -36,8 +36,11 @@ bool list_next(uint32_t id, struct devices_device *device);
 uint64_t list_changes(void);
 /* The link of a device; NULL: no such one. */
 const struct device_link *list_link(uint32_t id);
-/* Ends and restarts the driver of a function. -ENODEV: none runs. */
-int64_t list_reset(uint32_t address);
+/* The page that clients of a device may read; 0: none. */
+uint64_t list_shown(uint32_t id);
+/* Ends and restarts the driver of a function; of DEVICES_NO_ADDRESS: the one of a name. -ENODEV: none runs.
+ */
+int64_t list_reset(uint32_t address, const char *name);
 
 /* The driver of an index, counted from 0: NULL after the last. */
 const struct driver_run *list_run(uint64_t index);

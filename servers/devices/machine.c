@@ -21,8 +21,7 @@ int64_t machine_physical(uint64_t base, uint64_t length) {
     return keel_vmo_physical(machine.memory, base, length);
 }
 
-/* Maps whole pages of physical memory. NULL: not possible. */
-static void *physical_map(uint64_t base, uint64_t length, uint64_t flags) {
+void *machine_map(uint64_t base, uint64_t length, uint64_t flags) {
     int64_t vmo = machine_physical(base, length);
     if (vmo < 0)
         return NULL;
@@ -34,7 +33,7 @@ static void *physical_map(uint64_t base, uint64_t length, uint64_t flags) {
 static bool physical_read(void *context, uint64_t address, void *to, uint32_t length) {
     uint64_t base = address & ~(uint64_t)(PAGE_BYTES - 1), inset = address - base;
     uint64_t pages = (inset + length + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-    const uint8_t *at = physical_map(base, pages, MAP_READ);
+    const uint8_t *at = machine_map(base, pages, MAP_READ);
     (void)context;
     if (!at)
         return false;
@@ -63,7 +62,7 @@ static volatile uint8_t *ecam_bus(uint32_t address) {
             continue;
         if (!ecam->buses[bus])
             ecam->buses[bus] =
-                physical_map(ecam->place.base + (uint64_t)bus * BUS_BYTES, BUS_BYTES, MAP_READ | MAP_WRITE);
+                machine_map(ecam->place.base + (uint64_t)bus * BUS_BYTES, BUS_BYTES, MAP_READ | MAP_WRITE);
         return ecam->buses[bus];
     }
     return NULL;
@@ -175,7 +174,7 @@ void machine_reset(void) {
     if (!power->can_reset)
         return;
     if (power->reset_memory) {
-        volatile uint8_t *at = physical_map(base, PAGE_BYTES, MAP_READ | MAP_WRITE);
+        volatile uint8_t *at = machine_map(base, PAGE_BYTES, MAP_READ | MAP_WRITE);
         if (at)
             at[power->reset - base] = power->reset_value;
     } else {

@@ -25,6 +25,9 @@ int64_t machine_open(void);
 /* A Vmo over device memory: [base, base + length), whole pages. A negated error when it cannot be made. */
 int64_t machine_physical(uint64_t base, uint64_t length);
 
+/* The same, mapped here; NULL when it cannot be. memory_unmap takes it away. */
+void *machine_map(uint64_t base, uint64_t length, uint64_t flags);
+
 uint32_t config_read(uint32_t address, uint32_t offset, unsigned width);
 void config_write(uint32_t address, uint32_t offset, unsigned width, uint32_t value);
 

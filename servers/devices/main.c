@@ -21,6 +21,7 @@
 
 enum { EXIT_FAILED = 1, LEVEL = 0, LEVEL_SCAN = 4, LEVEL_SERVE = 1 };
 enum { KEY_TIMER = 0x1000, KEY_POWER_OFF = 0x1001, KEY_RESET = 0x1002 };
+enum { LINK_HANDLES = 4, PAGE_BYTES = 4096 };
 enum { ASK_MS = 1000, ASK_MS_LEAST = 10, STALL_MS = 30000, NS_PER_MS = 1000000 };
 
 /* ---- what clients ask ---- */
@@ -42,24 +43,39 @@ static uint64_t serve_next(struct ipc_message *message) {
     return reply_bytes(&device, sizeof device);
 }
 
+/* A handle to a page of registers, only to read. */
+static int64_t page_make(uint64_t base) {
+    int64_t vmo = machine_physical(base, PAGE_BYTES);
+    int64_t page = vmo < 0 ? vmo : keel_handle_duplicate((uint64_t)vmo, RIGHT_READ | RIGHT_GRANT);
+    if (vmo >= 0)
+        (void)keel_handle_close((uint64_t)vmo);
+    return page;
+}
+
 static uint64_t serve_link(struct ipc_message *message) {
     const struct device_link *link = list_link((uint32_t)message->words[0]);
-    message->words[0] = (uint64_t)-ENOENT;
-    if (!link)
+    if (!link) {
+        message->words[0] = (uint64_t)-ENOENT;
         return 0;
-    int64_t handles[] = {
+    }
+    uint64_t shown = list_shown((uint32_t)message->words[0]);
+    int64_t handles[LINK_HANDLES] = {
         keel_handle_duplicate(link->area, RIGHT_READ | RIGHT_WRITE | RIGHT_GRANT),
         keel_handle_duplicate(link->kick, RIGHT_SEND | RIGHT_GRANT),
         keel_handle_duplicate(link->call, RIGHT_RECV | RIGHT_GRANT),
+        shown ? page_make(shown) : 0,
     };
-    for (unsigned i = 0; i < 3; i++)
+    unsigned count = shown ? LINK_HANDLES : LINK_HANDLES - 1, good = 0;
+    for (unsigned i = 0; i < count; i++) {
         utcb_own()->handles[i] = handles[i] < 0 ? HANDLE_NONE : (handle_t)handles[i];
-    if (handles[0] >= 0 && handles[1] >= 0 && handles[2] >= 0) {
+        good += handles[i] >= 0;
+    }
+    if (good == count) {
         message->words[0] = 0;
         message->words[1] = link->length;
-        return IPC_LABEL(0, 0, 3);
+        return IPC_LABEL(0, 0, count);
     }
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < count; i++)
         if (handles[i] >= 0)
             (void)keel_handle_close((uint64_t)handles[i]);
     message->words[0] = (uint64_t)-ENOMEM;
@@ -122,6 +138,12 @@ static uint64_t serve_inspect(struct ipc_message *message, unsigned handles) {
     return reply_bytes(&state, sizeof state) | IPC_LABEL(0, 0, state.memory_count);
 }
 
+static int64_t serve_reset(const struct ipc_message *message) {
+    char name[DEVICES_NAME + 1] = "";
+    memcpy(name, &message->words[1], DEVICES_NAME);
+    return list_reset((uint32_t)message->words[0], name);
+}
+
 /* Handles that came along and are not wanted. */
 static void handles_drop(unsigned count) {
     for (unsigned i = 0; i < count; i++)
@@ -158,7 +180,7 @@ static void request_serve(struct ipc_message *message) {
         label = serve_config(message);
         break;
     case DEVICES_RESET:
-        message->words[0] = (uint64_t)list_reset((uint32_t)message->words[0]);
+        message->words[0] = (uint64_t)serve_reset(message);
         break;
     default:
         message->words[0] = (uint64_t)-EOPNOTSUPP;

@@ -88,6 +88,11 @@ static bool match_class(const char *word, struct manifest_match *match) {
     return true;
 }
 
+static bool match_acpi(const char *word, struct manifest_match *match) {
+    match->kind = MATCH_HPET;
+    return strcmp(word, "HPET") == 0;
+}
+
 static bool take_match(struct parser *parser) {
     struct manifest *manifest = parser->manifest;
     const char *kind = parser->words[1], *what = parser->count > 2 ? parser->words[2] : "";
@@ -96,6 +101,7 @@ static bool take_match(struct parser *parser) {
     struct manifest_match *match = &manifest->matches[manifest->match_count++];
     *match = (struct manifest_match){.kind = MATCH_ALWAYS};
     if ((strcmp(kind, "always") == 0 && parser->count == 2) ||
+        (strcmp(kind, "acpi") == 0 && match_acpi(what, match)) ||
         (strcmp(kind, "pci") == 0 && match_pci(what, match)) ||
         (strcmp(kind, "class") == 0 && match_class(what, match)))
         return true;
@@ -168,6 +174,14 @@ static bool take_page(struct parser *parser) {
     return parser->manifest->has_page = true;
 }
 
+static bool take_shows(struct parser *parser) {
+    uint64_t value = 0;
+    if (!number_take(parser, parser->words[1], 5, &value))
+        return false;
+    parser->manifest->shown_bar = (uint32_t)value;
+    return parser->manifest->has_shown = true;
+}
+
 static bool range_take(struct parser *parser, bool ports, uint64_t end) {
     struct manifest *manifest = parser->manifest;
     struct manifest_range range = {.ports = ports};
@@ -198,6 +212,7 @@ static bool statement_take(struct parser *parser) {
         {"match", 1, 2, take_match},   {"offers", 3, 4, take_offers},   {"dma", 1, 1, take_dma},
         {"memory", 1, 1, take_memory}, {"vectors", 1, 1, take_vectors}, {"ioport", 2, 2, take_ioport},
         {"irq", 1, 1, take_irq},       {"mmio", 2, 2, take_mmio},       {"page", 1, 1, take_page},
+        {"shows", 1, 1, take_shows},
     };
     for (unsigned i = 0; i < sizeof statements / sizeof statements[0]; i++) {
         if (strcmp(parser->words[0], statements[i].keyword) != 0)
@@ -242,6 +257,13 @@ bool manifest_parse(struct manifest *manifest, const char *name, const char *tex
         at += line + 1;
     }
     return manifest->match_count > 0 || fail(&parser, "no \"match\"");
+}
+
+bool manifest_matches(const struct manifest *manifest, enum match_kind kind) {
+    for (unsigned i = 0; i < manifest->match_count; i++)
+        if (manifest->matches[i].kind == kind)
+            return true;
+    return false;
 }
 
 unsigned manifest_fits(const struct manifest *manifest, const struct devices_pci *function) {

@@ -49,6 +49,7 @@ int64_t target_look(struct target *target) {
 
 int64_t target_reset(const struct target *target) {
     struct ipc_message message = {.label = IPC_LABEL(DEVICES_RESET, 0, 0), .words = {target->now.address}};
+    memcpy(&message.words[1], target->now.driver, sizeof target->now.driver);
     int64_t error = ipc_call(handle_find("devices"), DEADLINE_NEVER, &message);
     return error < 0 ? error : (int64_t)message.words[0];
 }

@@ -43,8 +43,9 @@ TEST(statements) {
     CHECK(parse("# a comment\n\nmatch pci 1af4:1042\nmatch class 0108..\nmatch class 010802\nmatch always\n"
                 "offers block vd%a 1M\noffers char x 5000 optional\ndma 12K\nvectors 4\nioport 0x60 5\nmmio "
                 "0xfed00000 1024\n"
-                "irq 12\nmemory 4M"));
-    CHECK_EQ(manifest.match_count, 4);
+                "irq 12\nmemory 4M\nmatch acpi HPET\nshows 0"));
+    CHECK_EQ(manifest.match_count, 5);
+    CHECK(manifest_matches(&manifest, MATCH_HPET) && manifest.has_shown && manifest.shown_bar == 0);
     CHECK_EQ(manifest.matches[1].class_mask, 0xffff00);
     CHECK_EQ(manifest.links[0].size, 1 << 20);
     CHECK(!manifest.links[0].optional && manifest.links[1].optional);
@@ -75,6 +76,8 @@ TEST(refusals) {
     fails("match pci 1af4:104\n", "d:1: no device is described by \"pci 1af4:104\"");
     fails("match pci 1AF4:1042\n", "d:1: no device is described by \"pci 1AF4:1042\"");
     fails("match class 0108.\n", "d:1: no device is described by \"class 0108.\"");
+    fails("match acpi TPM2\n", "d:1: no device is described by \"acpi TPM2\"");
+    fails("match always\nshows 6\n", "d:2: \"6\" is not a number up to 5");
     fails("match usb 1\n", "d:1: no device is described by \"usb 1\"");
     fails("match always\nwhat\n", "d:2: unknown word \"what\"");
     fails("match always\ndma 17M\n", "d:2: \"17M\" is not a size up to 16777216");
