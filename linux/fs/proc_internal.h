@@ -124,6 +124,8 @@ int proc_show_keel_trace(const struct proc_ref *ref, struct text *text);
 int proc_store_keel_trace(const struct proc_ref *ref, const char *bytes, size_t length);
 /* The counters of a CPU: 0, or a negative error. */
 int proc_cpu_counters(uint32_t cpu, struct cpu_counters *counters);
+/* proc_drivers.c */
+int proc_store_keel_reset(const struct proc_ref *ref, const char *bytes, size_t length);
 /* proc_keel.c */
 int proc_show_accelerators(const struct proc_ref *ref, struct text *text);
 int proc_show_keel(const struct proc_ref *ref, struct text *text);

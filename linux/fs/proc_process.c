@@ -355,6 +355,7 @@ static const struct proc_node root_children[] = {
     {.name = "keel_calls", .mode = FILE_R, .show = proc_show_keel_calls},
     {.name = "keel_cpu", .mode = FILE_R, .show = proc_show_keel_cpu},
     {.name = "keel_fail", .mode = S_IFREG | 0600, .show = proc_show_keel_fail, .store = proc_store_keel_fail},
+    {.name = "keel_reset", .mode = S_IFREG | 0200, .store = proc_store_keel_reset},
     {.name = "keel_syscalls",
      .mode = S_IFREG | 0644,
      .show = proc_show_keel_syscalls,

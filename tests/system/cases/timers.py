@@ -1,4 +1,6 @@
 """The event timer and the speaker, whose drivers are processes, as Linux programs use them."""
+import os
+
 from harness.guest import peer_execute, test_root
 from harness.system import case, expect
 
@@ -20,3 +22,29 @@ def timers_hpet(context):
     expect(ours == theirs, f"{ours}\non Linux:\n{theirs}")
     _checked(context.run(["/test/glibc/hpet_check"], root, machine="pc", more=("-global", "hpet.msi=on")), 33)
     _checked(context.run(["/test/glibc/hpet_check", "lines=0"], root, machine="pc"), 25)
+
+
+KILLS = int(os.environ.get("KEEL_TIMER_KILLS", "5"))
+# One program counts all the while; another one's close meets a driver that is not there.
+KILLED = """
+kill_driver() { until echo $1 > /proc/keel_reset; do usleep 5000; done 2> /dev/null; }
+mkfifo /tmp/end
+/test/glibc/hpet_check killed < /tmp/end & exec 3> /tmp/end
+until [ -e /tmp/ready ]; do usleep 5000; done
+for i in $(seq %d); do kill_driver hpet; done
+exec 3>&-; wait
+rm /tmp/ready
+/test/glibc/hpet_check killed < /tmp/end & exec 3> /tmp/end
+until [ -e /tmp/ready ]; do usleep 5000; done
+kill_driver hpet; kill -9 $!; wait 2> /dev/null
+/test/glibc/hpet_check
+""" % KILLS
+
+
+@case(cpus=(1, 4), peer=False)
+def timers_killed(context):
+    """A program's interrupts go on when the driver is ended; a close that the driver does not hear switches them off, too."""
+    result = context.run(["/bin/sh", "-c", KILLED], test_root((("hpet_check", "glibc"),)))
+    ends = result.log.count(b"driver hpet (generation")
+    expect(ends == KILLS + 1, f"{ends} ends of the driver", result)
+    _checked(result, 33 + 3 + 1)

@@ -4,7 +4,7 @@
  *
  *   hpet_check           all of it
  *   hpet_check lines=0   on a machine where no comparator's interrupt goes anywhere
- *   hpet_check killed    says "ready", then counts interrupts while somebody ends the driver, until standard
+ *   hpet_check killed    makes /tmp/ready, then counts interrupts while somebody ends the driver, until standard
  *                        input ends
  */
 #include <errno.h>
@@ -172,11 +172,11 @@ static int killed(void) {
     check(ioctl(fd, HPET_IRQFREQ, (unsigned long)RATE) == 0 && ioctl(fd, HPET_IE_ON) == 0, "on");
     for (int i = 0; i < 5; i++)
         sum += count(fd);
-    puts("ready");
-    fflush(stdout);
+    close(open("/tmp/ready", O_CREAT | O_WRONLY, 0600));
     struct pollfd wait[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
-    while (poll(wait, 2, -1) > 0 && !wait[1].revents)
-        sum += count(fd);
+    while (poll(wait, 2, -1) > 0 && !(wait[1].revents & POLLHUP))
+        if (wait[0].revents)
+            sum += count(fd);
     unsigned long after = sum;
     for (int i = 0; i < 5; i++)
         after += count(fd);
