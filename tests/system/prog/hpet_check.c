@@ -4,8 +4,8 @@
  *
  *   hpet_check           all of it
  *   hpet_check lines=0   on a machine where no comparator's interrupt goes anywhere
- *   hpet_check killed    makes /tmp/ready, then counts interrupts while somebody ends the driver, until standard
- *                        input ends
+ *   hpet_check killed    makes /tmp/ready, then counts interrupts while somebody ends the driver, until
+ * standard input ends
  */
 #include <errno.h>
 #include <fcntl.h>
