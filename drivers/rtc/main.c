@@ -194,10 +194,10 @@ static int64_t alarm_of_day(const struct rtc_time *of_day) {
 
 /* ---- the periodic interrupt ---- */
 
-static int64_t rate_get(uint64_t *hz) {
+/* Hz; 0: the clock has it off. */
+static uint64_t rate_get(void) {
     unsigned rate = get(CLOCK_A) & CLOCK_RATE;
-    *hz = rate ? RATE_BASE >> (rate - 1) : 0;
-    return 0;
+    return rate ? RATE_BASE >> (rate - 1) : 0;
 }
 
 /* Powers of two. */
@@ -209,11 +209,14 @@ static int64_t rate_set(uint64_t hz) {
     return 0;
 }
 
-/* ---- requests ---- */
+/* ---- requests: the client's bytes may be fewer than its control is about, or none ---- */
 
 static int64_t ioctl_time(const struct driver_request *request) {
     struct rtc_time time;
+    struct rtc_wkalrm alarm;
     int64_t error;
+    if (request->length < sizeof time)
+        return -EINVAL;
     memcpy(&time, request->bytes, sizeof time);
     switch (request->control) {
     case RTC_SET_TIME:
@@ -223,28 +226,39 @@ static int64_t ioctl_time(const struct driver_request *request) {
     case RTC_RD_TIME:
         error = time_get(&time);
         break;
-    default: {
-        struct rtc_wkalrm alarm;
+    default:
         error = alarm_get(&alarm);
-        time = alarm.time;
+        if (!error)
+            time = alarm.time;
+        break;
     }
-    }
-    memcpy(request->bytes, &time, sizeof time);
+    if (!error)
+        memcpy(request->bytes, &time, sizeof time);
     return error;
 }
 
 static int64_t ioctl_alarm(const struct driver_request *request) {
     struct rtc_wkalrm alarm;
+    if (request->length < sizeof alarm)
+        return -EINVAL;
     memcpy(&alarm, request->bytes, sizeof alarm);
     if (request->control == RTC_WKALM_SET)
         return alarm_set(&alarm);
     int64_t error = alarm_get(&alarm);
-    memcpy(request->bytes, &alarm, sizeof alarm);
+    if (!error)
+        memcpy(request->bytes, &alarm, sizeof alarm);
     return error;
 }
 
+static int64_t ioctl_rate(const struct driver_request *request) {
+    uint64_t hz = rate_get();
+    if (request->length < sizeof hz)
+        return -EINVAL;
+    memcpy(request->bytes, &hz, sizeof hz);
+    return 0;
+}
+
 static int64_t control(struct driver_device *device, struct driver_request *request) {
-    uint64_t hz;
     (void)device;
     switch (request->control) {
     case RTC_AIE_ON:
@@ -259,9 +273,7 @@ static int64_t control(struct driver_device *device, struct driver_request *requ
     case RTC_IRQP_SET:
         return rate_set(request->offset);
     case RTC_IRQP_READ:
-        rate_get(&hz);
-        memcpy(request->bytes, &hz, sizeof hz);
-        return 0;
+        return ioctl_rate(request);
     case RTC_RD_TIME:
     case RTC_SET_TIME:
     case RTC_ALM_READ:
