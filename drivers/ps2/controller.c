@@ -72,7 +72,7 @@ bool controller_read(struct controller *controller, uint8_t *byte, bool *mouse) 
         return true;
     }
     uint8_t now = status(controller);
-    if (!(now & OUTPUT_FULL))
+    if (!(now & OUTPUT_FULL) || now == STATUS_NONE)
         return false;
     *mouse = now & FROM_MOUSE;
     *byte = data_read(controller);
@@ -95,21 +95,30 @@ static int device_answer(struct controller *controller, bool mouse) {
     return -1;
 }
 
+/* Whether the device has acknowledged a byte, or wants it again, after at most FLUSH_MOST others; -1:
+ * neither. */
+static int acknowledgement(struct controller *controller, bool mouse) {
+    for (unsigned others = 0; others < FLUSH_MOST; others++) {
+        int answer = device_answer(controller, mouse);
+        if (answer < 0 || answer == ACKNOWLEDGED || answer == RESEND)
+            return answer;
+        if (!mouse && controller->kept_count < CONTROLLER_KEPT)
+            controller->kept[controller->kept_count++] = (struct controller_byte){(uint8_t)answer, false};
+    }
+    return -1;
+}
+
 /* One byte to a device, until it is acknowledged. What is typed meanwhile is kept for controller_read; what
  * the mouse moves is not: it is being set up. */
 static bool device_write(struct controller *controller, bool mouse, uint8_t byte) {
-    for (int tries = 0; tries < TRIES; tries++) {
-        int answer;
+    int answer = RESEND;
+    for (int tries = 0; tries < TRIES && answer == RESEND; tries++) {
         if (mouse)
             command_write(controller, MOUSE_NEXT);
         data_write(controller, byte);
-        while ((answer = device_answer(controller, mouse)) >= 0 && answer != ACKNOWLEDGED && answer != RESEND)
-            if (!mouse && controller->kept_count < CONTROLLER_KEPT)
-                controller->kept[controller->kept_count++] = (struct controller_byte){(uint8_t)answer, false};
-        if (answer != RESEND)
-            return answer == ACKNOWLEDGED;
+        answer = acknowledgement(controller, mouse);
     }
-    return false;
+    return answer == ACKNOWLEDGED;
 }
 
 static bool keyboard_write(struct controller *controller, uint8_t byte) {
