@@ -19,11 +19,8 @@ void input_clear(uint8_t *input, unsigned size, uint32_t add, uint32_t drop) {
 
 void input_slot(uint8_t *input, unsigned size, const struct usb_place *place, unsigned last) {
     uint32_t *slot = context(input, size, INPUT_SLOT);
-    slot[0] = (place->route & 0xfffff) | (uint32_t)place->speed << 20 | (place->hub_ports ? 1U << 26 : 0) |
-              last << 27;
-    slot[1] = (uint32_t)place->root << 16 | (uint32_t)place->hub_ports << 24;
-    slot[2] = place->translator_slot | (uint32_t)place->translator_port << 8 |
-              (uint32_t)(place->hub_latency & 3) << 16;
+    slot[0] = (uint32_t)place->speed << 20 | last << 27;
+    slot[1] = (uint32_t)place->root << 16;
 }
 
 static void endpoint_set(uint32_t *to, uint32_t kind, uint32_t interval, uint32_t burst, uint32_t packet,

@@ -11,13 +11,8 @@ enum { CONTEXT_ENDPOINTS = 31, INPUT_SIZE = 33 * 64, CONTEXT_ADD_SLOT = 1 };
 
 /* Where a device is plugged in. */
 struct usb_place {
-    uint8_t root;                   /* port of the controller, from 1 */
-    uint32_t route;                 /* ports of the hubs on the way, 4 bits each, the first one lowest */
-    uint8_t depth;                  /* hubs on the way */
-    uint8_t speed;                  /* enum usb_speed */
-    uint8_t translator_slot;        /* the high-speed hub that speaks for a slower device; 0: none */
-    uint8_t translator_port;        /* and its port */
-    uint8_t hub_ports, hub_latency; /* of a device that is a hub itself; 0: it is none */
+    uint8_t root;  /* port of the controller, from 1 */
+    uint8_t speed; /* enum usb_speed */
 };
 
 /* The index by which the controller knows an endpoint: 1 to CONTEXT_ENDPOINTS. */

@@ -2,7 +2,6 @@
 #include "drivers/xhci/device.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "drivers/xhci/enumerate.h"
@@ -186,16 +185,6 @@ void usb_renew(struct usb_device *device) {
     device_command(device, COMMAND_PIPES, usb_address(device, input), TRB_TYPE(TRB_CONFIGURE));
 }
 
-void usb_tell_hub(struct usb_device *device) {
-    uint8_t *input = device->memory->input;
-    unsigned size = controller_context_size(), last = 1;
-    for (unsigned i = 1; i < USB_PIPES; i++)
-        last = device->pipes[i].index > last ? device->pipes[i].index : last;
-    input_clear(input, size, SLOT_FLAG, 0);
-    input_slot(input, size, &device->place, last);
-    device_command(device, COMMAND_HUB, usb_address(device, input), TRB_TYPE(TRB_CONFIGURE));
-}
-
 /* ---- small things ---- */
 
 uint64_t usb_address(const struct usb_device *device, const void *at) {
@@ -210,19 +199,11 @@ void usb_ready(struct usb_device *device) {
     device->step = STEP_READY;
 }
 
-void usb_path(const struct usb_device *device, char path[USB_PATH]) {
-    int length = snprintf(path, USB_PATH, "%u", device->place.root);
-    for (unsigned i = 0; i < device->place.depth && length < USB_PATH; i++)
-        length +=
-            snprintf(path + length, (size_t)(USB_PATH - length), ".%u", device->place.route >> 4 * i & 15);
-}
-
 void usb_give_up(struct usb_device *device, const char *why) {
-    char path[USB_PATH];
     if (device->leaving)
         return;
-    usb_path(device, path);
-    log_line("port %s, device %04x:%04x: %s", path, device->identity.vendor, device->identity.product, why);
+    log_line("port %u, device %04x:%04x: %s", device->place.root, device->identity.vendor,
+             device->identity.product, why);
     port_refuse(device->port);
     device_leave(device);
 }
@@ -232,26 +213,6 @@ void usb_give_up(struct usb_device *device, const char *why) {
 void devices_open(void) {
     for (unsigned i = 0; i < USB_DEVICES; i++)
         devices[i].memory = controller_memory(i, &devices[i].physical);
-}
-
-/* Where the device is, seen from the controller. */
-static struct usb_place place_of(const struct usb_port *port, uint8_t speed) {
-    if (!port->hub)
-        return (struct usb_place){.root = port->number, .speed = speed};
-    const struct usb_place *hub = &port->hub->place;
-    struct usb_place place = {
-        .root = hub->root,
-        .route = hub->route | (uint32_t)(port->number < 15 ? port->number : 15) << 4 * hub->depth,
-        .depth = (uint8_t)(hub->depth + 1),
-        .speed = speed,
-        .translator_slot = hub->translator_slot,
-        .translator_port = hub->translator_port,
-    };
-    if (hub->speed == SPEED_HIGH && speed < SPEED_HIGH) {
-        place.translator_slot = port->hub->slot;
-        place.translator_port = port->number;
-    }
-    return place;
 }
 
 bool device_enter(struct usb_port *port, uint8_t speed) {
@@ -265,7 +226,7 @@ bool device_enter(struct usb_port *port, uint8_t speed) {
     *device = (struct usb_device){.port = port,
                                   .memory = device->memory,
                                   .physical = device->physical,
-                                  .place = place_of(port, speed),
+                                  .place = {.root = port->number, .speed = speed},
                                   .later = DEADLINE_NEVER};
     memset(device->memory, 0, sizeof *device->memory);
     port->device = device;
@@ -301,8 +262,6 @@ void device_leave(struct usb_device *device) {
     device->later = DEADLINE_NEVER;
     for (unsigned i = 0; i < USB_PIPES; i++)
         device->pipes[i].deadline = DEADLINE_NEVER;
-    if (device->entered && device->class->leave)
-        device->class->leave(device);
     leave_continue(device);
 }
 

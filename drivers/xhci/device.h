@@ -30,12 +30,10 @@ struct usb_class {
     bool (*enter)(struct usb_device *device);
     /* A transfer of a pipe has ended; moved: bytes, also of a part. */
     void (*ended)(struct usb_device *device, unsigned pipe, enum usb_result result, uint32_t moved);
-    /* usb_renew or usb_tell_hub has ended. */
+    /* usb_renew has ended. */
     void (*renewed)(struct usb_device *device);
     /* usb_later's time has come. */
     void (*timer)(struct usb_device *device);
-    /* It is pulled and will be gone: nothing is asked of it any more. May be NULL. */
-    void (*leave)(struct usb_device *device);
     /* It is gone. Only when enter was called and returned true. */
     void (*gone)(struct usb_device *device);
 };
@@ -88,10 +86,7 @@ enum {
     REQUEST_CLASS = 0x20,
     TO_INTERFACE = 1,
     TO_ENDPOINT = 2,
-    TO_OTHER = 3,
-    GET_STATUS = 0,
     CLEAR_FEATURE = 1,
-    SET_FEATURE = 3,
     GET_DESCRIPTOR = 6,
     SET_CONFIGURATION = 9,
     FEATURE_HALT = 0,
@@ -104,8 +99,6 @@ void usb_transfer(struct usb_device *device, unsigned pipe, uint64_t physical, u
                   uint64_t patience);
 /* Makes idle pipes 1 and 2 as new, after the device's endpoints were. */
 void usb_renew(struct usb_device *device);
-/* Tells the controller that the device is a hub: place.hub_ports and hub_latency are set. */
-void usb_tell_hub(struct usb_device *device);
 /* Calls `timer` at a time, ns. */
 void usb_later(struct usb_device *device, uint64_t time);
 /* The class knows what it wanted to know of the device. */
@@ -114,9 +107,6 @@ void usb_ready(struct usb_device *device);
 void usb_give_up(struct usb_device *device, const char *why);
 /* The address of a place in the device's memory. */
 uint64_t usb_address(const struct usb_device *device, const void *at);
-/* Where it is, as Linux names it: "2" or "2.1"; unique among the controller's devices. */
-enum { USB_PATH = 24 };
-void usb_path(const struct usb_device *device, char path[USB_PATH]);
 
 /* ---- for the controller, ports and the loop ---- */
 

@@ -160,16 +160,15 @@ static bool class_find(struct usb_device *device, const struct usb_configuration
 
 static void configuration_take(struct usb_device *device, uint32_t moved) {
     static struct usb_configuration configuration;
-    char path[USB_PATH];
-    usb_path(device, path);
     if (usb_configuration_read(&configuration, device->memory->buffer, moved) < 0) {
         usb_give_up(device, "its descriptors are not valid");
         return;
     }
     device->configuration = configuration.value;
     bool known = class_find(device, &configuration);
-    log_line("port %s: %04x:%04x %s %s: %s", path, device->identity.vendor, device->identity.product,
-             device->manufacturer, device->product, known ? device->class->name : "no driver for it");
+    log_line("port %u: %04x:%04x %s %s: %s", device->place.root, device->identity.vendor,
+             device->identity.product, device->manufacturer, device->product,
+             known ? device->class->name : "no driver for it");
     if (known)
         step_enter(device, STEP_PIPES);
     else

@@ -9,12 +9,13 @@
 #include "drivers/xhci/boot_report.h"
 #include "drivers/xhci/classes.h"
 #include "drivers/xhci/links.h"
+#include "lib/base/list.h"
 #include "lib/driver/input.h"
 #include "lib/native/keel.h"
 
 enum { CLASS_HID = 3, SUBCLASS_BOOT = 1, PROTOCOL_KEYBOARD = 1, PROTOCOL_MOUSE = 2 };
 enum { SET_REPORT = 9, SET_IDLE = 10, SET_PROTOCOL = 11, REPORT_OUTPUT = 0x200, PIPE = 1 };
-enum { FAILURES_MOST = 10, NAME_LENGTH = 2 * USB_TEXT, PLACE_LENGTH = USB_PATH + 40, BUTTONS = 3 };
+enum { FAILURES_MOST = 10, NAME_LENGTH = 2 * USB_TEXT, PLACE_LENGTH = 44, BUTTONS = 3 };
 
 enum hid_state { HID_PROTOCOL, HID_IDLE, HID_RUNNING };
 
@@ -102,13 +103,12 @@ static void hid_status(struct input_server *server, const struct input_event *ev
 static void describe(struct hid *hid) {
     const struct usb_device *device = hid->device;
     struct input_server *server = &hid->server;
-    char name[NAME_LENGTH], path[USB_PATH], place[PLACE_LENGTH];
+    char name[NAME_LENGTH], place[PLACE_LENGTH];
     unsigned address = links_host()->address;
     snprintf(name, sizeof name, "%s%s%s", device->manufacturer, device->manufacturer[0] ? " " : "",
              device->product);
-    usb_path(device, path);
-    snprintf(place, sizeof place, "usb-%04x:%02x:%02x.%u-%s/input%u", address >> 16, address >> 8 & 0xff,
-             address >> 3 & 0x1f, address & 7, path, device->interface.number);
+    snprintf(place, sizeof place, "usb-%04x:%02x:%02x.%u-%u/input%u", address >> 16, address >> 8 & 0xff,
+             address >> 3 & 0x1f, address & 7, device->place.root, device->interface.number);
     input_describe_text(server, INPUT_CONFIG_NAME, name);
     input_describe_text(server, INPUT_CONFIG_PLACE, place);
     input_describe_text(server, INPUT_CONFIG_SERIAL, device->serial);

@@ -1,13 +1,6 @@
 /* See links.h. */
 #include "drivers/xhci/links.h"
 
-#include <string.h>
-
-/* What outlives the driver, per link: the port. */
-struct kept {
-    char path[USB_PATH];
-};
-
 static struct driver_device *host;
 static bool taken[DRIVER_LINKS];
 
@@ -19,8 +12,9 @@ struct driver_device *links_host(void) {
     return host;
 }
 
-static struct kept *kept_of(unsigned link) {
-    return (struct kept *)controller_kept() + link;
+/* What outlives the driver: the port of a link's device; 0: it had none so far. */
+static uint8_t *port_kept(unsigned link) {
+    return (uint8_t *)controller_kept() + link;
 }
 
 /* A link that is offered, or was to the end of the last driver. */
@@ -32,13 +26,11 @@ struct driver_link *link_take(const struct usb_device *device, unsigned first, u
                               bool (*same)(const struct driver_link *link, const void *what),
                               const void *what) {
     struct driver_link *best = NULL;
-    char path[USB_PATH];
-    usb_path(device, path);
     for (unsigned i = first; i < end && i < host->link_count; i++) {
         struct driver_link *link = &host->links[i];
         if (taken[i])
             continue;
-        if (lasts(link) && !strncmp(kept_of(i)->path, path, USB_PATH) && (!same || same(link, what))) {
+        if (lasts(link) && *port_kept(i) == device->place.root && (!same || same(link, what))) {
             best = link;
             break;
         }
@@ -47,7 +39,7 @@ struct driver_link *link_take(const struct usb_device *device, unsigned first, u
     }
     if (best) {
         taken[best->index] = true;
-        memcpy(kept_of(best->index)->path, path, USB_PATH);
+        *port_kept(best->index) = device->place.root;
     }
     return best;
 }

@@ -12,9 +12,12 @@ enum { TRIES_MOST = 3 };
 #define RETRY_NS  10000000ULL
 #define RESET_NS  500000000ULL
 
-static struct usb_port roots[ROOT_PORTS_MOST];
-static struct list ports = LIST_INIT(ports);
+static struct usb_port ports[ROOT_PORTS_MOST];
 static struct usb_port *turn; /* whose device is between reset and address */
+
+static struct usb_port *ports_end(void) {
+    return ports + controller_ports();
+}
 
 static void state_set(struct usb_port *port, enum port_state state, uint64_t deadline) {
     port->state = (uint8_t)state;
@@ -33,15 +36,11 @@ static void reset_start(struct usb_port *port) {
 }
 
 static void turn_give(void) {
-    struct usb_port *port;
-    list_for_each(port, &ports, link) {
-        if (turn)
-            return;
+    for (struct usb_port *port = ports; port < ports_end() && !turn; port++)
         if (port->state == PORT_WAITING) {
             turn = port;
             reset_start(port);
         }
-    }
 }
 
 static void turn_end(struct usb_port *port) {
@@ -94,7 +93,7 @@ void port_freed(struct usb_port *port) {
 }
 
 void port_event(unsigned number) {
-    struct usb_port *port = &roots[number - 1];
+    struct usb_port *port = &ports[number - 1];
     uint32_t status = controller_port_read(number);
     controller_port_write(number, status & PORT_CHANGES);
     if (status & PORT_CONNECT_CHANGE)
@@ -105,21 +104,10 @@ void port_event(unsigned number) {
 
 /* ---- all ---- */
 
-void port_add(struct usb_port *port, struct usb_device *hub, uint8_t number) {
-    *port = (struct usb_port){.hub = hub, .number = number, .deadline = DEADLINE_NEVER};
-    list_push_back(&ports, &port->link);
-}
-
-void port_remove(struct usb_port *port) {
-    list_remove(&port->link);
-    state_set(port, PORT_EMPTY, DEADLINE_NEVER);
-    turn_end(port);
-}
-
 void ports_open(void) {
     for (unsigned number = 1; number <= controller_ports(); number++) {
-        struct usb_port *port = &roots[number - 1];
-        port_add(port, NULL, (uint8_t)number);
+        struct usb_port *port = &ports[number - 1];
+        *port = (struct usb_port){.number = (uint8_t)number, .deadline = DEADLINE_NEVER};
         uint32_t status = controller_port_read(number);
         controller_port_write(number, PORT_POWER | (status & PORT_CHANGES));
         if (status & PORT_CONNECTED)
@@ -128,8 +116,7 @@ void ports_open(void) {
 }
 
 void ports_run(uint64_t now) {
-    struct usb_port *port, *after;
-    list_for_each_safe(port, after, &ports, link) {
+    for (struct usb_port *port = ports; port < ports_end(); port++) {
         if (port->deadline > now)
             continue;
         if (port->state == PORT_RESETTING)
@@ -144,19 +131,14 @@ void ports_run(uint64_t now) {
 
 uint64_t ports_deadline(void) {
     uint64_t next = DEADLINE_NEVER;
-    struct usb_port *port;
-    list_for_each(port, &ports, link) {
-        if (port->deadline < next)
-            next = port->deadline;
-    }
+    for (const struct usb_port *port = ports; port < ports_end(); port++)
+        next = port->deadline < next ? port->deadline : next;
     return next;
 }
 
 bool ports_busy(void) {
-    struct usb_port *port;
-    list_for_each(port, &ports, link) {
+    for (const struct usb_port *port = ports; port < ports_end(); port++)
         if (port->state == PORT_SETTLING || port->state == PORT_WAITING || port->state == PORT_RESETTING)
             return true;
-    }
     return false;
 }

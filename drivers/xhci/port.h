@@ -1,5 +1,5 @@
 /*
- * Places where devices are plugged in, at the controller or at a hub: what is there is noticed, left to
+ * Places where devices are plugged in: what is there is noticed, left to
  * settle, reset when its turn comes (only one device at a time has no address), and made a device. Driven by
  * events and by the clock; nothing here waits.
  */
@@ -7,8 +7,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "lib/base/list.h"
 
 enum port_state {
     PORT_EMPTY,
@@ -22,10 +20,8 @@ enum port_state {
 struct usb_device;
 
 struct usb_port {
-    struct list link;       /* of all ports */
-    struct usb_device *hub; /* NULL: the controller */
-    uint8_t number;         /* from 1 */
-    uint8_t state;          /* enum port_state */
+    uint8_t number; /* from 1 */
+    uint8_t state;  /* enum port_state */
     uint8_t tries;
     uint64_t deadline;         /* of the state, ns; DEADLINE_NEVER */
     struct usb_device *device; /* also one that is still leaving */
@@ -33,11 +29,8 @@ struct usb_port {
 
 /* The controller's own; after controller_open. */
 void ports_open(void);
-/* A port of a hub comes into being or ceases; its device has been told to leave before. */
-void port_add(struct usb_port *port, struct usb_device *hub, uint8_t number);
-void port_remove(struct usb_port *port);
 
-/* A root port's register has changed. */
+/* A port's register has changed. */
 void port_event(unsigned number);
 
 /* Something was plugged in or out; called again when it happened again. */

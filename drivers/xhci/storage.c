@@ -13,7 +13,6 @@
 #include "drivers/xhci/scsi.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "drivers/xhci/classes.h"
@@ -268,9 +267,7 @@ static void disk_offer(struct storage *disk) {
 /* ---- what the disk is ---- */
 
 static void unusable(struct storage *disk, const char *why) {
-    char path[USB_PATH];
-    usb_path(disk->device, path);
-    log_line("port %s: %s", path, why);
+    log_line("port %u: %s", disk->device->place.root, why);
     disk->stage = UNUSABLE;
     usb_ready(disk->device);
 }

@@ -147,8 +147,7 @@ TEST(texts) {
 TEST(contexts) {
     static uint32_t input[INPUT_SIZE / 4];
     uint8_t *bytes = (uint8_t *)input;
-    struct usb_place place = {
-        .root = 5, .route = 0x21, .depth = 2, .speed = SPEED_LOW, .translator_slot = 3, .translator_port = 1};
+    struct usb_place place = {.root = 5, .speed = SPEED_LOW};
     for (unsigned size = 32; size <= 64; size += 32) {
         const uint32_t *slot = input + size / 4, *control = slot + size / 4, *key = control + 2 * size / 4;
         struct usb_endpoint endpoint = {.address = 0x81, .kind = USB_INTERRUPT, .interval = 10, .packet = 8};
@@ -158,9 +157,9 @@ TEST(contexts) {
         input_endpoint(bytes, size, &endpoint, SPEED_LOW, 0x6001);
         CHECK_EQ(input[0], 8);
         CHECK_EQ(input[1], 9);
-        CHECK_EQ(slot[0], 0x21 | 2 << 20 | 3 << 27);
+        CHECK_EQ(slot[0], 2 << 20 | 3 << 27);
         CHECK_EQ(slot[1], 5 << 16);
-        CHECK_EQ(slot[2], 3 | 1 << 8);
+        CHECK_EQ(slot[2], 0);
         CHECK_EQ(control[1], 3 << 1 | 4 << 3 | 8 << 16);
         CHECK_EQ(control[2], 0x5001);
         CHECK_EQ(key[0], 6 << 16); /* 10 ms: every 64 microframes */
