@@ -143,11 +143,11 @@ uint64_t hotplug_run(void) {
 }
 
 void hotplug_packet(uint64_t key) {
-    struct port_slot *at = &slots[key - HOTPLUG_KEY_FIRST];
-    if (key - HOTPLUG_KEY_FIRST >= slot_count)
+    uint64_t index = key - HOTPLUG_KEY_FIRST;
+    if (index >= slot_count)
         return;
-    at->due = true;
-    (void)keel_interrupt_ack(at->interrupt);
+    slots[index].due = true;
+    (void)keel_interrupt_ack(slots[index].interrupt);
 }
 
 /* ---- finding them ---- */
@@ -191,7 +191,12 @@ static int64_t slot_listen(struct port_slot *at, struct devices_pci *function) {
     if (grants.count == 0)
         return -ENODEV;
     at->interrupt = grants.handles[0].handle;
-    return keel_object_bind(at->interrupt, machine.port, (uint64_t)(at - slots) + HOTPLUG_KEY_FIRST);
+    int64_t error = keel_object_bind(at->interrupt, machine.port, (uint64_t)(at - slots) + HOTPLUG_KEY_FIRST);
+    if (error) {
+        interrupts_stop(function);
+        (void)keel_handle_close(at->interrupt);
+    }
+    return error;
 }
 
 static void slot_start(struct port_slot *at, struct devices_pci *function) {

@@ -91,13 +91,19 @@ static struct target *target_choose(uint64_t *random) {
 }
 
 static void faults_make(void) {
-    uint64_t random = options.seed, step = options.faults / REPORTS + 1;
+    uint64_t random = options.seed, step = options.faults / REPORTS + 1,
+             deadline = clock_now() + RECOVER_WAIT;
     while (faults < options.faults) {
         struct target *target = target_choose(&random);
         if (!target || target_fault(target, &random) < 0) {
+            if (clock_now() >= deadline) { /* none of them comes back; the report will say so */
+                log_line("no driver runs that could be harmed");
+                return;
+            }
             pause_for(BARREN_WAIT);
             continue;
         }
+        deadline = clock_now() + RECOVER_WAIT;
         if (++faults % step == 0)
             sum_report();
         if (target->fresh >= QUOTA)
