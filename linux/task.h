@@ -15,10 +15,11 @@
 #include "linux/fs.h"
 #include "linux/lock.h"
 
-struct mm;        /* linux/task/mm.h: address space: kernel space handle, VMAs, brk */
-struct sighand;   /* linux/task/signal.h: signal actions, shared by CLONE_SIGHAND */
-struct fd_table;  /* linux/fs/fd.h */
-struct tty;       /* linux/io/tty.h */
+struct mm;       /* linux/task/mm.h: address space: kernel space handle, VMAs, brk */
+struct sighand;  /* linux/task/signal.h: signal actions, shared by CLONE_SIGHAND */
+struct fd_table; /* linux/fs/fd.h */
+struct tty;      /* linux/io/tty.h */
+struct sem_undo_list;
 struct fs_state { /* cwd, root, umask; shared by CLONE_FS */
     _Atomic uint32_t references;
     struct mutex lock;
@@ -172,7 +173,8 @@ struct task {
     uint32_t memory_waits;
     bool no_new_privileges, keep_capabilities;
     uint64_t capabilities_effective, capabilities_permitted, capabilities_inheritable, capabilities_bounding;
-    void *vector_image; /* buffer for signal frames (heap), made on first use */
+    struct sem_undo_list *sem_undos; /* linux/ipc/sem.c; NULL until used */
+    void *vector_image;              /* buffer for signal frames (heap), made on first use */
     uint64_t
         set_child_tid;  /* where the new task stores its tid before its first guest instruction; 0: nowhere */
     void *thread_state; /* linux/arch's own */

@@ -41,3 +41,38 @@ struct shm_info {
     int32_t used_ids, pad;
     uint64_t total, resident, swapped, swap_attempts, swap_successes; /* pages */
 };
+
+/* ---- semaphores ---- */
+
+enum { SEM_UNDO = 010000 }; /* in an operation's flags, beside IPC_NOWAIT */
+enum {
+    GETPID = 11,
+    GETVAL = 12,
+    GETALL = 13,
+    GETNCNT = 14,
+    GETZCNT = 15,
+    SETVAL = 16,
+    SETALL = 17,
+    SEM_STAT = 18,
+    SEM_INFO = 19,
+    SEM_STAT_ANY = 20,
+};
+
+struct sembuf16 {
+    uint16_t number;
+    int16_t change; /* 0: wait for zero */
+    int16_t flags;
+};
+
+struct semid64_ds {
+    struct ipc64_perm perm;
+    int64_t operation_time;
+    uint64_t reserved1;
+    int64_t change_time;
+    uint64_t reserved2, count, reserved3, reserved4;
+};
+_Static_assert(sizeof(struct semid64_ds) == 104, "struct semid64_ds");
+
+struct seminfo {
+    int32_t semmap, semmni, semmns, semmnu, semmsl, semopm, semume, semusz, semvmx, semaem;
+};

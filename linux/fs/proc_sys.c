@@ -163,6 +163,7 @@ static const struct proc_node kernel_children[] = {
     {.name = "printk", .mode = FILE_R, .show = show_printk},
     {.name = "random", .mode = DIRECTORY, .children = random_children, .count = PROC_COUNT(random_children)},
     {.name = "randomize_va_space", .mode = FILE_RW, .show = show_randomize, .store = store_randomize},
+    {.name = "sem", .mode = FILE_RW, .show = proc_show_sem_limits, .store = proc_store_sem_limits},
     {.name = "shmall", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},
     {.name = "shmmax", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},
     {.name = "shmmni", .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit},

@@ -1,4 +1,4 @@
-/* Keys, ids and permissions of System V IPC (ids.h). */
+/* Keys, ids, permissions and waiting of System V IPC (ids.h). */
 #include "linux/ipc/ids.h"
 
 #include "lib/base/string.h"
@@ -149,4 +149,27 @@ int64_t ipc_now(void) {
 int32_t ipc_caller(void) {
     const struct task *task = task_current();
     return task ? task->process->pid : 0;
+}
+
+/* ---- waiting ---- */
+
+void ipc_waiter_add(struct list *waiting, struct ipc_waiter *waiter) {
+    waiter->thread = thread_self();
+    list_push_back(waiting, &waiter->link);
+}
+
+int ipc_wait(struct mutex *lock, struct ipc_waiter *waiter, uint64_t deadline) {
+    int error = 0;
+    while (!list_empty(&waiter->link) && !error)
+        error = task_wait(lock, deadline);
+    if (list_empty(&waiter->link))
+        return 0;
+    list_remove(&waiter->link);
+    return error;
+}
+
+void ipc_finish(struct ipc_waiter *waiter, int64_t result) {
+    list_remove(&waiter->link);
+    waiter->result = result;
+    thread_unpark(waiter->thread);
 }

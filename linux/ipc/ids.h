@@ -64,3 +64,21 @@ int ipc_change(struct ipc_object *object, const struct ipc64_perm *perm);
 /* Seconds since 1970, and the caller's process. */
 int64_t ipc_now(void);
 int32_t ipc_caller(void);
+
+/*
+ * A task that waits until another one has done its operation for it: the one that makes it possible does it,
+ * in the place of the waiter, and wakes that waiter only. One wake-up per operation, none in vain. The waiter
+ * stands in a list of the object that it waits for; everything here is guarded by the lock that ipc_wait is
+ * told.
+ */
+struct ipc_waiter {
+    struct list link; /* unlinked: finished */
+    handle_t thread;
+    int64_t result;
+};
+/* Enters a list; ipc_wait follows, without the lock being released before. */
+void ipc_waiter_add(struct list *waiting, struct ipc_waiter *waiter);
+/* 0: finished, waiter->result says how. -EINTR, -ETIMEDOUT: it left its list, nothing was done for it. */
+int ipc_wait(struct mutex *lock, struct ipc_waiter *waiter, uint64_t deadline);
+/* Takes it out of its list and wakes it with this result. */
+void ipc_finish(struct ipc_waiter *waiter, int64_t result);

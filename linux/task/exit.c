@@ -11,6 +11,7 @@
 #include "linux/abi/signal.h"
 #include "linux/abi/wait.h"
 #include "linux/fs/fd.h"
+#include "linux/ipc/sem.h"
 #include "linux/io/tty.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
@@ -168,6 +169,7 @@ static void task_let_go(struct task *task) {
     struct fd_table *files = task->files;
     struct fs_state *fs = task->fs;
     usage_collect(task);
+    sem_undo_leave(task);
     futex_task_end(task);
     mm_switch(task, NULL);
     task_vfork_done(task);

@@ -9,6 +9,7 @@
 #include "lib/base/string.h"
 #include "linux/fs/fd.h"
 #include "linux/heap.h"
+#include "linux/ipc/sem.h"
 #include "linux/platform.h"
 #include "linux/syscalls.h"
 #include "linux/task/mm.h"
@@ -114,10 +115,13 @@ static int task_make_shares(struct task *child, const struct task *parent, uint6
     if (!child->files)
         return -ENOMEM;
     child->fs = flags & CLONE_FS ? fs_state_get(parent->fs) : fs_state_copy(parent->fs);
-    return child->fs ? 0 : -ENOMEM;
+    if (!child->fs)
+        return -ENOMEM;
+    return flags & CLONE_SYSVSEM ? sem_undo_share(child) : 0;
 }
 
 static void task_unmake(struct task *child) {
+    sem_undo_leave(child);
     if (child->fs)
         fs_state_put(child->fs);
     if (child->files)
@@ -372,5 +376,8 @@ int64_t sys_unshare(uint64_t flags) {
         mutex_unlock(&tasks_lock);
         fs_state_put(shared);
     }
-    return flags & CLONE_FILES ? fd_table_unshare(task) : 0;
+    int error = flags & CLONE_FILES ? fd_table_unshare(task) : 0;
+    if (!error && (flags & CLONE_SYSVSEM))
+        sem_undo_leave(task);
+    return error;
 }
