@@ -25,6 +25,7 @@ enum {
     WORK_REAP = 2,       /* objects wait to be destroyed */
     WORK_TIMER = 4,      /* the timer must be programmed anew */
     WORK_TRACE = 8,      /* the return of a call is to be traced */
+    WORK_WAKE = 16,      /* other CPUs are to be interrupted: wakes */
 };
 
 struct tss {
@@ -102,6 +103,8 @@ struct cpu {
     uint32_t balanced;             /* counts the CPUs that this one compared its queue with */
     struct thread *next;           /* READY and in no queue: see sched_goes_next; or NULL */
     const struct thread *reap_for; /* which was running when the newest of the reaper's objects came */
+    uint64_t reach; /* CPUs that may run what is queued here: for timers, not all that was queued counts */
+    uint64_t wakes; /* CPUs to which the way out of the kernel sends VECTOR_RESCHEDULE */
     struct memory_cpu memory;
     char fatal_stack[3072] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));

@@ -69,6 +69,8 @@ static bool reaper_waits(const struct cpu *cpu) {
 static __attribute__((noinline)) void leave_rarely(struct cpu *cpu, uint32_t work) {
     if (work & WORK_TRACE)
         trace_end(cpu);
+    if (work & WORK_WAKE)
+        cpu_send_wakes(cpu);
     if ((work & (WORK_REAP | WORK_RESCHEDULE)) == WORK_REAP && !reaper_waits(cpu)) {
         reaper_step(cpu);
         interrupts_let_in(cpu);
@@ -80,7 +82,7 @@ void kernel_leave(void) {
 
     for (;;) {
         uint32_t work = atomic_exchange(&cpu->work, 0);
-        if (work & (WORK_REAP | WORK_TRACE))
+        if (work & (WORK_REAP | WORK_TRACE | WORK_WAKE))
             leave_rarely(cpu, work);
         if ((work & WORK_RESCHEDULE) || !cpu->thread) {
             /* Killed just before it began to wait: then it is for this CPU to end the wait. */

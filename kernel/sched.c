@@ -58,6 +58,10 @@ static void queue_push(struct run_queue *queue, struct thread *thread) {
         before = level->next;
     }
     list_insert_before(before, &thread->queue_link);
+    uint64_t *reach = &container_of(queue, struct cpu, queue)->reach;
+    if (queue_empty(queue))
+        *reach = 0;
+    *reach |= thread->affinity;
     queue->bitmap |= 1u << number;
 }
 
@@ -150,9 +154,20 @@ static struct cpu *sched_place(struct cpu *self, const struct thread *thread) {
 }
 
 void cpu_wake(struct cpu *cpu, uint32_t work) {
+    struct cpu *self = cpu_self();
     cpu_work_add(cpu, work);
-    if (cpu != cpu_self())
-        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+    if (cpu == self)
+        return;
+    self->wakes |= cpu->bit;
+    cpu_work_add(self, WORK_WAKE);
+}
+
+void cpu_send_wakes(struct cpu *self) {
+    do {
+        unsigned index = (unsigned)__builtin_ctzll(self->wakes);
+        self->wakes &= self->wakes - 1;
+        cpu_interrupt(machine.cpus[index], VECTOR_RESCHEDULE);
+    } while (self->wakes);
 }
 
 /* Tells a CPU that its queue has a thread it may prefer to its current one. */
@@ -164,7 +179,7 @@ static void sched_notify(struct cpu *cpu, struct thread *thread) {
 
     /* A timer that is due before the slice ends will see the competitor, unless an idle CPU could take it
      * sooner. */
-    if (own && !better && !cpus_idle && cpu->timer_deadline <= cpu->slice_end)
+    if (own && !better && !(cpus_idle & thread->affinity) && cpu->timer_deadline <= cpu->slice_end)
         return;
     cpu_wake(cpu, better ? WORK_RESCHEDULE | WORK_TIMER : WORK_TIMER);
 }
@@ -383,7 +398,7 @@ static void sched_balance(struct cpu *cpu) {
 
 /* Work waits here while another CPU has none: one of those comes and takes it. */
 static void sched_spread(struct cpu *cpu) {
-    uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~(1ULL << cpu->index);
+    uint64_t idle = atomic_load_explicit(&cpus_idle, memory_order_relaxed) & ~cpu->bit;
     if (!queue_overflows(&cpu->queue))
         return;
     if (idle)
@@ -410,7 +425,7 @@ void sched_program_timer(struct cpu *cpu) {
      * One that is queued just now comes with an interrupt. */
     if (cpu->thread && (!queue_empty(&cpu->queue) || cpu->thread->period)) {
         uint64_t tick = cpu->slice_end;
-        if (cpus_idle && !(machine.sched_policy & SCHED_PACK)) {
+        if (cpus_idle & cpu->reach && !(machine.sched_policy & SCHED_PACK)) {
             uint64_t soon = clock_now() + SPREAD_NS;
             tick = soon < tick ? soon : tick;
         }

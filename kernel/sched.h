@@ -52,7 +52,10 @@ void sched_switch(struct cpu *cpu);
 void sched_timer(struct cpu *cpu);
 /* Programs the timer for the next alarm or end of quantum, if it is not already. */
 void sched_program_timer(struct cpu *cpu);
-/* Makes a CPU look at its work, which may be another's. */
+/* Makes a CPU look at its work. Another one is interrupted when this one leaves the kernel, holding no lock
+ * that it would wait for. */
 void cpu_wake(struct cpu *cpu, uint32_t work);
+/* Interrupts them (WORK_WAKE). */
+void cpu_send_wakes(struct cpu *self);
 /* Changes level (0-6) or affinity mask of a thread. */
 int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value);

@@ -163,6 +163,6 @@ void thread_kick(struct thread *thread) {
     spin_unlock(&thread->lock);
     /* guest_enter sets cpu->guest before it looks at kick: one of the two sees the other. */
     struct cpu *cpu = machine.cpus[thread->cpu];
-    if (thread->kick && cpu->guest && cpu != cpu_self())
-        cpu_interrupt(cpu, VECTOR_RESCHEDULE);
+    if (thread->kick && cpu->guest)
+        cpu_wake(cpu, 0);
 }

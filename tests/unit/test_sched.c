@@ -109,6 +109,13 @@ static void tick(uint64_t ns) {
     }
 }
 
+/* What the way out of the kernel does on this CPU. */
+static void wakes_send(void) {
+    if (host_cpu->work & WORK_WAKE)
+        cpu_send_wakes(host_cpu);
+    host_cpu->work = 0;
+}
+
 TEST(levels_in_order_and_fifo_within) {
     setup(1);
     threads[0].level = threads[0].own_level = 4;
@@ -323,6 +330,7 @@ TEST(work_is_packed_on_few_cpus) {
     CHECK_EQ(waiting(0), 2);
     interrupts_sent = 0;
     sched_spread(host_cpu);
+    wakes_send();
     CHECK_EQ(interrupts_sent, 1);
     host_cpu = machine.cpus[3];
     sched_switch(host_cpu);
@@ -334,10 +342,36 @@ TEST(woken_thread_goes_to_an_idle_cpu) {
     cpus_idle = 1u << 2;
     ready(0);
     CHECK(!queue_empty(&machine.cpus[2]->queue));
+    CHECK_EQ(interrupts_sent, 0); /* the way out of the kernel does, when no lock is held */
+    wakes_send();
     CHECK_EQ(interrupts_sent, 1);
     threads[1].affinity = 1u << 3;
     ready(1);
     CHECK(!queue_empty(&machine.cpus[3]->queue));
+}
+
+TEST(timer_is_not_hurried_for_what_no_idle_cpu_may_run) {
+    setup(2);
+    threads[0].affinity = threads[1].affinity = 1;
+    ready(0);
+    sched_switch(host_cpu);
+    ready(1);
+    cpus_idle = 2;
+    host_cpu->work = 0;
+    host_cpu->alarm_next = host_cpu->timer_deadline = DEADLINE_NEVER;
+    sched_program_timer(host_cpu);
+    CHECK_EQ(host_cpu->timer_deadline, host_cpu->slice_end); /* and not sooner, for the idle one to take it */
+    cpus_idle = 0;
+    ready(2);
+    cpus_idle = 2;
+    sched_program_timer(host_cpu);
+    CHECK(host_cpu->timer_deadline < host_cpu->slice_end);
+    sched_spread(host_cpu);
+    wakes_send();
+    CHECK_EQ(interrupts_sent, 1);
+    host_cpu = machine.cpus[1];
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 2);
 }
 
 TEST(affinity_moves_the_running_thread) {
