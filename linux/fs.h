@@ -45,6 +45,9 @@ int buffer_put(struct buffer *buffer, const void *from, size_t length); /* fills
  * checked to lie below GUEST_END when it is a guest's. */
 size_t buffer_span(const struct buffer *buffer, uint64_t *address);
 void buffer_skip(struct buffer *buffer, size_t length); /* consumes without a copy */
+/* A buffer of guest segments, which are cut at RW_MAX bytes in all and belong to it until it is used up.
+ * -EINVAL a negative length, -EFAULT one outside the guest's half. */
+int buffer_segments(struct buffer *buffer, struct linux_iovec *segments, size_t count);
 
 struct timestamp {
     int64_t seconds;

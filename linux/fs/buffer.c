@@ -51,6 +51,22 @@ void buffer_skip(struct buffer *buffer, size_t length) {
     }
 }
 
+int buffer_segments(struct buffer *buffer, struct linux_iovec *segments, size_t count) {
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct linux_iovec *segment = &segments[i];
+        if ((int64_t)segment->length < 0)
+            return -EINVAL;
+        if (segment->base > GUEST_END || segment->length > GUEST_END - segment->base)
+            return -EFAULT;
+        if (segment->length > RW_MAX - total)
+            segment->length = RW_MAX - total;
+        total += segment->length;
+    }
+    *buffer = (struct buffer){.length = total, .more = segments};
+    return 0;
+}
+
 int buffer_get(struct buffer *buffer, void *to, size_t length) {
     while (length) {
         size_t part = front(buffer, length);

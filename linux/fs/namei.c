@@ -76,17 +76,8 @@ int namei_create(const struct path *parent, const struct last_name *last, uint32
 
 /* Walks to where a new entry shall stand. Only a directory's name may end in slashes. */
 static int walk_to_new(int fd, uint64_t guest, bool directory, struct path *parent, struct last_name *last) {
-    struct path base = {0}, existing;
-    char *text;
-    int error = path_text_in(guest, &text);
-    if (error)
-        return error;
-    if (*text != '/')
-        error = *text ? path_base(fd, &base) : -ENOENT;
-    if (!error)
-        error = path_walk_parent(&base, text, parent, last);
-    path_put(&base);
-    heap_free(text);
+    struct path existing;
+    int error = path_resolve_parent(fd, guest, parent, last);
     if (error)
         return error;
     if (last->kind != LAST_NORMAL)

@@ -343,6 +343,21 @@ int path_resolve(int fd, uint64_t guest, unsigned flags, struct path *found) {
     return error;
 }
 
+int path_resolve_parent(int fd, uint64_t guest, struct path *parent, struct last_name *last) {
+    struct path base = {0};
+    char *text;
+    int error = path_text_in(guest, &text);
+    if (error)
+        return error;
+    if (*text != '/')
+        error = *text ? path_base(fd, &base) : -ENOENT;
+    if (!error)
+        error = path_walk_parent(&base, text, parent, last);
+    path_put(&base);
+    heap_free(text);
+    return error;
+}
+
 bool path_is_deleted(const struct path *path) {
     return path->name && path->name->deleted;
 }

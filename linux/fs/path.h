@@ -68,6 +68,8 @@ int path_base(int fd, struct path *base);
 int path_text_in(uint64_t guest, char **text);
 /* Both in one: resolves a guest path of an *at call. WALK_EMPTY also allows descriptors of any type. */
 int path_resolve(int fd, uint64_t guest, unsigned flags, struct path *found);
+/* Likewise the directory that holds the last component, which need not exist. */
+int path_resolve_parent(int fd, uint64_t guest, struct path *parent, struct last_name *last);
 
 /* The absolute text of a place as the calling task's root sees it, with its 0: length including the 0, or
  * -ERANGE. A place outside the root gets "(unreachable)" in front, a deleted one " (deleted)" behind when

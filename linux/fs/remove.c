@@ -2,10 +2,8 @@
 #include "abi/errors.h"
 #include "linux/abi/fcntl.h"
 #include "linux/abi/stat.h"
-#include "linux/fs/fd.h"
 #include "linux/fs/mount.h"
 #include "linux/fs/path.h"
-#include "linux/heap.h"
 #include "linux/syscalls.h"
 
 /* Checks and removes with the directory locked. */
@@ -45,18 +43,9 @@ static int check_kind(const struct last_name *last, bool directory) {
 }
 
 static int64_t remove_at(int fd, uint64_t guest, bool directory) {
-    struct path base = {0}, parent;
+    struct path parent;
     struct last_name last;
-    char *text;
-    int error = path_text_in(guest, &text);
-    if (error)
-        return error;
-    if (*text != '/')
-        error = *text ? path_base(fd, &base) : -ENOENT;
-    if (!error)
-        error = path_walk_parent(&base, text, &parent, &last);
-    path_put(&base);
-    heap_free(text);
+    int error = path_resolve_parent(fd, guest, &parent, &last);
     if (error)
         return error;
     error = check_kind(&last, directory);

@@ -152,22 +152,6 @@ struct vector {
     struct buffer buffer;
 };
 
-static int vector_check(struct vector *vector, size_t count) {
-    size_t total = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct linux_iovec *segment = &vector->segments[i];
-        if ((int64_t)segment->length < 0)
-            return -EINVAL;
-        if (segment->base > GUEST_END || segment->length > GUEST_END - segment->base)
-            return -EFAULT;
-        if (segment->length > RW_MAX - total)
-            segment->length = RW_MAX - total;
-        total += segment->length;
-    }
-    vector->buffer = (struct buffer){.length = total, .more = vector->segments};
-    return 0;
-}
-
 /* Reads and checks the segments; vector_free afterwards, in any case. */
 static int vector_in(struct vector *vector, uint64_t guest, uint64_t count) {
     vector->segments = vector->small;
@@ -179,7 +163,7 @@ static int vector_in(struct vector *vector, uint64_t guest, uint64_t count) {
         return -ENOMEM;
     if (guest_copy_in(vector->segments, guest, count * sizeof(struct linux_iovec)))
         return -EFAULT;
-    return vector_check(vector, count);
+    return buffer_segments(&vector->buffer, vector->segments, count);
 }
 
 static void vector_free(struct vector *vector) {

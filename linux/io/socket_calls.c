@@ -304,22 +304,6 @@ struct message {
     struct buffer buffer;
 };
 
-static int message_segments(struct message *message) {
-    size_t count = message->header.iov_count, total = 0;
-    for (size_t i = 0; i < count; i++) {
-        struct linux_iovec *segment = &message->segments[i];
-        if ((int64_t)segment->length < 0)
-            return -EINVAL;
-        if (segment->base > GUEST_END || segment->length > GUEST_END - segment->base)
-            return -EFAULT;
-        if (segment->length > RW_MAX - total)
-            segment->length = RW_MAX - total;
-        total += segment->length;
-    }
-    message->buffer = (struct buffer){.length = total, .more = message->segments};
-    return 0;
-}
-
 static int message_in(struct message *message, uint64_t guest) {
     memset(message, 0, sizeof *message);
     if (guest_copy_in(&message->header, guest, sizeof message->header) < 0)
@@ -332,7 +316,7 @@ static int message_in(struct message *message, uint64_t guest) {
         return -ENOMEM;
     if (count && guest_copy_in(message->segments, message->header.iov, count * sizeof *message->segments) < 0)
         return -EFAULT;
-    return message_segments(message);
+    return buffer_segments(&message->buffer, message->segments, count);
 }
 
 static int64_t message_send(const struct socket_calls *calls, struct file *file, struct message *message,
