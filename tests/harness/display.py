@@ -11,11 +11,10 @@ import tempfile
 import time
 
 from harness.case import Failure
-from harness.guest import patience
+from harness.session import WAIT, Session
 from launch import build, font
-from launch.run import Options, Result, STATUS_BROKEN, judge, start
+from launch.run import Options
 
-WAIT = 20.0  # seconds for something to appear
 VGA_TEXT, VGA_COLUMNS, VGA_ROWS = 0xB8000, 80, 25
 PLAIN = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "[": "bracket_left", "]": "bracket_right", ";": "semicolon",
          "'": "apostrophe", "`": "grave_accent", "\\": "backslash", ",": "comma", ".": "dot", "/": "slash", "\t": "tab",
@@ -103,19 +102,17 @@ def vga_text(data):
     return [data[row * 160:row * 160 + 160:2].decode("cp437").rstrip() for row in range(VGA_ROWS)]
 
 
-class Display:
-    """Use as a context manager; end() gives the result. The program runs on the display unless terminal is False."""
+class Display(Session):
+    """The program runs on the display unless terminal is False."""
 
     def __init__(self, program, root, **options):
         options = {"terminal": True, "append": "console=tty0", "devices": ("VGA",), "monitor": True, **options}
-        self.options = Options(program=list(program), root=root, **options)
+        super().__init__(Options(program=list(program), root=root, **options))
         self.glyphs = font.Glyphs(font.font(build.BUILD))
         self.vga = self.options.boot == "pvh"
-        self.output = b""  # on the serial lines
-        self.patience = patience()
 
     def __enter__(self):
-        self.machine, self.pump = start(self.options, None, self._take, self._take)
+        super().__enter__()
         self.folder = tempfile.TemporaryDirectory()
         self.monitor = Monitor(self.machine.monitor_path)
         return self
@@ -123,10 +120,7 @@ class Display:
     def __exit__(self, *exception):
         self.monitor.close()
         self.folder.cleanup()
-        self.machine.__exit__(*exception)
-
-    def _take(self, data):
-        self.output += data
+        super().__exit__(*exception)
 
     def _dump(self, command, **arguments):
         path = os.path.join(self.folder.name, "dump")
@@ -175,16 +169,3 @@ class Display:
                 log = self.machine.log()[-2000:].decode(errors="replace")
                 raise Failure(f"\"{pattern}\" did not appear; the screen:\n{text}\nserial: {self.output[-500:]}\nlog:\n{log}")
             self.step(0.2)
-
-    def end(self, seconds=WAIT):
-        """Waits for the program's end."""
-        end = time.monotonic() + seconds * self.patience
-        while self.pump.open_lines and time.monotonic() < end:
-            self.pump.step(0.1)
-        self.options.timeout = seconds
-        result = Result(STATUS_BROKEN)
-        judge(self.options, self.machine, not self.pump.open_lines, result)
-        if result.problem:
-            raise Failure(result.problem)
-        result.stdout = self.output
-        return result

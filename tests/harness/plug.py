@@ -3,33 +3,26 @@ import time
 
 from harness.case import Failure
 from harness.display import Monitor
-from harness.guest import patience, shown
-from launch.run import STATUS_BROKEN, Options, Result, judge, start
+from harness.session import Session
+from launch.run import Options
 
 WAIT = 10.0  # seconds for something to happen
 
 
-class Plugs:
-    """Use as a context manager; end() waits for the program and gives the result."""
-
+class Plugs(Session):
     def __init__(self, program, root, **options):
-        self.options = Options(program=list(program), root=root, monitor=True, **options)
-        self.output = b""
+        super().__init__(Options(program=list(program), root=root, monitor=True, **options), b"")
         self.seen = 0  # bytes of the output that expect() has passed
-        self.patience = patience()
         self.refusal = ""  # QEMU's last
 
     def __enter__(self):
-        self.machine, self.pump = start(self.options, b"", self._take, self._take)
+        super().__enter__()
         self.monitor = Monitor(self.machine.monitor_path)
         return self
 
     def __exit__(self, *exception):
         self.monitor.close()
-        self.machine.__exit__(*exception)
-
-    def _take(self, data):
-        self.output += data
+        super().__exit__(*exception)
 
     def _wait(self, done, what):
         end = time.monotonic() + WAIT * self.patience
@@ -80,9 +73,5 @@ class Plugs:
         self._wait(lambda: name not in self._there(), f"{name} is let go")
 
     def end(self):
-        result = Result(STATUS_BROKEN)
-        judge(self.options, self.machine, self.pump.run(), result)
-        result.stdout = self.output
-        if result.problem:
-            raise Failure(f"{result.problem}\n{shown(result)}")
-        return result
+        """Waits for the program's end, as long as the options say."""
+        return self.judged(self.pump.run())

@@ -3,32 +3,18 @@ import re
 import time
 
 from harness.case import Failure
-from harness.guest import patience
-from launch.run import Options, Result, STATUS_BROKEN, judge, start
+from harness.session import WAIT, Session
+from launch.run import Options
 
 PROMPT = "READY> "
-WAIT = 20.0  # seconds for something to appear
 
 
-class Terminal:
-    """Use as a context manager; end() gives the result."""
+class Terminal(Session):
 
     def __init__(self, program, root, on="keel", cpus=1, window=(24, 80), mem="512M", append=""):
-        self.options = Options(program=list(program), root=root, peer=on == "linux", smp=cpus, terminal=True,
-                               window=window, term="vt100", mem=mem, append=append)
-        self.screen = b""  # all that has appeared
-        self.seen = 0      # how much of it expect() has passed
-        self.patience = patience()
-
-    def __enter__(self):
-        self.machine, self.pump = start(self.options, None, self._take, self._take)
-        return self
-
-    def __exit__(self, *exception):
-        self.machine.__exit__(*exception)
-
-    def _take(self, data):
-        self.screen += data
+        super().__init__(Options(program=list(program), root=root, peer=on == "linux", smp=cpus, terminal=True,
+                                 window=window, term="vt100", mem=mem, append=append))
+        self.seen = 0  # how much of the output expect() has passed
 
     def type(self, keys):
         self.pump.input.pending += keys.encode("latin-1") if isinstance(keys, str) else keys
@@ -38,12 +24,12 @@ class Terminal:
         end = time.monotonic() + seconds * self.patience
         wanted = re.compile(pattern.encode() if isinstance(pattern, str) else pattern, re.DOTALL)
         while True:
-            match = wanted.search(self.screen, self.seen)
+            match = wanted.search(self.output, self.seen)
             if match:
                 self.seen = match.end()
                 return match
             if time.monotonic() > end or not self.pump.open_lines:
-                shown = self.screen[-1500:].decode(errors="backslashreplace")
+                shown = self.output[-1500:].decode(errors="backslashreplace")
                 log = self.machine.log()[-1500:].decode(errors="replace")
                 raise Failure(f"\"{pattern}\" did not appear; the screen ends with\n{shown}\nlog:\n{log}")
             self.pump.step(0.05)
@@ -53,8 +39,8 @@ class Terminal:
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.pump.open_lines:
             self.pump.step(0.05)
-        if re.compile(pattern.encode(), re.DOTALL).search(self.screen, self.seen):
-            raise Failure(f"\"{pattern}\" appeared:\n{self.screen[-1500:].decode(errors='backslashreplace')}")
+        if re.compile(pattern.encode(), re.DOTALL).search(self.output, self.seen):
+            raise Failure(f"\"{pattern}\" appeared:\n{self.output[-1500:].decode(errors='backslashreplace')}")
 
     def shell(self):
         """Waits for a shell and gives it a prompt that is easy to see."""
@@ -69,19 +55,5 @@ class Terminal:
         if pattern:
             self.expect(pattern)
         self.expect(PROMPT)
-        text = self.screen[begin:self.seen].decode(errors="replace")
+        text = self.output[begin:self.seen].decode(errors="replace")
         return text.split("\n", 1)[-1].removesuffix(PROMPT)
-
-    def end(self, seconds=WAIT):
-        """Waits for the program's end."""
-        end = time.monotonic() + seconds * self.patience
-        while self.pump.open_lines and time.monotonic() < end:
-            self.pump.step(0.1)
-        self.options.timeout = seconds
-        result = Result(STATUS_BROKEN)
-        judge(self.options, self.machine, not self.pump.open_lines, result)
-        if result.problem:
-            raise Failure(f"{result.problem}\nthe screen ends with\n"
-                          f"{self.screen[-1000:].decode(errors='backslashreplace')}")
-        result.stdout = self.screen
-        return result

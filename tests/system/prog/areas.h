@@ -27,3 +27,16 @@ static inline int temporary(size_t size) {
     CHECK(ftruncate(fd, (off_t)size) == 0);
     return fd;
 }
+
+/* A child that touches an address must die by a signal. */
+static inline void touch_kills(volatile char *address, bool write_it, int signo) {
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (write_it)
+            *address = 1;
+        else
+            (void)*address;
+        _exit(0);
+    }
+    CHECK_KILLED(pid, signo);
+}

@@ -22,19 +22,6 @@ static char *map(size_t length, int protection, int flags) {
     return address;
 }
 
-/* A child that touches an address must die by a signal. */
-static void touch_kills(volatile char *address, bool write_it, int signo) {
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (write_it)
-            *address = 1;
-        else
-            (void)*address;
-        _exit(0);
-    }
-    CHECK_KILLED(pid, signo);
-}
-
 TEST(anonymous_is_zero) {
     enum { LENGTH = 300 * PAGE };
     char *area = map(LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE);

@@ -26,18 +26,6 @@ static char *fresh(size_t pages, int protection) {
     return address;
 }
 
-static void touch_kills(volatile char *address, bool write_it) {
-    pid_t pid = fork();
-    if (pid == 0) {
-        if (write_it)
-            *address = 1;
-        else
-            (void)*address;
-        _exit(0);
-    }
-    CHECK_KILLED(pid, SIGSEGV);
-}
-
 TEST(many_areas) {
     enum { AREAS = 40 };
     char *areas[AREAS];
@@ -123,14 +111,14 @@ TEST(unmapped_parts_are_gone) {
     CHECK(munmap(area + 2 * PAGE, PAGE) == 0);
     CHECK(!readable(area) && readable(area + PAGE) && !readable(area + 2 * PAGE));
     CHECK(readable(area + 3 * PAGE) && readable(area + 5 * PAGE - 1) && !readable(area + 5 * PAGE));
-    touch_kills(area, true);
-    touch_kills(area + 2 * PAGE, false);
-    touch_kills(area + 5 * PAGE, true);
+    touch_kills(area, true, SIGSEGV);
+    touch_kills(area + 2 * PAGE, false, SIGSEGV);
+    touch_kills(area + 5 * PAGE, true, SIGSEGV);
     area[PAGE] = area[4 * PAGE] = 1;
     area = fresh(2, READ_WRITE);
     char *other = fresh(2, READ_WRITE);
     CHECK(munmap(other < area ? other : area, 4 * PAGE) == 0); /* both, when they are neighbours */
-    touch_kills(other < area ? other : area, true);
+    touch_kills(other < area ? other : area, true, SIGSEGV);
     CHECK(!readable(other < area ? other : area));
     area = fresh(1, READ_WRITE);
     *area = 1;
@@ -150,8 +138,8 @@ TEST(mapping_over_parts) {
     area[0] = area[2 * PAGE] = area[4 * PAGE] = 1;
     CHECK_EQ(area[PAGE], 'x');
     CHECK_EQ(area[3 * PAGE], 0);
-    touch_kills(area + PAGE, true);
-    touch_kills(area + 3 * PAGE, true);
+    touch_kills(area + PAGE, true, SIGSEGV);
+    touch_kills(area + 3 * PAGE, true, SIGSEGV);
     CHECK_ERRNO(munmap(area + 1, PAGE), EINVAL);
     area = fresh(3, READ_WRITE);
     CHECK(mmap(area, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, fd, 0) == area);
@@ -164,16 +152,16 @@ TEST(protection) {
     CHECK(mprotect(area + 2 * PAGE, PAGE, PROT_NONE) == 0);
     area[0] = area[3 * PAGE] = 1;
     CHECK_EQ(area[PAGE], 0);
-    touch_kills(area + PAGE, true);
-    touch_kills(area + 2 * PAGE, false);
+    touch_kills(area + PAGE, true, SIGSEGV);
+    touch_kills(area + 2 * PAGE, false, SIGSEGV);
     CHECK(!readable(area + 2 * PAGE));
     area = fresh(3, PROT_NONE); /* reserved first, used later, as allocators and thread stacks do */
     CHECK(!readable(area));
-    touch_kills(area, false);
+    touch_kills(area, false, SIGSEGV);
     CHECK(mprotect(area + PAGE, 2 * PAGE, READ_WRITE) == 0);
     area[PAGE] = area[2 * PAGE] = 1;
-    touch_kills(area, false);
-    touch_kills(fresh(1, PROT_READ), true);
+    touch_kills(area, false, SIGSEGV);
+    touch_kills(fresh(1, PROT_READ), true, SIGSEGV);
 }
 
 static siginfo_t fault;
@@ -212,8 +200,8 @@ TEST(moving) {
     CHECK(mremap(from, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to + PAGE) == to + PAGE);
     CHECK_EQ(to[2 * PAGE], 7);
     to[PAGE] = 8;
-    touch_kills(to, true);
-    touch_kills(to + 3 * PAGE, true);
+    touch_kills(to, true, SIGSEGV);
+    touch_kills(to + 3 * PAGE, true, SIGSEGV);
     CHECK_EQ(to[0], 0);
     CHECK_EQ(to[2 * PAGE], 7);
     CHECK(!readable(from));
@@ -221,9 +209,9 @@ TEST(moving) {
     CHECK(mremap(from, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
     CHECK_EQ(to[PAGE], 0);
     to[0] = 1;
-    touch_kills(from, false);
+    touch_kills(from, false, SIGSEGV);
     CHECK(munmap(to, 2 * PAGE) == 0);
-    touch_kills(to, false);
+    touch_kills(to, false, SIGSEGV);
     from = fresh(2, READ_WRITE);
     to = mremap(from, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
     CHECK(to != MAP_FAILED && to != from);
@@ -246,7 +234,7 @@ TEST(advice) {
     CHECK(mincore(area, 2 * PAGE, present) == 0);
     CHECK(present[0] & present[1] & 1);
     CHECK(munmap(area, 2 * PAGE) == 0);
-    touch_kills(area, false);
+    touch_kills(area, false, SIGSEGV);
     area = mmap(NULL, 2 * PAGE, READ_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     CHECK(area != MAP_FAILED);
     CHECK(mincore(area, 2 * PAGE, present) == 0);
