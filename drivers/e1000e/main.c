@@ -115,8 +115,9 @@ static void net_timer(struct driver_device *device) {
 
 /* ---- the device ---- */
 
-static void status_read(void) {
-    net_server_status(&card.server, get(REG_STATUS) & STATUS_LINK_UP);
+static bool link_up(struct net_server *server) {
+    (void)server;
+    return get(REG_STATUS) & STATUS_LINK_UP;
 }
 
 /* Reading the causes clears them, except with MSI-X. What comes after that interrupts again. */
@@ -126,7 +127,7 @@ static void net_interrupt(struct driver_device *device, unsigned index) {
     if (by_msix())
         put(REG_ICR, cause);
     if (cause & CAUSE_LINK)
-        status_read();
+        net_server_status(&card.server);
     card_run();
 }
 
@@ -175,7 +176,7 @@ static void interrupts_start(void) {
     put(REG_IMS, causes);
 }
 
-static int64_t device_start(void) {
+static int64_t device_start(struct net_server *server) {
     int64_t error = device_reset();
     if (error)
         return error;
@@ -187,18 +188,13 @@ static int64_t device_start(void) {
     put(REG_TIPG, TIPG_VALUE);
     put(REG_TCTL, TCTL_ENABLE | TCTL_PAD | TCTL_COLLISIONS);
     interrupts_start();
-    filter(&card.server, 0);
+    filter(server, 0);
     return 0;
 }
 
-/* Nothing takes a buffer of an old session out of the device but a reset. */
 static void net_session(struct driver_device *device, struct driver_link *link) {
-    int64_t error = net_server_holds(&card.server) ? device_start() : 0;
     (void)device, (void)link;
-    if (error)
-        driver_fail("the device does not start again", error);
     net_server_session(&card.server);
-    status_read();
 }
 
 /* The address that the device read from its own memory. */
@@ -214,7 +210,7 @@ static int64_t net_init(struct driver_device *device) {
     card.device = device;
     if (device->bars[0].length < REG_END || device->dma.length < 2 * ENTRIES * sizeof(struct descriptor))
         return -ENODEV;
-    int64_t error = device_start();
+    int64_t error = device_start(&card.server);
     if (!error)
         error = address_read(identity.address);
     if (error)
@@ -224,8 +220,9 @@ static int64_t net_init(struct driver_device *device) {
     card.server.transmit = transmit;
     card.server.doorbell = doorbell;
     card.server.filter = filter;
+    card.server.start = device_start;
+    card.server.link_up = link_up;
     net_server_init(&card.server, device, 0, &identity);
-    status_read();
     return 0;
 }
 

@@ -17,6 +17,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_MTU = 10, STATUS_LINK_UP = 1 };
 enum { QUEUE_SIZE = 256, SEND_DESCRIPTORS = 2, IRQ_CONFIG = 0, IRQ_QUEUES = 1 };
 
 static struct card {
+    struct driver_device *device;
     struct virtio virtio;
     struct virtio_queue receive, transmit;
     uint64_t header; /* physical address of the header before what is sent: all zero */
@@ -90,9 +91,10 @@ static void net_timer(struct driver_device *device) {
 
 /* ---- the device ---- */
 
-static void status_read(void) {
+static bool link_up(struct net_server *server) {
     bool known = card.virtio.features & FEATURE_STATUS;
-    net_server_status(&card.server, !known || virtio_config(&card.virtio, CONFIG_STATUS, 2) & STATUS_LINK_UP);
+    (void)server;
+    return !known || virtio_config(&card.virtio, CONFIG_STATUS, 2) & STATUS_LINK_UP;
 }
 
 static void net_interrupt(struct driver_device *device, unsigned index) {
@@ -100,13 +102,13 @@ static void net_interrupt(struct driver_device *device, unsigned index) {
     if (virtio_cause(&card.virtio) & VIRTIO_ISR_CONFIG && index == IRQ_CONFIG) {
         if (virtio_broken(&card.virtio))
             driver_fail("the device asks for a reset", -EIO);
-        status_read();
+        net_server_status(&card.server);
     }
     card_run();
 }
 
-static int64_t device_start(struct driver_device *device) {
-    int64_t error = virtio_open(&card.virtio, device);
+static int64_t device_start(struct net_server *server) {
+    int64_t error = virtio_open(&card.virtio, card.device);
     if (error == 0)
         error = virtio_negotiate(&card.virtio, FEATURE_MTU | FEATURE_STATUS, FEATURE_MAC);
     if (error == 0)
@@ -119,27 +121,23 @@ static int64_t device_start(struct driver_device *device) {
     if (!header)
         return -ENOMEM;
     memset(header, 0, NET_FRAME);
-    card.server.receive_depth = card.receive.ring.ring.size;
-    card.server.transmit_depth = card.transmit.ring.ring.size / SEND_DESCRIPTORS;
-    if (card.server.transmit_depth == 0)
+    server->receive_depth = card.receive.ring.ring.size;
+    server->transmit_depth = card.transmit.ring.ring.size / SEND_DESCRIPTORS;
+    if (server->transmit_depth == 0)
         return -ENOTSUP;
     virtio_ready(&card.virtio);
     return 0;
 }
 
-/* Nothing takes a buffer of an old session out of the device but a reset. */
 static void net_session(struct driver_device *device, struct driver_link *link) {
-    int64_t error = net_server_holds(&card.server) ? device_start(device) : 0;
-    (void)link;
-    if (error)
-        driver_fail("the device does not start again", error);
+    (void)device, (void)link;
     net_server_session(&card.server);
-    status_read();
 }
 
 static int64_t net_init(struct driver_device *device) {
     struct net_identity identity = {.mtu = NET_MTU_MAX};
-    int64_t error = device_start(device);
+    card.device = device;
+    int64_t error = device_start(&card.server);
     if (error)
         return error;
     for (unsigned i = 0; i < NET_ADDRESS; i++)
@@ -153,8 +151,9 @@ static int64_t net_init(struct driver_device *device) {
     card.server.receive = receive;
     card.server.transmit = transmit;
     card.server.doorbell = doorbell;
+    card.server.start = device_start;
+    card.server.link_up = link_up;
     net_server_init(&card.server, device, 0, &identity);
-    status_read();
     return 0;
 }
 

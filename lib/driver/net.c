@@ -7,6 +7,11 @@
 
 #define LOOK_AGAIN_NS 10000000ULL
 
+void net_server_status(struct net_server *server) {
+    net_link_status(&server->ring, server->link_up(server));
+    driver_call(server->link);
+}
+
 void net_server_init(struct net_server *server, struct driver_device *device, unsigned link,
                      const struct net_identity *identity) {
     if (link >= device->link_count || device->links[link].area.length < NET_AREA_MIN)
@@ -15,16 +20,17 @@ void net_server_init(struct net_server *server, struct driver_device *device, un
     server->link = &device->links[link];
     server->receiving = server->transmitting = 0;
     net_link_init(&server->ring, server->link->area.bytes, server->link->area.length, identity);
-}
-
-bool net_server_holds(const struct net_server *server) {
-    return server->receiving || server->transmitting;
+    net_server_status(server);
 }
 
 void net_server_session(struct net_server *server) {
+    int64_t error = server->receiving || server->transmitting ? server->start(server) : 0;
+    if (error)
+        driver_fail("the device does not start again", error);
     server->receiving = server->transmitting = 0;
     server->mode = 0;
     net_link_session(&server->ring, server->link->session != 0);
+    net_server_status(server);
 }
 
 static bool rooms_give(struct net_server *server) {
@@ -91,9 +97,4 @@ void net_server_sent(struct net_server *server, uint16_t head) {
 
 bool net_server_pressed(const struct net_server *server) {
     return server->transmitting > server->transmit_depth / 2;
-}
-
-void net_server_status(struct net_server *server, bool up) {
-    net_link_status(&server->ring, up);
-    driver_call(server->link);
 }

@@ -1,11 +1,11 @@
 /*
  * What drivers of network cards share: the session's buffers, as many in the device as it takes, and when
- * each side is told of what. The driver supplies three functions: `receive` and `transmit` hand a buffer to
- * the device, `doorbell` tells it of them. It gives them back by their heads with net_server_received and
- * net_server_sent.
+ * each side is told of what. The driver supplies functions: `receive` and `transmit` hand a buffer to the
+ * device, `doorbell` tells it of them, `start` takes all from it. It gives them back by their heads with
+ * net_server_received and net_server_sent.
  *
- *     init       reset the device, describe it: net_server_init
- *     session    reset the device when it holds buffers (net_server_holds), net_server_session, then as kick
+ *     init       start the device, describe it: net_server_init
+ *     session    net_server_session, then as kick
  *     kick, interrupt, timer
  *                give back what the device is done with, net_server_run, and again when there is more
  *
@@ -30,6 +30,10 @@ struct net_server {
     /* A frame to send. */
     void (*transmit)(struct net_server *server, uint16_t head, uint64_t address, uint32_t length);
     void (*doorbell)(struct net_server *server, bool receive, bool transmit);
+    /* Resets the device and starts it with empty queues. */
+    int64_t (*start)(struct net_server *server);
+    /* Whether the cable is plugged in. */
+    bool (*link_up)(struct net_server *server);
     /* What the device shall receive has changed; NULL: it receives everything. */
     void (*filter)(struct net_server *server, uint32_t mode);
 };
@@ -38,9 +42,8 @@ struct net_server {
 void net_server_init(struct net_server *server, struct driver_device *device, unsigned link,
                      const struct net_identity *identity);
 
-/* Whether the device holds buffers of a session. */
-bool net_server_holds(const struct net_server *server);
-/* The client's session is another one; the device holds nothing any more. */
+/* The client's session is another one: a device that holds buffers of the old one starts again, as nothing
+ * else takes them from it. Ends the driver when it does not. */
 void net_server_session(struct net_server *server);
 
 /* Hands over what the client offers and the device has room for, publishes what came back. */
@@ -54,5 +57,5 @@ void net_server_sent(struct net_server *server, uint16_t head);
 /* Whether the device shall interrupt when it has sent frames. */
 bool net_server_pressed(const struct net_server *server);
 
-/* Whether the cable is plugged in. */
-void net_server_status(struct net_server *server, bool up);
+/* The cable was plugged in or out. */
+void net_server_status(struct net_server *server);
