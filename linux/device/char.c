@@ -470,10 +470,16 @@ static void device_gone(void *state) {
 void char_devices_use(void) {
     static const struct device_kind kind = {
         .device_class = DEVICES_CHAR, .appear = device_appear, .event = device_event, .gone = device_gone};
-    static const struct device misc = {
-        .major = MAJOR_MISC, .minor_count = MINORS, .operations = &char_operations, .open = char_open};
-    static const struct device rtc = {
-        .major = MAJOR_RTC, .minor_count = MINORS, .operations = &char_operations, .open = char_open};
+    static const struct device misc = {.family = "misc",
+                                       .major = MAJOR_MISC,
+                                       .minor_count = MINORS,
+                                       .operations = &char_operations,
+                                       .open = char_open};
+    static const struct device rtc = {.family = "rtc",
+                                      .major = MAJOR_RTC,
+                                      .minor_count = MINORS,
+                                      .operations = &char_operations,
+                                      .open = char_open};
     device_register(&misc);
     device_register(&rtc);
     offers_use(&kind);

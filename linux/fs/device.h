@@ -9,7 +9,8 @@
 #include "linux/fs.h"
 
 struct device {
-    const char *name; /* node in /dev; NULL: none is made (pts/N) */
+    const char *name;   /* node in /dev; NULL: none is made (pts/N) */
+    const char *family; /* in /proc/devices; NULL: the name */
     uint32_t major, minor, minor_count;
     uint32_t mode;                            /* permission bits of the node in /dev */
     const struct file_operations *operations; /* the open file's, unless open sets others */

@@ -124,7 +124,13 @@ static const struct file_operations random_operations = {
 static const struct file_operations log_operations = {.read = read_nothing, .write = write_log};
 
 static const struct device memory_devices[] = {
-    {.name = "null", .major = 1, .minor = 3, .minor_count = 1, .mode = 0666, .operations = &null_operations},
+    {.name = "null",
+     .family = "mem",
+     .major = 1,
+     .minor = 3,
+     .minor_count = 1,
+     .mode = 0666,
+     .operations = &null_operations},
     {.name = "zero", .major = 1, .minor = 5, .minor_count = 1, .mode = 0666, .operations = &zero_operations},
     {.name = "full", .major = 1, .minor = 7, .minor_count = 1, .mode = 0666, .operations = &full_operations},
     {.name = "random",

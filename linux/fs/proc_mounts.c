@@ -138,19 +138,20 @@ int proc_show_filesystems(const struct proc_ref *ref, struct text *text) {
     return 0;
 }
 
+/* The device with the least major number from one on; NULL: there is none. */
+static const struct device *device_from(uint32_t major) {
+    const struct device *device, *found = NULL;
+    for (unsigned i = 0; (device = device_at(i)); i++)
+        if (device->major >= major && (!found || device->major < found->major))
+            found = device;
+    return found;
+}
+
 int proc_show_devices(const struct proc_ref *ref, struct text *text) {
-    const struct device *device;
-    uint32_t last = UINT32_MAX;
     (void)ref;
     text_add(text, "Character devices:\n");
-    for (unsigned i = 0; (device = device_at(i)); i++) {
-        if (device->major != last)
-            text_add(text, "%3u %s\n", device->major,
-                     device->major == 1 ? "mem"
-                     : device->name     ? device->name
-                                        : "pts");
-        last = device->major;
-    }
+    for (const struct device *device = device_from(0); device; device = device_from(device->major + 1))
+        text_add(text, "%3u %s\n", device->major, device->family ? device->family : device->name);
     text_add(text, "\nBlock devices:\n  8 sd\n254 virtblk\n259 blkext\n");
     return 0;
 }

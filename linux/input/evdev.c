@@ -230,5 +230,8 @@ static int evdev_open(struct inode *inode, struct file *file) {
     return 0;
 }
 
-const struct device evdev_device = {
-    .major = INPUT_MAJOR, .minor = INPUT_EVENT_MINOR, .minor_count = MINORS, .open = evdev_open};
+const struct device evdev_device = {.family = "input",
+                                    .major = INPUT_MAJOR,
+                                    .minor = INPUT_EVENT_MINOR,
+                                    .minor_count = MINORS,
+                                    .open = evdev_open};

@@ -416,7 +416,7 @@ static int slave_open(struct inode *inode, struct file *file) {
 static const struct device master_device = {
     .name = "ptmx", .major = 5, .minor = 2, .minor_count = 1, .mode = 0666, .open = master_open};
 static const struct device slave_device = {
-    .major = PTY_MAJOR, .minor_count = PTY_MAX, .mode = 0620, .open = slave_open};
+    .family = "pts", .major = PTY_MAJOR, .minor_count = PTY_MAX, .mode = 0620, .open = slave_open};
 
 void pty_register(void) {
     device_register(&master_device);
