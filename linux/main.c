@@ -22,6 +22,7 @@
 #include "linux/input/input.h"
 #include "linux/io/console.h"
 #include "linux/io/framebuffer.h"
+#include "linux/io/port.h"
 #include "linux/io/tty.h"
 #include "linux/loop.h"
 #include "linux/net/interface.h"
@@ -144,11 +145,13 @@ static void parts_start(struct console_options *console) {
     char_devices_use();
     input_start();
     interfaces_use();
+    ports_use();
     error = offers_start(devices);
     if (error)
         log_line("no devices: %s", error_text(error));
     disks_wait();
     interfaces_wait();
+    console_wait();
     error = tty_mount();
     if (error)
         log_line("/dev/pts cannot be mounted: %s", error_text(error));

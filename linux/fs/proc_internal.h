@@ -145,6 +145,10 @@ int proc_show_diskstats(const struct proc_ref *ref, struct text *text);
 int sysfs_disk_find(const struct proc_ref *directory, const char *name, size_t length,
                     struct proc_child *child);
 bool sysfs_disk_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+/* sys_ports.c: /sys/class/virtio-ports */
+int sysfs_ports_find(const struct proc_ref *directory, const char *name, size_t length,
+                     struct proc_child *child);
+bool sysfs_ports_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
 /* sys_input.c: /proc/bus, /sys/devices/virtual/input, and the links to it in /sys/class/input */
 enum { PROC_BUS_COUNT = 1 };
 extern const struct proc_node proc_bus_children[PROC_BUS_COUNT];

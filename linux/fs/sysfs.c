@@ -264,6 +264,11 @@ static const struct proc_node class_children[] = {
     {.name = "input", .mode = DIRECTORY, .find = sysfs_input_link_find, .next = sysfs_input_link_next},
     {.name = "net", .mode = DIRECTORY, .find = sysfs_net_find, .next = sysfs_net_next, .counted = true},
     {.name = "rtc", .mode = DIRECTORY, .find = sysfs_rtc_find, .next = sysfs_rtc_next, .counted = true},
+    {.name = "virtio-ports",
+     .mode = DIRECTORY,
+     .find = sysfs_ports_find,
+     .next = sysfs_ports_next,
+     .counted = true},
 };
 
 static const struct proc_node root_children[] = {

@@ -8,7 +8,7 @@
  *
  * In both modes the link "display", when there is one, is /dev/tty1 (and /dev/tty0). With console=tty0 on the
  * kernel's command line, and no other console= behind it, it is what /dev/console is and, in terminal mode,
- * where process 1 runs.
+ * where process 1 runs. With console=hvc0 a port of a virtio console is (port.h).
  *
  * A helper thread per link waits for the driver's events.
  */
@@ -37,6 +37,9 @@ struct console_options {
 
 /* Maps the links, starts the threads, registers the devices. Once, before fs_start. 0 or an error. */
 int console_start(const struct console_options *options);
+
+/* Waits for the port that the command line makes the console; after offers_start. */
+void console_wait(void);
 
 /* The files for descriptors 0, 1, 2 of process 1, each with a reference for the caller. NULL: no memory. */
 struct file *console_standard_file(unsigned fd);

@@ -21,6 +21,15 @@ int link_open(struct link *link, const struct console_handles *handles) {
     return error;
 }
 
+void link_open_port(struct link *link, struct port_client *port, handle_t kick) {
+    *link = (struct link){.present = true, .port = port, .kick = kick};
+}
+
+void link_close(struct link *link) {
+    link->present = false;
+    link->port = NULL;
+}
+
 static void link_run(void *argument) {
     struct link *link = argument;
     for (;;) {
@@ -43,7 +52,8 @@ size_t link_write(struct link *link, const void *bytes, size_t length) {
     bool signal = false;
     if (!link->present)
         return length;
-    size_t taken = console_write(&link->client, bytes, length, &signal);
+    size_t taken = link->port ? port_write(link->port, bytes, length, &signal)
+                              : console_write(&link->client, bytes, length, &signal);
     if (signal)
         keel_event_signal(link->kick);
     return taken;
@@ -53,22 +63,29 @@ size_t link_read(struct link *link, void *bytes, size_t length) {
     bool signal = false;
     if (!link->present)
         return 0;
-    size_t count = console_read(&link->client, bytes, length, &signal);
+    size_t count = link->port ? port_read(link->port, bytes, length, &signal)
+                              : console_read(&link->client, bytes, length, &signal);
     if (signal)
         keel_event_signal(link->kick);
     return count;
 }
 
 bool link_readable(struct link *link) {
+    if (link->port)
+        return port_readable(link->port);
     return link->present && console_readable(&link->client);
 }
 
 bool link_want_space(struct link *link) {
+    if (link->port)
+        return port_want_space(link->port, true);
     return link->present && console_want_space(&link->client, true);
 }
 
 void link_space_enough(struct link *link) {
-    if (link->present)
+    if (link->port)
+        port_want_space(link->port, false);
+    else if (link->present)
         console_want_space(&link->client, false);
 }
 
@@ -83,11 +100,19 @@ bool link_writable(struct link *link) {
 }
 
 bool link_drained(struct link *link) {
+    if (link->port)
+        return port_drained(link->port);
     return !link->present || console_drained(&link->client);
 }
 
 void link_size(const struct link *link, uint16_t *columns, uint16_t *rows) {
     const struct console_header *header = (const struct console_header *)link->client.area;
+    if (link->port) {
+        struct port_state state = port_state_read(link->port);
+        *columns = state.columns;
+        *rows = state.rows;
+        return;
+    }
     *columns = header ? ring_load(header->columns) : 0;
     *rows = header ? ring_load(header->rows) : 0;
 }

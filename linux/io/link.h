@@ -1,7 +1,8 @@
 /*
- * One console link of the personality (abi/console.h): the client of lib/virtqueue with its events and the
- * thread that waits for the driver's. The user of a link (terminal or stream) guards all calls on it by a
- * lock of its own.
+ * One console link of the personality: the client of lib/virtqueue with its events. It is init's
+ * (abi/console.h), with a thread that waits for the driver's events, or a port that `devices` offers
+ * (lib/virtqueue/port_ring.h), whose events come to its owner (port.h). The user of a link (terminal or
+ * stream) guards all calls on it by a lock of its own.
  */
 #pragma once
 
@@ -10,18 +11,23 @@
 #include <stdint.h>
 
 #include "lib/virtqueue/console_client.h"
+#include "lib/virtqueue/port_client.h"
 #include "linux/io/console.h"
 
 struct link {
     bool present; /* otherwise it takes everything and has come to its end */
     handle_t kick, call;
     struct console_client client;
+    struct port_client *port;     /* in place of client; NULL: init's link */
     void (*event)(void *context); /* on the link's thread after each of the driver's events, no locks held */
     void *context;
 };
 
 /* Maps the area and lays the rings. 0 or an error; without handles an absent link. */
 int link_open(struct link *link, const struct console_handles *handles);
+/* A port's link, until link_close: then it takes everything, and nothing comes any more. */
+void link_open_port(struct link *link, struct port_client *port, handle_t kick);
+void link_close(struct link *link);
 /* Starts the thread, once the link's user can take events. */
 int link_start(struct link *link, void (*event)(void *context), void *context);
 

@@ -3,6 +3,8 @@
 
 #include "abi/errors.h"
 #include "lib/base/string.h"
+#include "lib/keel/call.h"
+#include "linux/heap.h"
 #include "linux/io/tty_internal.h"
 #include "linux/io/vt.h"
 #include "linux/platform.h"
@@ -93,6 +95,10 @@ static void terminal_event(void *context) {
     tty_unlock(tty);
 }
 
+static void port_release(struct tty *tty) {
+    heap_free(tty->data);
+}
+
 static const struct tty_driver drivers[] = {
     [TERMINAL_SERIAL] =
         {
@@ -113,7 +119,23 @@ static const struct tty_driver drivers[] = {
             .drained = terminal_drained,
             .ioctl = vt_ioctl,
         },
+    [TERMINAL_PORT] =
+        {
+            .name = "hvc",
+            .major = TERMINAL_PORT_MAJOR,
+            .minor_base = 0,
+            .output = terminal_output,
+            .room = terminal_input,
+            .drained = terminal_drained,
+            .release = port_release,
+        },
 };
+
+static void control_flags_set(struct tty *tty, uint32_t flags) {
+    struct termios64 settings = tty->ldisc.termios;
+    settings.cflag = flags;
+    ldisc_set(&tty->ldisc, &settings);
+}
 
 int terminal_open(struct terminal *terminal, enum terminal_kind kind, const struct console_handles *handles,
                   const struct winsize *winsize) {
@@ -123,11 +145,8 @@ int terminal_open(struct terminal *terminal, enum terminal_kind kind, const stru
     struct tty *tty = tty_create(&drivers[kind], kind == TERMINAL_DISPLAY, terminal);
     if (!tty)
         return -ENOMEM;
-    if (kind == TERMINAL_SERIAL) {
-        struct termios64 settings = tty->ldisc.termios;
-        settings.cflag = B115200 | CS8 | CREAD | HUPCL | CLOCAL;
-        ldisc_set(&tty->ldisc, &settings);
-    }
+    if (kind == TERMINAL_SERIAL)
+        control_flags_set(tty, B115200 | CS8 | CREAD | HUPCL | CLOCAL);
     tty->winsize = *winsize;
     terminal->tty = tty;
     error = link_start(&terminal->link, terminal_event, terminal);
@@ -135,6 +154,43 @@ int terminal_open(struct terminal *terminal, enum terminal_kind kind, const stru
         terminal_event(terminal);
     return error;
 }
+
+/* ---- a port's ---- */
+
+struct terminal *terminal_port_create(uint32_t number, struct port_client *port, handle_t kick) {
+    struct terminal *terminal = heap_zalloc(sizeof *terminal);
+    struct tty *tty = terminal ? tty_create(&drivers[TERMINAL_PORT], number, terminal) : NULL;
+    if (!tty) {
+        heap_free(terminal);
+        return NULL;
+    }
+    control_flags_set(tty, B38400 | CS8 | CREAD | HUPCL);
+    link_open_port(&terminal->link, port, kick);
+    terminal->tty = tty;
+    return terminal;
+}
+
+void terminal_port_event(struct terminal *terminal) {
+    struct link *link = &terminal->link;
+    tty_lock(terminal->tty);
+    if (port_stale(link->port)) {
+        port_begin(link->port);
+        keel_event_signal(link->kick);
+    }
+    tty_unlock(terminal->tty);
+    terminal_event(terminal);
+}
+
+void terminal_port_close(struct terminal *terminal) {
+    struct tty *tty = terminal->tty;
+    tty_lock(tty);
+    link_close(&terminal->link);
+    tty_unlock(tty);
+    tty_hangup(tty);
+    tty_put(tty);
+}
+
+/* ---- messages ---- */
 
 /* Waits a moment with the tty's lock dropped; works on threads that serve no task. */
 static void terminal_pause(struct tty *tty) {
@@ -148,8 +204,7 @@ static void terminal_pause(struct tty *tty) {
     waitq_remove(&tty->writers, &waiter);
 }
 
-void terminal_message(struct terminal *terminal, const char *text, size_t length) {
-    struct tty *tty = terminal->tty;
+void terminal_message(struct tty *tty, const char *text, size_t length) {
     tty_lock(tty);
     for (size_t at = 0; at < length;) {
         at += ldisc_write(&tty->ldisc, (const uint8_t *)text + at, length - at);
@@ -160,12 +215,11 @@ void terminal_message(struct terminal *terminal, const char *text, size_t length
     tty_unlock(tty);
 }
 
-void terminal_flush(struct terminal *terminal) {
-    struct tty *tty = terminal->tty;
+void terminal_flush(struct tty *tty, uint64_t deadline) {
     tty_lock(tty);
     tty->ldisc.stopped = false; /* nobody is left to type ^Q */
     tty_push_output(tty);
-    while (ldisc_output_length(&tty->ldisc) > 0 || !terminal_drained(tty)) {
+    while ((ldisc_output_length(&tty->ldisc) > 0 || !terminal_drained(tty)) && clock_monotonic() < deadline) {
         terminal_pause(tty);
         tty_push_output(tty);
     }
