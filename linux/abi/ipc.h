@@ -76,3 +76,22 @@ _Static_assert(sizeof(struct semid64_ds) == 104, "struct semid64_ds");
 struct seminfo {
     int32_t semmap, semmni, semmns, semmnu, semmsl, semopm, semume, semusz, semvmx, semaem;
 };
+
+/* ---- message queues ---- */
+
+enum { MSG_NOERROR = 010000, MSG_EXCEPT = 020000, MSG_COPY = 040000 };
+enum { MSG_STAT = 11, MSG_INFO = 12, MSG_STAT_ANY = 13 };
+
+struct msqid64_ds {
+    struct ipc64_perm perm;
+    int64_t send_time, receive_time, change_time;
+    uint64_t bytes, messages, bytes_most;
+    int32_t sender, receiver;
+    uint64_t reserved[2];
+};
+_Static_assert(sizeof(struct msqid64_ds) == 120, "struct msqid64_ds");
+
+struct msginfo {
+    int32_t msgpool, msgmap, msgmax, msgmnb, msgmni, msgssz, msgtql;
+    uint16_t msgseg;
+};

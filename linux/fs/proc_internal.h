@@ -71,7 +71,7 @@ extern const struct proc_node proc_root, proc_process_node;
 enum { PROC_SYS_COUNT = 4 };
 extern const struct proc_node proc_sys_children[PROC_SYS_COUNT];
 /* proc_ipc.c: /proc/sysvipc, and the files of /proc/sys/kernel about it. */
-enum { PROC_SYSVIPC_COUNT = 2 };
+enum { PROC_SYSVIPC_COUNT = 3 };
 extern const struct proc_node proc_sysvipc_children[PROC_SYSVIPC_COUNT];
 int proc_show_ipc_limit(const struct proc_ref *ref, struct text *text);
 int proc_store_ipc_limit(const struct proc_ref *ref, const char *bytes, size_t length);

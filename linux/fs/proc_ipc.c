@@ -4,11 +4,18 @@
 #include "linux/abi/stat.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/ipc/ids.h"
+#include "linux/ipc/msg.h"
 #include "linux/ipc/sem.h"
 #include "linux/ipc/shm.h"
 #include "linux/platform.h"
 
 enum { FILE_R = S_IFREG | 0444, FILE_RW = S_IFREG | 0644, SEM_LIMITS = 4 };
+
+static int show_msg(const struct proc_ref *ref, struct text *text) {
+    (void)ref;
+    msg_show(text);
+    return 0;
+}
 
 static int show_sem(const struct proc_ref *ref, struct text *text) {
     (void)ref;
@@ -23,6 +30,7 @@ static int show_shm(const struct proc_ref *ref, struct text *text) {
 }
 
 const struct proc_node proc_sysvipc_children[PROC_SYSVIPC_COUNT] = {
+    {.name = "msg", .mode = FILE_R, .show = show_msg},
     {.name = "sem", .mode = FILE_R, .show = show_sem},
     {.name = "shm", .mode = FILE_R, .show = show_shm},
 };
@@ -35,9 +43,9 @@ struct limit {
     uint64_t most;
 };
 static const struct limit limits[] = {
-    {"shmall", &shm_limits.shmall, UINT64_MAX},
-    {"shmmax", &shm_limits.shmmax, UINT64_MAX},
-    {"shmmni", &shm_limits.shmmni, IPC_INDICES},
+    {"msgmax", &msg_limits.msgmax, INT32_MAX},   {"msgmnb", &msg_limits.msgmnb, INT32_MAX},
+    {"msgmni", &msg_limits.msgmni, IPC_INDICES}, {"shmall", &shm_limits.shmall, UINT64_MAX},
+    {"shmmax", &shm_limits.shmmax, UINT64_MAX},  {"shmmni", &shm_limits.shmmni, IPC_INDICES},
 };
 
 static const struct limit *limit_of(const struct proc_ref *ref) {

@@ -21,6 +21,7 @@
 #include "linux/syscalls.h"
 
 #include "linux/abi/fcntl.h"
+#include "linux/abi/ipc.h"
 #include "linux/abi/mman.h"
 #include "linux/abi/signal.h"
 #include "linux/heap.h"
@@ -102,7 +103,10 @@ static const char *const kinds[POSIX_CALLS_ALL] = {
     KINDS(faccessat2, "dpig"), KINDS(epoll_pwait2, "fbitm8"), KINDS(process_vm_readv, "Pvivi0"),
     KINDS(process_vm_writev, "Pvivi0"), KINDS(bind, "fus"), KINDS(connect, "fus"), KINDS(listen, "fi"),
     KINDS(accept, "fzz"), KINDS(sendto, "fcsgus"), KINDS(recvfrom, "fbsgzz"), KINDS(shutdown, "fi"),
-    KINDS(sendmsg, "fMg"), KINDS(recvmsg, "fMg")
+    KINDS(sendmsg, "fMg"), KINDS(recvmsg, "fMg"),
+    KINDS(semget, "iiw"), KINDS(semop, "jWi"), KINDS(semtimedop, "jWit"), KINDS(semctl, "jiJc"),
+    KINDS(msgget, "iw"), KINDS(msgsnd, "jGsw"), KINDS(msgrcv, "jbsiw"), KINDS(msgctl, "jJc"),
+    KINDS(shmget, "isw"), KINDS(shmat, "jaw"), KINDS(shmctl, "jJc"), KINDS(shmdt, "a")
 };
 /* clang-format on */
 
@@ -179,6 +183,8 @@ static void run_call(struct cursor *cursor) {
                 (unsigned long long)words[0], (unsigned long long)words[1], (unsigned long long)words[2],
                 (unsigned long long)words[3], (unsigned long long)words[4], (unsigned long long)words[5]);
     int64_t result = guest_call(number, words);
+    if ((number == NR_semget || number == NR_msgget || number == NR_shmget) && result >= 0)
+        ipc_id = (uint64_t)result;
     if (trace)
         fprintf(stderr, "%d: %s = %lld\n", tid, posix_call_name(number), (long long)result);
 }
@@ -283,10 +289,23 @@ static int input_program(void *argument) {
     return run_records(&cursor);
 }
 
+/* What no process takes with it. */
+static void ipc_clean(void) {
+    uint64_t state = guest_alloc(256);
+    for (uint64_t i = 0, last = (uint64_t)guest(semctl, 0, 0, SEM_INFO, state); i <= last; i++)
+        guest(semctl, (uint64_t)guest(semctl, i, 0, SEM_STAT, state), 0, IPC_RMID, 0);
+    for (uint64_t i = 0, last = (uint64_t)guest(msgctl, 0, MSG_INFO, state); i <= last; i++)
+        guest(msgctl, (uint64_t)guest(msgctl, i, MSG_STAT, state), IPC_RMID, 0);
+    for (uint64_t i = 0, last = (uint64_t)guest(shmctl, 0, SHM_INFO, state); i <= last; i++)
+        guest(shmctl, (uint64_t)guest(shmctl, i, SHM_STAT, state), IPC_RMID, 0);
+    ipc_id = 0;
+}
+
 static int clean_program(void *unused) {
     (void)unused;
     for (unsigned i = 0; i < 40 && guest(umount2, guest_text("/tmp/w"), 2 /* MNT_DETACH */) == 0; i++)
         continue;
+    ipc_clean();
     return 0;
 }
 

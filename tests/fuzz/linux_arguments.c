@@ -2,6 +2,7 @@
 #include "tests/fuzz/linux_arguments.h"
 
 #include "linux/abi/fcntl.h"
+#include "linux/abi/ipc.h"
 #include "linux/abi/signal.h"
 #include "linux/platform.h"
 #include "linux/task.h"
@@ -408,6 +409,33 @@ static uint64_t message_in(struct cursor *cursor) {
     return words_in(cursor, words, 7);
 }
 
+uint64_t ipc_id;
+
+static uint64_t ipc_flags(struct cursor *cursor) {
+    uint8_t byte = next_byte(cursor);
+    return 0600 | (byte & 1 ? 0 : IPC_CREAT) | (byte & 2 ? IPC_NOWAIT : 0) | (byte & 4 ? MSG_NOERROR : 0) |
+           (byte >= 200 ? 1ULL << byte % 20 : 0);
+}
+
+static uint64_t semaphore_operations_in(struct cursor *cursor) {
+    struct sembuf16 operations[24];
+    uint64_t to = slot(next_byte(cursor));
+    for (unsigned i = 0; i < 24; i++) {
+        uint8_t byte = next_byte(cursor);
+        operations[i] = (struct sembuf16){byte % 4, (int16_t)(byte / 4 % 8 - 4), 0};
+        operations[i].flags = (int16_t)((byte & 32 ? SEM_UNDO : 0) | (byte & 64 ? IPC_NOWAIT : 0));
+        if (byte >= 250)
+            operations[i].change = (int16_t)next_word(cursor, 2);
+    }
+    poke(to, operations, sizeof(operations));
+    return to;
+}
+
+static uint64_t typed_message_in(struct cursor *cursor) {
+    uint64_t words[4] = {next_byte(cursor) % 5, next_byte(cursor), 0, 0};
+    return words_in(cursor, words, 4);
+}
+
 uint64_t argument(struct cursor *cursor, char kind) {
     uint8_t byte = next_byte(cursor);
     if (byte >= UNIVERSAL)
@@ -485,6 +513,16 @@ uint64_t argument(struct cursor *cursor, char kind) {
         return socket_address_in(cursor);
     case 'M':
         return message_in(cursor);
+    case 'j':
+        return byte < 200 ? ipc_id : byte % 8;
+    case 'w':
+        return ipc_flags(cursor);
+    case 'W':
+        return semaphore_operations_in(cursor);
+    case 'G':
+        return typed_message_in(cursor);
+    case 'J':
+        return byte % 21;
     case '0':
         return 0;
     case '8':

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,15 +69,24 @@ static struct counters counters_settled(void) {
     return counters;
 }
 
-/* Segments outlive who made them: those left by torturers are nobody's loss. */
-static void segments_remove(void) {
+/* Segments, sets of semaphores and message queues outlive who made them: those left by torturers are nobody's
+ * loss. */
+static void ipc_remove(void) {
     struct shmid_ds segment;
-    int last = shmctl(0, SHM_INFO, &segment);
-    for (int i = 0; i <= last; i++) {
-        int id = shmctl(i, SHM_STAT, &segment);
-        if (id >= 0 && shmctl(id, IPC_RMID, NULL))
+    struct semid_ds set;
+    struct msqid_ds queue;
+    int id, last = shmctl(0, SHM_INFO, &segment);
+    for (int i = 0; i <= last; i++)
+        if ((id = shmctl(i, SHM_STAT, &segment)) >= 0 && shmctl(id, IPC_RMID, NULL))
             give_up("a segment stays", id);
-    }
+    last = semctl(0, 0, SEM_INFO, &set);
+    for (int i = 0; i <= last; i++)
+        if ((id = semctl(i, 0, SEM_STAT, &set)) >= 0 && semctl(id, 0, IPC_RMID))
+            give_up("a set of semaphores stays", id);
+    last = msgctl(0, MSG_INFO, &queue);
+    for (int i = 0; i <= last; i++)
+        if ((id = msgctl(i, MSG_STAT, &queue)) >= 0 && msgctl(id, IPC_RMID, NULL))
+            give_up("a message queue stays", id);
 }
 
 static void round_run(unsigned round, unsigned workers, uint64_t calls, uint64_t seed) {
@@ -94,7 +105,7 @@ static void round_run(unsigned round, unsigned workers, uint64_t calls, uint64_t
         if (status)
             give_up("a worker failed", pids[i]);
     }
-    segments_remove();
+    ipc_remove();
 }
 
 /* A leak gets worse in each of the last rounds. */

@@ -61,6 +61,9 @@ void torture(struct torturer *t) {
         case 14:
             file_op(t);
             break;
+        case 15:
+            ipc_op(t);
+            break;
         default:
             arena_stir(t);
             wild(t);

@@ -93,6 +93,7 @@ void fd_keep(struct torturer *t, long fd);
 void wild(struct torturer *t); /* any call with any arguments */
 void file_op(struct torturer *t);
 void pipe_op(struct torturer *t);
+void ipc_op(struct torturer *t);
 void memory_op(struct torturer *t);
 void signal_op(struct torturer *t);
 void fork_op(struct torturer *t);

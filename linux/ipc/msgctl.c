@@ -1,0 +1,134 @@
+/* msgctl, and /proc/sysvipc/msg. */
+#include "linux/ipc/msg.h"
+#include "linux/ipc/msg_queue.h"
+#include "linux/platform.h"
+#include "linux/syscalls.h"
+#include "linux/task.h"
+
+enum { MSGSSZ = 16, MSGSEG = 0xffff, MSGPOOL = MSGMNI * (MSGMNB / 1024) };
+
+static int64_t info_tell(uint32_t command, uint64_t to) {
+    struct msginfo info = {.msgpool = MSGPOOL,
+                           .msgmap = MSGMNB,
+                           .msgmax = (int32_t)msg_limits.msgmax,
+                           .msgmnb = (int32_t)msg_limits.msgmnb,
+                           .msgmni = (int32_t)msg_limits.msgmni,
+                           .msgssz = MSGSSZ,
+                           .msgtql = MSGMNB,
+                           .msgseg = MSGSEG};
+    mutex_lock(&msg_queues.lock);
+    int64_t last = ipc_last_index(&msg_queues);
+    if (command == MSG_INFO) {
+        info.msgpool = (int32_t)msg_queues.used;
+        info.msgmap = (int32_t)msg_count_all;
+        info.msgtql = (int32_t)msg_bytes_all;
+    }
+    mutex_unlock(&msg_queues.lock);
+    return guest_copy_out(to, &info, sizeof(info)) ? -EFAULT : last;
+}
+
+static void queue_describe(const struct msg_queue *queue, struct msqid64_ds *state) {
+    *state = (struct msqid64_ds){.send_time = queue->send_time,
+                                 .receive_time = queue->receive_time,
+                                 .change_time = queue->change_time,
+                                 .bytes = queue->bytes,
+                                 .messages = queue->count,
+                                 .bytes_most = queue->bytes_most,
+                                 .sender = queue->sender,
+                                 .receiver = queue->receiver};
+    ipc_describe(&queue->object, &state->perm);
+}
+
+static int64_t queue_tell(int32_t id, uint32_t command, uint64_t to) {
+    struct msqid64_ds state;
+    mutex_lock(&msg_queues.lock);
+    const struct msg_queue *queue =
+        msg_queue_of(command == IPC_STAT ? ipc_by_id(&msg_queues, id) : ipc_by_index(&msg_queues, id));
+    int64_t result = -EINVAL;
+    if (queue && command != MSG_STAT_ANY && !ipc_permitted(&queue->object, IPC_READ)) {
+        result = -EACCES;
+    } else if (queue) {
+        result = command == IPC_STAT ? 0 : queue->object.id;
+        queue_describe(queue, &state);
+    }
+    mutex_unlock(&msg_queues.lock);
+    return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
+}
+
+/* Only root makes a queue larger than a new one is. Whoever waits asks again: for room, and for permission.
+ */
+static int64_t queue_change(int32_t id, uint64_t from) {
+    struct msqid64_ds state;
+    if (guest_copy_in(&state, from, sizeof(state)))
+        return -EFAULT;
+    mutex_lock(&msg_queues.lock);
+    struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
+    int64_t result = !queue ? -EINVAL : ipc_owned(&queue->object) ? 0 : -EPERM;
+    if (!result && state.bytes_most > msg_limits.msgmnb && !task_is_root(task_current()))
+        result = -EPERM;
+    if (!result)
+        result = ipc_change(&queue->object, &state.perm);
+    if (!result) {
+        queue->bytes_most = state.bytes_most;
+        queue->change_time = ipc_now();
+        msg_waits_end(queue, MSG_ASK_AGAIN);
+    }
+    mutex_unlock(&msg_queues.lock);
+    return result;
+}
+
+static int64_t queue_remove(int32_t id) {
+    mutex_lock(&msg_queues.lock);
+    struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
+    int64_t result = !queue ? -EINVAL : ipc_owned(&queue->object) ? 0 : -EPERM;
+    if (!result) {
+        ipc_remove(&msg_queues, &queue->object);
+        msg_queue_free(queue);
+    }
+    mutex_unlock(&msg_queues.lock);
+    return result;
+}
+
+int64_t sys_msgctl(uint64_t id_word, uint64_t command_word, uint64_t buffer) {
+    int32_t id = (int32_t)id_word;
+    uint32_t command = (uint32_t)command_word;
+    if (id < 0)
+        return -EINVAL;
+    switch (command) {
+    case IPC_INFO:
+    case MSG_INFO:
+        return info_tell(command, buffer);
+    case IPC_STAT:
+    case MSG_STAT:
+    case MSG_STAT_ANY:
+        return queue_tell(id, command, buffer);
+    case IPC_SET:
+        return queue_change(id, buffer);
+    case IPC_RMID:
+        return queue_remove(id);
+    default:
+        return -EINVAL;
+    }
+}
+
+/* ---- /proc/sysvipc/msg ---- */
+
+void msg_show(struct text *text) {
+    text_add(
+        text,
+        "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
+        "      rtime      ctime\n");
+    mutex_lock(&msg_queues.lock);
+    for (uint32_t i = 0; i < msg_queues.capacity; i++) {
+        const struct msg_queue *q = msg_queue_of(msg_queues.slots[i]);
+        if (!q)
+            continue;
+        text_add(text, "%10d %10d  %4o  %10llu %10llu %5u %5u %5u %5u %5u %5u ", q->object.key, q->object.id,
+                 q->object.mode, (unsigned long long)q->bytes, (unsigned long long)q->count,
+                 (unsigned)q->sender, (unsigned)q->receiver, q->object.uid, q->object.gid, q->object.cuid,
+                 q->object.cgid);
+        text_add(text, "%10llu %10llu %10llu\n", (unsigned long long)q->send_time,
+                 (unsigned long long)q->receive_time, (unsigned long long)q->change_time);
+    }
+    mutex_unlock(&msg_queues.lock);
+}
