@@ -249,37 +249,46 @@ static void cursor_sequence(struct terminal *terminal, uint8_t final) {
     }
 }
 
-static void plain_sequence(struct terminal *terminal, uint8_t final) {
+/* Moves or clears what the screen shows. False: it is not about that. */
+static bool edit_sequence(struct terminal *terminal, uint8_t final) {
     int count = count_of(terminal, 0);
     switch (final) {
     case '@':
         screen_shift(terminal, count);
-        return;
+        return true;
     case 'P':
         screen_shift(terminal, -count);
-        return;
+        return true;
     case 'X':
         screen_erase(terminal, terminal->cursor.row, terminal->cursor.column,
                      (unsigned)(terminal->cursor.column + count));
-        return;
+        return true;
     case 'J':
         erase_display(terminal);
-        return;
+        return true;
     case 'K':
         erase_line(terminal);
-        return;
+        return true;
     case 'L':
         lines_move(terminal, -count);
-        return;
+        return true;
     case 'M':
         lines_move(terminal, count);
-        return;
+        return true;
     case 'S':
         screen_scroll(terminal, terminal->top, terminal->bottom, count);
-        return;
+        return true;
     case 'T':
         screen_scroll(terminal, terminal->top, terminal->bottom, -count);
-        return;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void plain_sequence(struct terminal *terminal, uint8_t final) {
+    int count = count_of(terminal, 0);
+    switch (final) {
     case 'I':
         cursor_tab(terminal, count);
         return;
@@ -308,7 +317,7 @@ static void plain_sequence(struct terminal *terminal, uint8_t final) {
         cursor_restore(terminal);
         return;
     default:
-        if (strchr("ABCDEFGHade`f", final))
+        if (!edit_sequence(terminal, final) && strchr("ABCDEFGHade`f", final))
             cursor_sequence(terminal, final);
         return;
     }

@@ -49,6 +49,43 @@ static int64_t out32(uint64_t address, int32_t value) {
     return guest_copy_out(address, &value, sizeof(value));
 }
 
+/* What the task may do, now and after exec. */
+static int64_t privileges_control(struct task *task, int32_t option, uint64_t a, uint64_t b, uint64_t c,
+                                  uint64_t d) {
+    switch (option) {
+    case PR_GET_KEEPCAPS:
+        return task->keep_capabilities;
+    case PR_SET_KEEPCAPS:
+        if (a > 1)
+            return -EINVAL;
+        task->keep_capabilities = a;
+        return 0;
+    case PR_GET_SECCOMP:
+        return 0;
+    case PR_SET_SECCOMP:
+        return -EINVAL;
+    case PR_CAPBSET_READ:
+        return a > CAP_LAST ? -EINVAL : (int64_t)(task->capabilities_bounding >> a & 1);
+    case PR_CAPBSET_DROP:
+        return bounding_drop(task, a);
+    case PR_GET_SECUREBITS:
+        return 0;
+    case PR_SET_SECUREBITS:
+        return a ? -EPERM : 0;
+    case PR_SET_NO_NEW_PRIVS:
+        if (a != 1 || b || c || d)
+            return -EINVAL;
+        task->no_new_privileges = true;
+        return 0;
+    case PR_GET_NO_NEW_PRIVS:
+        return a || b || c || d ? -EINVAL : task->no_new_privileges;
+    case PR_CAP_AMBIENT:
+        return c || d ? -EINVAL : ambient(task, a, b);
+    default:
+        return -EINVAL;
+    }
+}
+
 int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t d) {
     struct task *task = task_current();
     struct process *process = task->process;
@@ -67,13 +104,6 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
             return -EINVAL;
         process->not_dumpable = !a;
         return 0;
-    case PR_GET_KEEPCAPS:
-        return task->keep_capabilities;
-    case PR_SET_KEEPCAPS:
-        if (a > 1)
-            return -EINVAL;
-        task->keep_capabilities = a;
-        return 0;
     case PR_GET_TIMING:
         return PR_TIMING_STATISTICAL;
     case PR_SET_TIMING:
@@ -82,22 +112,10 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
         return name_set(task, a);
     case PR_GET_NAME:
         return guest_copy_out(a, task->comm, sizeof(task->comm));
-    case PR_GET_SECCOMP:
-        return 0;
-    case PR_SET_SECCOMP:
-        return -EINVAL;
-    case PR_CAPBSET_READ:
-        return a > CAP_LAST ? -EINVAL : (int64_t)(task->capabilities_bounding >> a & 1);
-    case PR_CAPBSET_DROP:
-        return bounding_drop(task, a);
     case PR_GET_TSC:
         return out32(a, PR_TSC_ENABLE);
     case PR_SET_TSC:
         return a == PR_TSC_ENABLE ? 0 : -EINVAL;
-    case PR_GET_SECUREBITS:
-        return 0;
-    case PR_SET_SECUREBITS:
-        return a ? -EPERM : 0;
     case PR_SET_TIMERSLACK:
         task->timer_slack = (int64_t)a > 0 ? a : 50000;
         return 0;
@@ -108,22 +126,13 @@ int64_t sys_prctl(uint64_t option, uint64_t a, uint64_t b, uint64_t c, uint64_t 
         return 0;
     case PR_GET_CHILD_SUBREAPER:
         return out32(a, process->child_subreaper);
-    case PR_SET_NO_NEW_PRIVS:
-        if (a != 1 || b || c || d)
-            return -EINVAL;
-        task->no_new_privileges = true;
-        return 0;
-    case PR_GET_NO_NEW_PRIVS:
-        return a || b || c || d ? -EINVAL : task->no_new_privileges;
     case PR_GET_TID_ADDRESS:
         return guest_copy_out(a, &task->clear_child_tid, sizeof(task->clear_child_tid));
     case PR_SET_THP_DISABLE:
     case PR_GET_THP_DISABLE:
         return b || c || d ? -EINVAL : 0;
-    case PR_CAP_AMBIENT:
-        return c || d ? -EINVAL : ambient(task, a, b);
     default:
-        return -EINVAL;
+        return privileges_control(task, (int32_t)option, a, b, c, d);
     }
 }
 
