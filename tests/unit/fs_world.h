@@ -195,3 +195,9 @@ static inline void world_end(void) {
     mount_put(mount);
     host_task_set(NULL);
 }
+
+static inline struct linux_stat stat_of(const char *path) {
+    struct linux_stat status;
+    CHECK_EQ(do_stat(path, &status), 0);
+    return status;
+}
