@@ -1,4 +1,4 @@
-"""lint/docs: what README.md and docs/ name is there: files, functions in files, and cases of tests.
+"""lint/docs: what README.md and docs/ name is there: files, functions, and cases of tests.
 
 Only words between backquotes are looked at. A name in capitals (`tests/unit/test_NAME.c`) or with a star stands for any; `-debug` behind
 `native/ktest` is the rest of a name that begins alike.
@@ -11,6 +11,7 @@ import re
 from harness.case import Case, Failure
 from launch.build import TOP
 
+EXPLAIN = ("docs/tour.md", "docs/drivers.md", "docs/testing.md", "docs/insight.md")  # what stands in the code now
 FOLDERS = "abi|bench|boot|docs|drivers|kernel|lib|linux|servers|tests|tools"
 GROUPS = "fuzz|idle|image|kpti|lint|native|panic|size|system|unit"
 PATH = re.compile(rf"(?:{FOLDERS})/[\w./*-]*")
@@ -54,14 +55,31 @@ def _misplaced(text):
             yield f"{path} has no {name}"
 
 
+def _sources():
+    text = []
+    for folder in FOLDERS.split("|"):
+        for path in glob.glob(os.path.join(TOP, folder, "**/*.[chSdp]*"), recursive=True):
+            with open(path, errors="replace") as file:
+                text.append(file.read())
+    return set(re.findall(r"\w+", "".join(text)))
+
+
+def _unknown(text, words):
+    """Names of functions and the like that no source has."""
+    for name in sorted(set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", text)) - words):
+        yield f"nothing is called {name}"
+
+
 def _check(case, names):
     names = {*names, *(name.partition("@")[0] for name in names)}
     files = [os.path.join(TOP, "README.md"), *sorted(glob.glob(os.path.join(TOP, "docs/**/*.md"), recursive=True))]
-    problems = []
+    problems, words = [], _sources()
     for path in files:
         with open(path) as file:
             text = file.read()
-        problems += [f"{os.path.relpath(path, TOP)}: {problem}" for problem in (*_wrong_names(text, names), *_misplaced(text))]
+        name = os.path.relpath(path, TOP)
+        found = [*_wrong_names(text, names), *_misplaced(text), *(_unknown(text, words) if name in EXPLAIN else ())]
+        problems += [f"{name}: {problem}" for problem in found]
     if problems:
         raise Failure("\n".join(problems))
     case.detail = f"{len(files)} files"
