@@ -37,6 +37,7 @@ struct console_header {     /* at offset 0 */
     uint32_t session;       /* written by the client; 0: rings not laid */
     uint16_t columns, rows; /* written by the device; 0: not known */
     uint32_t keyboard;      /* enum keyboard_mode, written by the device */
+    uint32_t bells;         /* how often the bell was to ring, written by the device, which signals `call` */
 };
 
 _Static_assert(CONSOLE_RX_BUFFERS + CONSOLE_QUEUE_SIZE * CONSOLE_RX_BUFFER_SIZE == CONSOLE_TX_BUFFERS,

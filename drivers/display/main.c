@@ -122,6 +122,7 @@ static void terminal_open(struct display *display, char **arguments) {
     if (!memory)
         start_fail("the terminal", -ENOMEM);
     terminal_init(&display->terminal, display->screen.columns, display->screen.rows, memory);
+    display->terminal.bells = ring_load(((struct console_header *)display->link.area)->bells);
     log_show(display);
     screen_show(&display->screen, &display->terminal);
     size_tell(display);
@@ -134,6 +135,15 @@ static void keyboard_modes(struct display *display) {
     uint32_t modes = display->terminal.modes;
     ring_store(header->keyboard, (modes & TERMINAL_CURSOR_KEYS ? KEYBOARD_CURSOR_KEYS : 0U) |
                                      (modes & TERMINAL_KEYPAD ? KEYBOARD_KEYPAD : 0U));
+}
+
+/* Who has a speaker rings it. */
+static void bells_tell(struct display *display) {
+    struct console_header *header = (struct console_header *)display->link.area;
+    if (ring_load(header->bells) == display->terminal.bells)
+        return;
+    ring_store(header->bells, display->terminal.bells);
+    (void)keel_event_signal(display->call);
 }
 
 /* The terminal's answers; what finds no room waits where it is. */
@@ -162,6 +172,7 @@ static void output_run(struct display *display) {
         return;
     screen_show(&display->screen, &display->terminal);
     keyboard_modes(display);
+    bells_tell(display);
 }
 
 static void session_check(struct display *display) {

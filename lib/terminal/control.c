@@ -4,6 +4,7 @@
 #include "lib/terminal/internal.h"
 
 enum {
+    BELL = 7,
     BACKSPACE = 8,
     TAB = 9,
     LINE_FEED = 10,
@@ -16,6 +17,9 @@ enum {
 
 void control_take(struct terminal *terminal, uint8_t byte) {
     switch (byte) {
+    case BELL:
+        terminal->bells++;
+        return;
     case BACKSPACE:
         cursor_to(terminal, terminal->cursor.column - 1, terminal->cursor.row);
         return;

@@ -107,7 +107,8 @@ struct terminal {
     struct terminal_damage *damage;
     struct terminal_cursor cursor, saved[2];
     uint8_t tabs[TERMINAL_COLUMNS_MAX / 8];
-    uint32_t last; /* printed: REP repeats it */
+    uint32_t last;  /* printed: REP repeats it */
+    uint32_t bells; /* how often the bell was to ring */
     struct terminal_parser parser;
     char answers[TERMINAL_ANSWERS];
     uint8_t answer_length;

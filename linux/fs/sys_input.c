@@ -46,6 +46,8 @@ static const struct {
 static void handlers_add(struct text *text, const struct input_device *device) {
     if (keyboard_is(device))
         text_add(text, "sysrq kbd ");
+    else if (device->types >> EV_SND & 1) /* the console makes it sound */
+        text_add(text, "kbd ");
     if (device->types >> EV_LED & 1)
         text_add(text, "leds ");
     text_add(text, "event%u \n", device->number);

@@ -117,6 +117,11 @@ void link_size(const struct link *link, uint16_t *columns, uint16_t *rows) {
     *rows = header ? ring_load(header->rows) : 0;
 }
 
+unsigned link_bells(const struct link *link) {
+    const struct console_header *header = (const struct console_header *)link->client.area;
+    return header ? ring_load(header->bells) : 0;
+}
+
 unsigned link_keyboard(const struct link *link) {
     const struct console_header *header = (const struct console_header *)link->client.area;
     return header ? ring_load(header->keyboard) : 0;

@@ -45,5 +45,7 @@ bool link_writable(struct link *link);
 void link_size(const struct link *link, uint16_t *columns, uint16_t *rows);
 /* How the driver's terminal wants keys to send: enum keyboard_mode. */
 unsigned link_keyboard(const struct link *link);
+/* How often the driver's terminal was to ring the bell. */
+unsigned link_bells(const struct link *link);
 /* Everything written has left the driver (or there is none). */
 bool link_drained(struct link *link);

@@ -7,7 +7,10 @@
 #include "linux/heap.h"
 #include "linux/io/tty_internal.h"
 #include "linux/io/vt.h"
+#include "linux/input/sound.h"
 #include "linux/platform.h"
+
+enum { BELL_HZ = 750, BELL_MS = 125 }; /* Linux's */
 
 /* Fills the link from the output ring; asks for an event when not everything fits. */
 static void terminal_output(struct tty *tty) {
@@ -83,10 +86,19 @@ static void size_follow(struct terminal *terminal) {
     tty_set_winsize(terminal->tty, &size);
 }
 
+/* Several in one go are one. */
+static void bell_follow(struct terminal *terminal) {
+    unsigned bells = link_bells(&terminal->link);
+    if (bells != terminal->bells)
+        sound_tone(BELL_HZ, BELL_MS);
+    terminal->bells = bells;
+}
+
 static void terminal_event(void *context) {
     struct terminal *terminal = context;
     struct tty *tty = terminal->tty;
     size_follow(terminal);
+    bell_follow(terminal);
     tty_lock(tty);
     terminal_input(tty);
     tty_push_output(tty);

@@ -19,6 +19,7 @@ struct terminal {
     uint8_t typed[TERMINAL_TYPED]; /* on the keyboard, likewise */
     size_t typed_length;
     struct winsize told; /* the size that the driver told last */
+    unsigned bells;      /* likewise, how often the bell was to ring */
 };
 
 enum terminal_kind { TERMINAL_SERIAL, TERMINAL_DISPLAY, TERMINAL_PORT };

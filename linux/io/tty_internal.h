@@ -19,6 +19,8 @@ int tty_wait_drained(struct tty *tty, const struct file *file);
 /* Job control, no locks held: whether the caller may go on. 0, -EIO, or -ERESTARTSYS after its group got the
  * signal (SIGTTIN, SIGTTOU). */
 int tty_check_foreground(struct tty *tty, int signo);
+/* Whether it is the controlling terminal of the calling task. */
+bool tty_is_own(struct tty *tty);
 /* Becomes the controlling terminal of the calling session leader when both have none. */
 void tty_take_if_free(struct tty *tty);
 /* tasks_lock held: no session has it any more; drops the session's reference at *dropped (tty_put it

@@ -170,7 +170,7 @@ static int64_t winsize_get(struct tty *tty, uint64_t argument) {
     return guest_copy_out(argument, &size, sizeof size);
 }
 
-static bool is_own(struct tty *tty) {
+bool tty_is_own(struct tty *tty) {
     mutex_lock(&tasks_lock);
     bool own = session_of(task_current())->tty == tty;
     mutex_unlock(&tasks_lock);
@@ -180,7 +180,7 @@ static bool is_own(struct tty *tty) {
 /* TIOCSTI: a byte as if it had been typed. */
 static int64_t insert(struct tty *tty, uint64_t argument) {
     uint8_t byte;
-    if (!is_own(tty) && !task_is_root(task_current()))
+    if (!tty_is_own(tty) && !task_is_root(task_current()))
         return -EPERM;
     if (guest_copy_in(&byte, argument, 1) < 0)
         return -EFAULT;

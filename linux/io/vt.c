@@ -2,10 +2,14 @@
 #include "linux/io/vt.h"
 
 #include "abi/errors.h"
+#include "linux/input/sound.h"
 #include "linux/io/tty_internal.h"
 #include "linux/platform.h"
+#include "linux/task.h"
 
 enum {
+    KIOCSOUND = 0x4b2f,
+    KDMKTONE = 0x4b30,
     KDGKBTYPE = 0x4b33,
     KDSETMODE = 0x4b3a,
     KDGETMODE = 0x4b3b,
@@ -18,7 +22,7 @@ enum {
     VT_ACTIVATE = 0x5606,
     VT_WAITACTIVE = 0x5607,
 };
-enum { KEYBOARD_101 = 2, TEXT = 0, KEYS_UNICODE = 3, ONLY_TERMINAL = 1, NO_TERMINAL = -1 };
+enum { PIT_HZ = 1193182, KEYBOARD_101 = 2, TEXT = 0, KEYS_UNICODE = 3, ONLY_TERMINAL = 1, NO_TERMINAL = -1 };
 
 struct vt_mode {
     char mode, wait; /* mode 0: the terminals are switched without asking */
@@ -33,12 +37,23 @@ static int64_t word_out(uint64_t argument, int32_t value) {
     return guest_copy_out(argument, &value, sizeof value);
 }
 
+/* The argument is a divisor of the interval timer's frequency, whatever makes the sound. */
+static int64_t sound(struct tty *tty, uint32_t divisor, uint32_t ms) {
+    if (!tty_is_own(tty) && !task_is_root(task_current()))
+        return -EPERM;
+    sound_tone(divisor ? PIT_HZ / divisor : 0, ms);
+    return 0;
+}
+
 int64_t vt_ioctl(struct tty *tty, uint32_t command, uint64_t argument) {
     static const struct vt_mode automatic;
     static const struct vt_state state = {.active = ONLY_TERMINAL, .used = 1 | 1 << ONLY_TERMINAL};
     static const char type = KEYBOARD_101;
-    (void)tty;
     switch (command) {
+    case KIOCSOUND:
+        return sound(tty, (uint32_t)argument, 0);
+    case KDMKTONE: /* in the upper half for how long */
+        return sound(tty, argument >> 16 & 0xffff ? argument & 0xffff : 0, argument >> 16 & 0xffff);
     case KDGKBTYPE:
         return guest_copy_out(argument, &type, sizeof type);
     case KDGETMODE:

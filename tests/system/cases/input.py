@@ -1,40 +1,11 @@
 """Input devices as programs see them: somebody at QEMU's monitor types and moves the mouse."""
 import re
 
-from harness.display import Display
 from harness.guest import peer_execute, test_root
+from harness.input import Input, key
 from harness.system import case, expect
 
 KEYBOARD = "AT Translated Set 2 keyboard 0011:0001:0001:ab41 isa0060/serio0/input0 No such file or directory"
-
-
-def key(code, down):
-    return {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": code}}}
-
-
-class Input(Display):
-    """A machine whose program reads input devices; what it says comes on the serial line."""
-
-    def __init__(self, script, **options):
-        root = test_root((("evdump", "glibc"),))
-        super().__init__(["/bin/sh", "-c", script], root, **{"terminal": False, "append": "", "devices": (), **options})
-
-    def until(self, pattern, seconds=20):
-        wanted = re.compile(pattern.encode(), re.MULTILINE | re.DOTALL)
-        for _ in range(int(seconds * self.patience / 0.05)):
-            if wanted.search(self.output) or not self.pump.open_lines:
-                break
-            self.step(0.05)
-        expect(wanted.search(self.output), f"\"{pattern}\" did not come: {self.output.decode()}\n{self.machine.log()[-1500:].decode()}")
-
-    def send(self, *events):
-        self.monitor.call("input-send-event", events=list(events))
-        self.step(0.03)
-
-    def finish(self, status=0):
-        result = self.end()
-        expect(result.status == status and b"not ok" not in self.output, self.output.decode(), result)
-        return self.output.decode().splitlines()
 
 
 @case(cpus=(1, 4), peer=False)
@@ -97,7 +68,7 @@ MOVE = [move("x", 10), move("y", -7), button("left", True), button("left", False
 @case(cpus=(1,), peer=False)
 def input_mouse(context):
     """The PS/2 mouse has a wheel and five buttons, beside the keyboard that types meanwhile."""
-    script = WAIT % 1 + "./evdump /dev/input/event1 & ./evdump /dev/input/event0; kill $!; tail -12 /proc/bus/input/devices"
+    script = WAIT % 1 + "./evdump /dev/input/event1 & ./evdump /dev/input/event0; kill $!; sed -n '/Mouse/,$p' /proc/bus/input/devices"
     with Input(script) as machine:
         machine.until("ready.*ready")
         for event in MOVE:
@@ -112,7 +83,7 @@ def input_mouse(context):
 @case(cpus=(1,), peer=False)
 def input_virtio(context):
     """Virtio's keyboard and tablet; what the keyboard types comes to the terminal, and its lights go on."""
-    script = (WAIT % 3 + "./evdump /dev/input/event3 & ./evdump /dev/input/event2; kill $!; read line < /dev/tty1; echo \"$line\"; "
+    script = (WAIT % 4 + "./evdump /dev/input/event4 & ./evdump /dev/input/event3; kill $!; read line < /dev/tty1; echo \"$line\"; "
               "sed -n '/QEMU/,$p' /proc/bus/input/devices")
     with Input(script, devices=("VGA", "virtio-keyboard-pci", "virtio-tablet-pci"), append="console=tty0") as machine:
         machine.until("ready.*ready")

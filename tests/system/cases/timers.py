@@ -1,7 +1,11 @@
 """The event timer and the speaker, whose drivers are processes, as Linux programs use them."""
 import os
+import re
+import struct
+import tempfile
 
 from harness.guest import peer_execute, test_root
+from harness.input import Input, key
 from harness.system import case, expect
 
 
@@ -48,3 +52,63 @@ def timers_killed(context):
     ends = result.log.count(b"driver hpet (generation")
     expect(ends == KILLS + 1, f"{ends} ends of the driver", result)
     _checked(result, 33 + 3 + 1)
+
+
+TONES = (2000, 1000, 0, 440, 600, 0, 0, 3000, 0, 1500, 0, 750)
+WAV_HEADER, WAV_FRAME, WAV_RATE, PERIODS = 44, 4, 44100, 20
+
+
+def _periods(path, start, hz):
+    """How many periods of a frequency were recorded behind a place in a file."""
+    with open(path, "rb") as file:
+        file.seek(start)
+        data = file.read()
+    frames = [left for left, _ in struct.iter_unpack("<hh", data[:len(data) // WAV_FRAME * WAV_FRAME])]
+    rises = [i for i in range(1, len(frames)) if frames[i - 1] < 0 <= frames[i]]
+    return sum(abs(after - before - WAV_RATE / hz) < 1.1 for before, after in zip(rises, rises[1:]))
+
+
+def _place(path):
+    return max(WAV_HEADER, os.path.getsize(path) // WAV_FRAME * WAV_FRAME) if os.path.exists(path) else WAV_HEADER
+
+
+def _hear(machine, path, hz):
+    """Waits until the tone is heard, or the gate is shut."""
+    start = _place(path)
+    for _ in range(int(400 * machine.patience)):
+        if hz and _place(path) > start and _periods(path, start, hz) >= PERIODS:
+            return
+        if not hz:
+            gate = machine.monitor.call("human-monitor-command", **{"command-line": "i /b 0x61"})
+            if not int(re.search(r"= (0x[0-9a-f]+)", gate)[1], 16) & 3:
+                return
+        machine.step(0.05)
+    expect(False, f"{hz} Hz is not heard:\n{machine.output.decode()}\n{machine.machine.log()[-1000:].decode()}")
+
+
+@case(cpus=(1,), peer=False)
+def timers_speaker(context):
+    """The speaker by events and by the console's calls and bell; what comes out has the frequency. It falls silent with its driver."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "speaker.wav")
+        sound = ("-audiodev", f"wav,id=sound,path={path}", "-machine", "pcspk-audiodev=sound")
+        with Input("/test/glibc/speaker_check", "speaker_check", devices=("VGA",), append="console=tty0", more=sound, smp=context.cpus) as machine:
+            for number, hz in enumerate(TONES):
+                machine.until(r"\A([^p]|p(?!laying))*" + r"(playing \d+\n([^p]|p(?!laying))*)" * number + r"playing %d\n\Z" % hz)
+                _hear(machine, path, hz)
+                machine.send(key("a", True))
+                machine.send(key("a", False))
+            lines = machine.finish()
+        expect(sum(line.startswith("ok ") for line in lines) == 13, f"{lines}")
+
+
+@case(cpus=(1,), peer=False)
+def timers_speaker_linux(context):
+    """/proc/bus/input/devices tells of the speaker what Debian's Linux tells; a machine without one has none."""
+    script = ("[ -d /proc/bus ] || mount -t proc proc /proc; for n in $(seq 500); do grep -q Speaker /proc/bus/input/devices && break; usleep 10000; done; "
+              "sed -e '/^S:/d' -e 's/event[0-9] //' /proc/bus/input/devices | grep -B 1 -A 6 Speaker")
+    line, root = ["/bin/sh", "-c", script], test_root()
+    ours, theirs = context.run(line, root).stdout, peer_execute(line, root, timeout=60, modules=("pcspkr",)).stdout
+    expect(ours == theirs and b"Speaker" in ours, f"{ours.decode()}\non Linux:\n{theirs.decode()}")
+    result = context.run(["/bin/sh", "-c", "until dmesg | grep 'speaker: there is no speaker'; do usleep 10000; done; ls /dev/input"], root, machine="microvm")
+    expect(b"no speaker" in result.stdout and b"event2" not in result.stdout, "no speaker", result)

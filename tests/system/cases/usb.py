@@ -70,8 +70,8 @@ def usb_keyboard(context):
         screen.type("PS1='ready''> '; clear\n")
         screen.expect(r"\Aready>\Z")
         screen.type("ls /dev/input; echo aZ09 '-=[]\\;,./~!@#'\n")
-        screen.expect(r"^event2\naZ09 -=\[\]\\;,\./~!@#\nready>\Z")
-        screen.type("clear; while [ -e /dev/input/event2 ]; do usleep 1000; done; echo gone\n")
+        screen.expect(r"^event2 +event3\naZ09 -=\[\]\\;,\./~!@#\nready>\Z")
+        screen.type("clear; while [ -e /dev/input/event3 ]; do usleep 1000; done; echo gone\n")
         screen.monitor.call("device_del", id="keyboard")
         screen.expect(r"^gone\nready>\Z")
         screen.monitor.call("device_add", **keyboard)
@@ -100,13 +100,13 @@ i=0
 while [ -e /dev/sdb ]; do usleep 1000; done
 echo pulled
 while [ $i -lt ROUNDS ]; do
-    until [ -e /dev/sdb -a -e /dev/input/event2 ]; do usleep 1000; done
+    until [ -e /dev/sdb -a -e /dev/input/event3 ]; do usleep 1000; done
     dd if=/dev/urandom of=/tmp/a bs=64k count=4 2>/dev/null
     dd if=/tmp/a of=/dev/sdb bs=64k conv=fsync 2>/dev/null || echo not ok write
     dd if=/dev/sdb bs=64k count=4 iflag=direct 2>/dev/null | cmp - /tmp/a || echo not ok compare
     head -c 1 <&3 >/dev/null 2>&1 && echo not ok the old stick
     echo up
-    while [ -e /dev/sdb -o -e /dev/input/event2 ]; do usleep 1000; done
+    while [ -e /dev/sdb -o -e /dev/input/event3 ]; do usleep 1000; done
     echo down
     i=$((i + 1))
 done
