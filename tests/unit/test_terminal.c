@@ -297,6 +297,9 @@ TEST(ignored_sequences) {
     start("\033[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16;17mx\033[99999999999Cy");
     row_is(0, "x                  y");
     CHECK_EQ(cell(0, 0)->style, 0);
+    CHECK_EQ(terminal.bells, 0);
+    start("\007\033[\0071m\033]0;title\007");
+    CHECK_EQ(terminal.bells, 2); /* a control character acts within a sequence, and ends a string */
 }
 
 TEST(damage) {
