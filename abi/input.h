@@ -114,6 +114,8 @@ enum {
     BTN_MIDDLE = 0x112,
     BTN_SIDE = 0x113,
     BTN_EXTRA = 0x114,
+    BTN_FORWARD = 0x115,
+    BTN_BACK = 0x116,
     BTN_TOUCH = 0x14a,
 };
 

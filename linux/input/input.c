@@ -146,8 +146,10 @@ static void packet_give(struct input_device *device) {
     if (count == 0)
         return;
     evdev_packet(device, device->packet, count);
-    if (!device->grabbed)
-        keyboard_packet(device, device->packet, count);
+    if (device->grabbed)
+        return;
+    keyboard_packet(device, device->packet, count);
+    mice_packet(device, device->packet, count);
 }
 
 /* Every packet has room for its SYN_REPORT: a longer one goes in parts. */

@@ -98,6 +98,9 @@ void evdev_gone(struct input_device *device);
 struct file;
 int64_t evdev_ioctl(struct file *file, uint64_t command, uint64_t argument);
 
+/* mice.c; input_lock held. A packet for /dev/input/mice. */
+void mice_packet(const struct input_device *device, const struct input_value *values, unsigned count);
+
 /* keyboard.c: the console's keyboard, of all devices that have keys to type with. input_lock held.
  * keyboard_typed takes out what was typed for the terminal: how many bytes. */
 enum { KEYBOARD_TYPED = 256 };

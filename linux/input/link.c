@@ -7,6 +7,7 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "lib/virtqueue/input_client.h"
+#include "linux/abi/stat.h"
 #include "linux/device/offers.h"
 #include "linux/fs/device.h"
 #include "linux/heap.h"
@@ -130,11 +131,16 @@ static void link_gone(void *state) {
     heap_free(link);
 }
 
-extern const struct device evdev_device;
+extern const struct device evdev_device, mice_device;
 
 void input_start(void) {
     static const struct device_kind kind = {
         .device_class = DEVICES_INPUT, .appear = link_appear, .event = link_event, .gone = link_gone};
+    device_register(&mice_device);
     device_register(&evdev_device);
+    int error =
+        device_node_make("input/mice", S_IFCHR | 0600, device_number(mice_device.major, mice_device.minor));
+    if (error)
+        log_line("/dev/input/mice cannot be made (error %d)", -error);
     offers_use(&kind);
 }

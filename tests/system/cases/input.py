@@ -95,3 +95,55 @@ def input_virtio(context):
     for packet in ("1 58 1\n0 0 0", "17 1 1\n0 0 0", "1 30 1\n0 0 0\n1 30 0\n0 0 0", "3 0 16384\n0 0 0", "3 1 32767\n0 0 0", "1 273 1\n0 0 0\n1 273 0\n0 0 0"):
         expect(packet in text, f"{packet!r} is missing:\n{text}")
     expect("A" in lines and "Name=\"QEMU Virtio Tablet\"" in text and "B: ABS=3" in text and "B: EV=120003" in text, text)
+
+
+MICE = r"""
+[ -d /dev/input ] || mkdir /dev/input; [ -e /dev/input/mice ] || mknod /dev/input/mice c 13 63
+for n in $(seq 500); do grep -q Mouse /proc/bus/input/devices && break; usleep 10000; done
+say() { printf "$1" >&3; dd bs=8 count=1 <&3 2>/dev/null | od -An -tx1; }
+hear() { dd bs=8 count=1 <&3 2>/dev/null | od -An -tx1; }
+exec 3<>/dev/input/mice
+say '\364'; say '\362'; say '\351'; say '\353'
+echo go plain; hear; hear; hear
+say '\363\310\363\144\363\120'; say '\362'
+echo go wheel; hear; hear; hear; hear
+say '\363\310\363\310\363\120'; say '\362'
+echo go explorer; hear; hear; hear; hear
+echo go long; hear; hear
+say '\377'
+echo end
+"""
+PRESSES = {
+    "plain": [move("x", 10), move("y", -7), button("left", True)],
+    "wheel": [button("left", False), move("x", -3), button("wheel-up", True), button("wheel-down", True)],
+    "explorer": [button("side", True), button("extra", True), button("side", False), button("extra", False)],
+    "long": [move("x", 200)],
+}
+
+
+def _mice(**options):
+    with Input(MICE, **options) as machine:
+        for name, events in PRESSES.items():
+            machine.until(f"go {name}\n")
+            for event in events:
+                before = machine.output.count(b"\n")
+                machine.send(event)
+                for _ in range(400):
+                    if machine.output.count(b"\n") > before:
+                        break
+                    machine.step(0.05)
+        machine.until("end\n")
+        return machine.finish()
+
+
+# As Debian's Linux answers: ./keel test --on linux system/input-mice
+MICE_SAYS = """fa|fa 00|fa 60 03 c8|fa 08 00 00|go plain|08 0a 00|08 00 07|09 00 00|fa|fa 03|go wheel|08 00 00 00|18 fd 00 00|08 00 00 ff|08 00 00 01
+|fa|fa 04|go explorer|08 00 00 10|08 00 00 30|08 00 00 20|08 00 00 00|go long|08 7f 00 00|08 49 00 00|fa aa 00|end""".replace("\n", "").split("|")
+
+
+@case(cpus=(1,))
+def input_mice(context):
+    """/dev/input/mice: three bytes a packet, then with a wheel, then with five buttons."""
+    peer = {"peer": True, "modules": ("psmouse",)} if context.on == "linux" else {}
+    lines = [line.strip() for line in _mice(**peer)]
+    expect(lines == MICE_SAYS, f"{lines}")
