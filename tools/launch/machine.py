@@ -190,10 +190,10 @@ def _contents(path):
         return b""
 
 
-EXIT_LINE = re.compile(rb"^(?:.*\] *)?keel: exit (\d+)\s*\Z", re.MULTILINE)
+EXIT_LINE = re.compile(rb"^(?:.*\] *)?keel: exit (\d+)\s*$", re.MULTILINE)
 
 
 def exit_status(log):
-    """The status in the log's last line, or None when the system did not end in order."""
-    match = EXIT_LINE.search(log[-4096:].rstrip() + b"\n")
-    return int(match[1]) if match else None
+    """The status that the log ends with, or None when the system did not end in order. A service may have said something after it."""
+    statuses = EXIT_LINE.findall(log[-4096:])
+    return int(statuses[-1]) if statuses else None

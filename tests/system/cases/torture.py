@@ -72,8 +72,8 @@ while [ $ends = yes ] && kill -0 $bomb && [ $n -lt 120 ]; do sleep 0.5; n=$((n +
 kill -9 -$bomb
 wait $bomb
 n=0
-while [ $((before - $(free))) -gt $((before / 20)) ] && [ $n -lt 60 ]; do sleep 0.5; n=$((n + 1)); done
-[ $n -lt 60 ] || echo "not ok memory: $before pages free before, $(free) after"
+while [ $((before - $(free))) -gt $((before / 20)) ] && [ $n -lt 240 ]; do sleep 0.5; n=$((n + 1)); done
+[ $n -lt 240 ] || echo "not ok memory: $before pages free before, $(free) after"
 echo ok
 """
 

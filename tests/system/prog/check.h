@@ -130,6 +130,26 @@ static inline uint64_t check_now_ns(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/* Waits until /proc shows a thread in a state: 'S' once it waits for what it is to be given. */
+static inline void check_state(pid_t tid, char state, int line) {
+    char path[64], text[256] = {0};
+    const char *now = NULL;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)tid);
+    for (int tries = 0; tries < 20000; tries++) {
+        FILE *file = fopen(path, "r");
+        size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+        if (file)
+            fclose(file);
+        text[length] = 0;
+        now = strrchr(text, ')'); /* "PID (NAME) STATE ..." */
+        if (now && now[1] == ' ' && now[2] == state)
+            return;
+        check_sleep_ms(1);
+    }
+    check_fail("line %d: thread %d does not come to state %c: %s", line, (int)tid, state, text);
+}
+#define CHECK_STATE(tid, state) check_state(tid, state, __LINE__)
+
 static int check_run_one(const struct check_test *test) {
     check_name = test->name;
     pid_t pid = fork();

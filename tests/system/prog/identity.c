@@ -86,7 +86,7 @@ TEST(signals_between_users) {
         for (;;)
             pause();
     }
-    check_sleep_ms(30);
+    CHECK_STATE(pid, 'S'); /* with its new identity */
     pid_t other = fork();
     if (other == 0) {
         setuid(1002);
@@ -161,8 +161,9 @@ TEST(process_count_limit) {
         while (made < 10 && (child = fork()) > 0)
             made++;
         if (made < 10 && child == 0) {
-            check_sleep_ms(300);
-            _exit(0);
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            for (;;)
+                pause();
         }
         CHECK_EQ(made, 2);
         CHECK_ERRNO(fork(), EAGAIN);

@@ -326,7 +326,7 @@ TEST(record_locks) {
         CHECK(fcntl(fd, F_SETLKW, &query) == 0); /* until the parent unlocks */
         _exit(0);
     }
-    check_sleep_ms(40);
+    CHECK_STATE(pid, 'S'); /* all but the last of its calls return at once */
     lock = region(F_UNLCK, 0, 0);
     CHECK(fcntl(fd, F_SETLK, &lock) == 0);
     CHECK_EXITS(pid, 0);

@@ -384,19 +384,21 @@ TEST(exec_at_and_descriptor) {
 }
 
 TEST(orphans_find_a_new_parent) {
-    int ends[2];
-    CHECK(pipe(ends) == 0);
+    int ends[2], known[2];
+    CHECK(pipe(ends) == 0 && pipe(known) == 0);
     pid_t pid = fork();
     if (pid == 0) {
         if (fork() == 0) {
             pid_t parent = getppid();
+            (void)!write(known[1], "k", 1);
             for (int i = 0; i < 1000 && getppid() == parent; i++)
                 check_sleep_ms(2);
             char moved = getppid() != parent;
             (void)!write(ends[1], &moved, 1);
             _exit(0);
         }
-        check_sleep_ms(10);
+        char byte;
+        CHECK_EQ(read(known[0], &byte, 1), 1);
         _exit(0);
     }
     CHECK_EXITS(pid, 0);

@@ -80,13 +80,13 @@ TEST(states_of_others) {
             pause();
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/status", pid);
-    check_sleep_ms(30);
+    CHECK_STATE(pid, 'S');
     CHECK(strncmp(field(path, "State"), "S (sleeping)", 12) == 0);
     kill(pid, SIGSTOP);
-    check_sleep_ms(30);
+    CHECK_STATE(pid, 'T');
     CHECK(strncmp(field(path, "State"), "T (stopped)", 11) == 0);
     kill(pid, SIGKILL);
-    check_sleep_ms(30);
+    CHECK_STATE(pid, 'Z');
     CHECK(strncmp(field(path, "State"), "Z (zombie)", 10) == 0);
     CHECK_KILLED(pid, SIGKILL);
     CHECK_ERRNO(open(path, O_RDONLY), ENOENT);
@@ -101,16 +101,16 @@ TEST(command_line_and_environment) {
         execve("/bin/sleep", arguments, environment);
         _exit(1);
     }
-    check_sleep_ms(100);
     char path[64];
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    while (!check_is(read_all(path), "sleep\n"))
+        check_sleep_ms(1);
     snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
     read_all(path);
     CHECK(memcmp(text, "sleep\000100\0", 10) == 0);
     snprintf(path, sizeof path, "/proc/%d/environ", pid);
     read_all(path);
     CHECK(memcmp(text, "ONE=1\0TWO=2\0", 12) == 0);
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
-    CHECK(check_is(read_all(path), "sleep\n"));
     char link[64] = {0};
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
     CHECK(readlink(path, link, 63) > 0);

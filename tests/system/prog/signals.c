@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 
 static volatile int seen[64], seen_count;
@@ -335,42 +336,43 @@ TEST(registers_survive_a_handler) {
     CHECK(flags & 1);
 }
 
-static void alarm_after(int signo, void (*handler)(int), int flags, long milliseconds) {
-    (void)signo;
+/* Again and again: one of them finds the process where it waits, however slow the machine is. */
+static void alarm_each(void (*handler)(int), int flags, long milliseconds) {
     handle(SIGALRM, handler, flags);
-    struct {
-        struct timeval interval, value;
-    } timer = {{0, 0}, {0, milliseconds * 1000}};
-    CHECK(syscall(SYS_setitimer, 0, &timer, NULL) == 0);
+    struct timeval time = {0, milliseconds * 1000};
+    struct itimerval timer = {time, time};
+    CHECK(syscall(SYS_setitimer, ITIMER_REAL, &timer, NULL) == 0);
+}
+
+static int noted_at;
+static void note_and_write(int signo) {
+    note(signo);
+    if (seen_count == 3)
+        (void)!write(noted_at, "z", 1);
 }
 
 TEST(interrupted_and_restarted) {
     int ends[2];
     char byte;
     CHECK(pipe(ends) == 0);
-    alarm_after(SIGALRM, note, 0, 20);
+    alarm_each(note, 0, 20);
     CHECK_ERRNO(read(ends[0], &byte, 1), EINTR);
-    CHECK_EQ(seen_count, 1);
-    pid_t pid = fork();
-    if (pid == 0) {
-        check_sleep_ms(80);
-        (void)!write(ends[1], "z", 1);
-        _exit(0);
-    }
-    alarm_after(SIGALRM, note, SA_RESTART, 20);
-    CHECK_EQ(read(ends[0], &byte, 1), 1);
+    CHECK(seen_count >= 1);
+    alarm_each(note_and_write, SA_RESTART, 20);
+    noted_at = ends[1];
+    seen_count = 0;
+    CHECK_EQ(read(ends[0], &byte, 1), 1); /* interrupted three times */
     CHECK_EQ(byte, 'z');
-    CHECK_EQ(seen_count, 2);
-    CHECK_EXITS(pid, 0);
-    alarm_after(SIGALRM, note, SA_RESTART, 20);
+    CHECK(seen_count >= 3);
+    alarm_each(note, SA_RESTART, 20);
     CHECK_ERRNO(pause(), EINTR);
 }
 
 TEST(sleep_tells_what_is_left) {
-    alarm_after(SIGALRM, note, SA_RESTART, 20);
+    alarm_each(note, SA_RESTART, 20);
     struct timespec time = {5, 0}, left = {0, 0};
     CHECK_ERRNO(nanosleep(&time, &left), EINTR);
-    CHECK(left.tv_sec == 4 && left.tv_nsec > 0);
+    CHECK(left.tv_sec < 5 && left.tv_sec >= 0);
 }
 
 TEST(suspend_with_mask) {

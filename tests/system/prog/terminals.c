@@ -305,6 +305,22 @@ static void handle(int signo) {
     sigaction(signo, &action, NULL);
 }
 
+/* For those that are awaited: they come in await() only, not in between. */
+static void handle_blocked(int signo) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signo);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    handle(signo);
+}
+
+static void await(int signo) {
+    sigset_t none;
+    sigemptyset(&none);
+    while (caught != signo)
+        sigsuspend(&none);
+}
+
 /* Makes the calling process the leader of a session on the slave. */
 static void lead(void) {
     CHECK(setsid() > 0);
@@ -339,19 +355,16 @@ TEST(typed_signals) {
     open_pair();
     pid_t pid = fork();
     if (pid == 0) {
-        handle(SIGINT);
-        handle(SIGQUIT);
-        handle(SIGTSTP);
+        handle_blocked(SIGINT);
+        handle_blocked(SIGQUIT);
+        handle_blocked(SIGTSTP);
         lead();
         CHECK_EQ(write(slave, "ready", 5), 5);
-        while (caught != SIGINT)
-            pause();
+        await(SIGINT);
         CHECK_EQ(write(slave, "int", 3), 3);
-        while (caught != SIGQUIT)
-            pause();
+        await(SIGQUIT);
         CHECK_EQ(write(slave, "quit", 4), 4);
-        while (caught != SIGTSTP)
-            pause();
+        await(SIGTSTP);
         _exit(7);
     }
     expect(master, "ready");
@@ -375,7 +388,7 @@ TEST(a_signal_interrupts_a_read) {
         _exit(3);
     }
     expect(master, "ready");
-    check_sleep_ms(100);
+    CHECK_STATE(pid, 'S');
     type("\3");
     CHECK_EXITS(pid, 3);
 }
@@ -384,12 +397,11 @@ TEST(size_change_signals) {
     open_pair();
     pid_t pid = fork();
     if (pid == 0) {
-        handle(SIGWINCH);
+        handle_blocked(SIGWINCH);
         lead();
         CHECK_EQ(write(slave, "ready", 5), 5);
-        while (!caught)
-            pause();
-        _exit(caught == SIGWINCH ? 5 : 6);
+        await(SIGWINCH);
+        _exit(5);
     }
     expect(master, "ready");
     struct winsize size = {50, 100, 0, 0};
@@ -489,16 +501,14 @@ TEST(the_leader_ends) {
         lead();
         pid_t child = fork();
         if (child == 0) {
-            handle(SIGHUP);
+            handle_blocked(SIGHUP);
             CHECK_EQ(write(ready[1], "r", 1), 1);
-            while (!caught)
-                pause();
+            await(SIGHUP);
             CHECK_EQ(write(ready[1], "h", 1), 1);
             _exit(0);
         }
         char byte;
         CHECK_EQ(read(ready[0], &byte, 1), 1);
-        check_sleep_ms(50);
         _exit(0);
     }
     CHECK_EXITS(leader, 0);

