@@ -116,7 +116,7 @@ $(B)/sym/$(1): $(call native,$(wildcard drivers/$(1)/*.c) $(DRIVER_LIB_SRC))
 endef
 $(foreach name,$(DRIVERS),$(eval $(call driver,$(name))))
 # The kernel's benchmark: in the upper half, so that the lower one is free for guests.
-$(B)/sym/kbench: $(call objects,native-upper,bench/kbench.c bench/kbench_loops.S $(NATIVE_LIB_SRC))
+$(B)/sym/kbench: $(call objects,native-upper,$(wildcard bench/kbench*.c) bench/kbench_loops.S $(NATIVE_LIB_SRC))
 	@mkdir -p $(dir $@)
 	$(NATIVE_LINK) -Wl,-Ttext-segment=0x400000000000,--no-relax,--defsym=_DYNAMIC=0x400000000000 -o $@ $^
 $(B)/bin/%: $(B)/sym/%

@@ -10,7 +10,7 @@ MEMORY = "1400M"  # one row snapshots 1 GB
 BOUND_MEMORY = "1500M"  # processes with 1 GB are killed
 ROW = re.compile(r"row (\S+) (\S+) (\S+) (\S+) (\S+)$", re.MULTILINE)
 
-ROWS = {  # name in kbench.c: what the table says, the goal
+ROWS = {  # name in bench/kbench_*.c: what the table says, the goal
     "null_call": ("native null call", 60),
     "call_8_words": ("call + reply-and-receive, two spaces, 8 words", 300),
     "call_4_handles": ("the same, 4 handles there and back", None),
