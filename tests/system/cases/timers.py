@@ -28,6 +28,18 @@ def timers_hpet(context):
     _checked(context.run(["/test/glibc/hpet_check", "lines=0"], root, machine="pc"), 25)
 
 
+@case(cpus=(1,), peer=False)
+def timers_damaged(context):
+    """A table of ACPI that tells of an event timer nowhere is refused, and everything else goes on."""
+    with tempfile.NamedTemporaryFile() as table:
+        table.write(bytes(20))
+        table.flush()
+        result = context.run(["/bin/sh", "-c", "until [ -e /dev/rtc0 ]; do usleep 10000; done; ls /dev/hpet; poweroff -f"], test_root(),
+                             more=("-machine", "hpet=off", "-acpitable", f"sig=HPET,data={table.name}"))
+    expect(b"ACPI: HPET's address at 0x0 is damaged and not used" in result.log, "a message", result)
+    expect(b"No such file" in result.stderr and b"power off" in result.log, "no such device", result)
+
+
 KILLS = int(os.environ.get("KEEL_TIMER_KILLS", "5"))
 # One program counts all the while; another one's close meets a driver that is not there.
 KILLED = """
