@@ -98,6 +98,19 @@ static int64_t map_place(struct mm *mm, const struct map_request *request) {
     return request->flags & MAP_32BIT ? room_low(mm, length) : mm_find_room(mm, length);
 }
 
+static bool is_character_device(const struct file *file) {
+    const struct inode *inode = file->path.inode;
+    return inode && (inode->attributes.mode & S_IFMT) == S_IFCHR;
+}
+
+/* A device's memory ends somewhere; what lies behind it in a file is only not there yet. */
+static bool ends_before(struct file *file, uint64_t end) {
+    struct vmo_info info = {0};
+    handle_t vmo;
+    return is_character_device(file) && !file->operations->map(file, &vmo) &&
+           keel_object_info(vmo, keel_pointer(&info), sizeof(info)) >= 0 && end > info.size;
+}
+
 static int file_check(const struct map_request *request) {
     const struct file *file = request->file;
     uint32_t type = request->flags & MAP_TYPE;
@@ -115,13 +128,14 @@ static int file_check(const struct map_request *request) {
         return -EPERM;
     if (!file->operations->map)
         return -ENODEV;
-    return request->flags & MAP_GROWSDOWN ? -EINVAL : 0;
+    if (request->flags & MAP_GROWSDOWN || ends_before(request->file, request->offset + request->length))
+        return -EINVAL;
+    return 0;
 }
 
 static bool is_zero_device(const struct file *file) {
-    const struct inode *inode = file->path.inode;
-    return inode && (inode->attributes.mode & S_IFMT) == S_IFCHR &&
-           inode->attributes.rdev == (DEVICE_ZERO_MAJOR << 8 | DEVICE_ZERO_MINOR);
+    return is_character_device(file) &&
+           file->path.inode->attributes.rdev == (DEVICE_ZERO_MAJOR << 8 | DEVICE_ZERO_MINOR);
 }
 
 /* Mappings of /dev/zero are anonymous memory; shared anonymous memory gets a file of its own. */

@@ -4,8 +4,8 @@
  *
  *   hpet_check           all of it
  *   hpet_check lines=0   on a machine where no comparator's interrupt goes anywhere
- *   hpet_check killed    makes /tmp/ready, then counts interrupts while somebody ends the driver, until
- * standard input ends
+ *   hpet_check killed N  counts interrupts while it ends the driver so many times, then makes /tmp/ready and
+ * stays
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,10 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -23,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { RATE = 50, COUNTER = 0xf0 / 8, PAGE = 4096 };
+enum { RATE = 50, COUNTER = 0xf0 / 8, PAGE = 4096, READ_ALL = 3 };
 
 static volatile uint64_t *registers;
 
@@ -77,6 +79,8 @@ static int comes(int fd) {
 
 static void map_check(int fd) {
     refused((int64_t)mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), EACCES, "not for writing");
+    refused((int64_t)mmap(NULL, 2 * PAGE, PROT_READ, MAP_SHARED, fd, 0), EINVAL, "no more than a page");
+    refused((int64_t)mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, PAGE), EINVAL, "nothing behind it");
     registers = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     check(registers != MAP_FAILED && (registers[0] & 0xffff0000) == 0x80860000, "registers");
     uint64_t before = registers[COUNTER];
@@ -165,29 +169,44 @@ static int all(int lines) {
     return 0;
 }
 
-/* Interrupts of a periodic and a single comparator, across ends of the driver. */
-static int killed(void) {
-    unsigned long sum = 0;
-    int fd = device_open();
+/* How often the driver has ended, by the log. */
+static int ends(void) {
+    static char log[1 << 18];
+    int length = klogctl(READ_ALL, log, sizeof log - 1), found = 0;
+    log[length > 0 ? length : 0] = 0;
+    for (char *at = log; (at = strstr(at, "driver hpet (generation")); at++)
+        found++;
+    return found;
+}
+
+/* Ends the driver, and waits until it has ended and its successor counts: of two reads the first may have
+ * been of before. */
+static int end_driver(int fd) {
+    int before = ends(), reset = open("/proc/keel_reset", O_WRONLY);
+    while (write(reset, "hpet", 4) != 4)
+        usleep(5000);
+    close(reset);
+    while (ends() == before)
+        usleep(5000);
+    return count(fd) && count(fd);
+}
+
+/* Interrupts go on across ends of the driver; and everything is on when this process is ended in its turn. */
+static int killed(int kills) {
+    int fd = device_open(), good = 1;
     check(ioctl(fd, HPET_IRQFREQ, (unsigned long)RATE) == 0 && ioctl(fd, HPET_IE_ON) == 0, "on");
-    for (int i = 0; i < 5; i++)
-        sum += count(fd);
-    close(open("/tmp/ready", O_CREAT | O_WRONLY, 0600));
-    struct pollfd wait[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
-    while (poll(wait, 2, -1) > 0 && !(wait[1].revents & POLLHUP))
-        if (wait[0].revents)
-            sum += count(fd);
-    unsigned long after = sum;
-    for (int i = 0; i < 5; i++)
-        after += count(fd);
-    check(sum >= 5 && after >= sum + 5, "they go on");
+    for (int i = 0; i < kills && good; i++)
+        good = end_driver(fd) && (i % 2 || ioctl(fd, i % 4 ? HPET_EPI : HPET_DPI) == 0);
+    check(good, "they go on");
     errno = 0;
     check(ioctl(fd, HPET_IE_ON) < 0 && errno == EBUSY, "it is on");
+    close(open("/tmp/ready", O_CREAT | O_WRONLY, 0600));
+    pause();
     return 0;
 }
 
 int main(int argc, char **argv) {
-    if (argc == 2 && !strcmp(argv[1], "killed"))
-        return killed();
+    if (argc == 3 && !strcmp(argv[1], "killed"))
+        return killed(atoi(argv[2]));
     return all(argc == 1);
 }
