@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-enum { NETLINK_ROUTE = 0 };
+enum { NETLINK_ROUTE = 0, NETLINK_KOBJECT_UEVENT = 15 };
+enum { UEVENT_GROUP_KERNEL = 1 };
 
 struct sockaddr_nl {
     uint16_t family, padding;

@@ -26,7 +26,8 @@ const struct device *device_at(unsigned index); /* NULL after the last */
 int device_open(struct inode *inode, struct file *file);
 
 /* Nodes of devices that appear while the system runs, in /dev or a directory in it ("input/event0"), which is
- * made: mode with type and permissions. 0, -EEXIST … */
+ * made: mode with type and permissions. Whoever listens for uevents hears of both. No locks held. 0, -EEXIST
+ * … */
 int device_node_make(const char *name, uint32_t mode, uint64_t number);
 int device_link_make(const char *name, const char *target);
 void device_node_remove(const char *name);

@@ -6,6 +6,7 @@
 #include "linux/fs/device.h"
 #include "linux/fs/mount.h"
 #include "linux/fs/namei.h"
+#include "linux/fs/uevent.h"
 
 static struct path place;
 
@@ -40,7 +41,10 @@ static int entry_make(const char *name, uint32_t mode, uint64_t number, const ch
 }
 
 int device_node_make(const char *name, uint32_t mode, uint64_t number) {
-    return entry_make(name, mode, number, NULL);
+    int error = entry_make(name, mode, number, NULL);
+    if (!error)
+        uevent_node("add", name, mode, number);
+    return error;
 }
 
 int device_link_make(const char *name, const char *target) {
@@ -51,15 +55,22 @@ void device_node_remove(const char *name) {
     struct last_name last;
     struct path parent;
     struct inode *victim;
+    uint64_t number = 0;
+    uint32_t mode = 0;
     if (node_place(name, false, &parent, &last))
         return;
     struct inode *directory = parent.inode;
     mutex_lock(&directory->lock);
     if (!directory->operations->lookup(directory, last.text, last.length, &victim)) {
-        if (!directory->operations->unlink(directory, last.text, last.length, victim))
+        if (!directory->operations->unlink(directory, last.text, last.length, victim)) {
             name_remove(parent.name, last.text, last.length);
+            number = victim->attributes.rdev;
+            mode = victim->attributes.mode;
+        }
         inode_put(victim);
     }
     mutex_unlock(&directory->lock);
     path_put(&parent);
+    if (number)
+        uevent_node("remove", name, mode, number);
 }

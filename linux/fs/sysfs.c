@@ -10,6 +10,7 @@
 #include "linux/abi/statfs.h"
 #include "linux/fs/mount.h"
 #include "linux/fs/proc_internal.h"
+#include "linux/fs/uevent.h"
 #include "linux/platform.h"
 #include "linux/system.h"
 
@@ -247,8 +248,15 @@ static const struct proc_node mm_children[] = {
      .count = PROC_COUNT(huge_children)},
 };
 
+static int show_uevent_sequence(const struct proc_ref *ref, struct text *text) {
+    (void)ref;
+    text_add(text, "%llu\n", (unsigned long long)uevent_sequence());
+    return 0;
+}
+
 static const struct proc_node kernel_children[] = {
     {.name = "mm", .mode = DIRECTORY, .children = mm_children, .count = PROC_COUNT(mm_children)},
+    {.name = "uevent_seqnum", .mode = FILE_R, .show = show_uevent_sequence},
 };
 
 static const struct proc_node fs_children[] = {

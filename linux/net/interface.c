@@ -7,6 +7,7 @@
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
 #include "linux/device/offers.h"
+#include "linux/fs/uevent.h"
 #include "linux/heap.h"
 #include "linux/io/poll.h"
 #include "linux/net/packet.h"
@@ -215,7 +216,11 @@ static void net_event(void *state) {
     struct interface *interface = state;
     mutex_lock(&interface->lock);
     link_run(interface);
+    bool comes = interface->listed && !interface->told;
+    interface->told |= comes;
     mutex_unlock(&interface->lock);
+    if (comes)
+        uevent_interface("add", interface->name, interface->index);
 }
 
 /* ---- sending ---- */
@@ -406,6 +411,8 @@ static void net_gone(void *state) {
     }
     mutex_unlock(&interface->lock);
     waitq_wake_all(&net_room);
+    if (interface->told)
+        uevent_interface("remove", interface->name, interface->index);
     log_line("%s: gone", interface->name);
     interface_put(interface);
 }

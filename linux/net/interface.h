@@ -34,6 +34,7 @@ struct interface {
     struct mutex lock; /* from here on */
     struct net_client client;
     bool listed; /* the driver has described it */
+    bool told;   /* that it has come, to those who listen */
     bool gone;
     uint8_t address[ETH_ALEN];
     uint32_t mtu;

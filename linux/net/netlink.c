@@ -51,18 +51,23 @@ static void attribute_put(struct message *message, uint16_t type, const void *by
     message_put(message, bytes, length);
 }
 
-static int64_t message_end(struct netlink_socket *socket, struct message *message) {
+/* What is received in one piece. */
+static int64_t piece_put(struct netlink_socket *socket, const void *piece, uint32_t size) {
     uint32_t head = socket->input.head;
-    struct buffer length = {.kernel = &message->length, .length = sizeof message->length};
-    struct buffer bytes = {.kernel = message->bytes, .length = message->length};
-    memcpy(message->bytes, &message->length, sizeof message->length);
-    if (ring_room(&socket->input) < sizeof message->length + message->length)
+    struct buffer length = {.kernel = &size, .length = sizeof size};
+    struct buffer bytes = {.kernel = (void *)(uintptr_t)piece, .length = size};
+    if (ring_room(&socket->input) < sizeof size + size)
         return -ENOBUFS;
-    if (ring_fill(&socket->input, &length, length.length) == (int64_t)sizeof message->length &&
-        ring_fill(&socket->input, &bytes, bytes.length) == (int64_t)message->length)
+    if (ring_fill(&socket->input, &length, sizeof size) == (int64_t)sizeof size &&
+        ring_fill(&socket->input, &bytes, size) == (int64_t)size)
         return 0;
     socket->input.head = head;
     return -ENOMEM;
+}
+
+static int64_t message_end(struct netlink_socket *socket, struct message *message) {
+    memcpy(message->bytes, &message->length, sizeof message->length);
+    return piece_put(socket, message->bytes, message->length);
 }
 
 static int64_t result_send(struct netlink_socket *socket, const struct nlmsghdr *request, int32_t error) {
@@ -157,6 +162,30 @@ static int64_t link_change(struct interface *interface, const uint8_t *body) {
     return interface_flags_set(interface, (now & ~change) | (info.flags & change));
 }
 
+/* ---- uevents ---- */
+
+static void uevent_hear(struct uevent_listener *listener, const char *text, size_t length) {
+    struct netlink_socket *socket = container_of(listener, struct netlink_socket, listener);
+    mutex_lock(&socket->lock);
+    if (piece_put(socket, text, (uint32_t)length))
+        socket->lost = true;
+    mutex_unlock(&socket->lock);
+    waitq_wake_all(&socket->waiters);
+}
+
+/* The first group is the kernel's; to others only programs speak, which is not passed on. The socket's lock
+ * is not held: listeners' comes first. */
+static void uevent_join(struct netlink_socket *socket, uint32_t groups) {
+    mutex_lock(&socket->lock);
+    bool joins = groups & UEVENT_GROUP_KERNEL && !socket->listens;
+    socket->listens |= joins;
+    mutex_unlock(&socket->lock);
+    if (!joins)
+        return;
+    socket->listener.hear = uevent_hear;
+    uevent_listen(&socket->listener);
+}
+
 /* ---- requests ---- */
 
 static int64_t request_serve(struct netlink_socket *socket, const struct nlmsghdr *request,
@@ -197,6 +226,8 @@ static int64_t netlink_send(struct file *file, struct buffer *buffer, uint32_t f
     uint32_t length = (uint32_t)buffer->length;
     int64_t error = 0;
     (void)flags, (void)to;
+    if (socket->protocol == NETLINK_KOBJECT_UEVENT)
+        return -EPERM;
     if (buffer->length > sizeof bytes)
         return -EMSGSIZE;
     if (buffer_get(buffer, bytes, length))
@@ -218,21 +249,25 @@ static int64_t netlink_send(struct file *file, struct buffer *buffer, uint32_t f
 
 static int64_t netlink_receive(struct file *file, struct buffer *buffer, uint32_t flags,
                                struct socket_message *message) {
-    const struct sockaddr_nl kernel = {.family = AF_NETLINK};
     struct netlink_socket *socket = netlink_of(file);
+    const struct sockaddr_nl kernel = {
+        .family = AF_NETLINK, .groups = socket->protocol == NETLINK_KOBJECT_UEVENT ? UEVENT_GROUP_KERNEL : 0};
     struct waiter waiter = {.exclusive = false};
     uint32_t length = 0;
     struct buffer header = {.kernel = &length, .length = sizeof length};
     int64_t result = 0;
     mutex_lock(&socket->lock);
     waitq_add(&socket->waiters, &waiter);
-    while (!ring_used(&socket->input) && !result) {
-        if (file->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
+    while ((socket->lost || !ring_used(&socket->input)) && !result) {
+        if (socket->lost)
+            result = -ENOBUFS;
+        else if (file->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
             result = -EAGAIN;
         else
             result = task_wait(&socket->lock, DEADLINE_NEVER) < 0 ? -ERESTARTSYS : 0;
     }
     waitq_remove(&socket->waiters, &waiter);
+    socket->lost &= result != -ENOBUFS;
     if (!result) {
         (void)ring_peek(&socket->input, 0, &header, sizeof length); /* own memory on both sides */
         size_t count = length < buffer->length ? length : buffer->length;
@@ -259,8 +294,10 @@ static int64_t netlink_bind(struct file *file, const struct socket_name *name) {
     memcpy(&address, name->bytes, sizeof address);
     if (address.family != AF_NETLINK)
         return -EINVAL;
-    if (address.groups) /* nothing is ever told to a group */
+    if (address.groups && socket->protocol != NETLINK_KOBJECT_UEVENT) /* nothing is ever told to a group */
         return -EOPNOTSUPP;
+    if (address.groups)
+        uevent_join(socket, address.groups);
     mutex_lock(&socket->lock);
     if (address.port)
         socket->port = address.port;
@@ -296,6 +333,7 @@ static int64_t netlink_option_get(struct file *file, uint32_t level, uint32_t op
     case SO_SNDBUF:
         return socket_option_number(value, (int32_t)netlink_of(file)->input.size);
     case SO_PROTOCOL:
+        return socket_option_number(value, (int32_t)netlink_of(file)->protocol);
     case SO_ERROR:
         return socket_option_number(value, 0);
     default:
@@ -330,9 +368,9 @@ static uint32_t netlink_poll(struct file *file, struct poll_watch *watch) {
     if (watch)
         poll_watch(watch, &socket->waiters);
     mutex_lock(&socket->lock);
-    bool input = ring_used(&socket->input);
+    bool input = ring_used(&socket->input), lost = socket->lost;
     mutex_unlock(&socket->lock);
-    return POLLOUT | POLLWRNORM | POLLWRBAND | (input ? POLLIN | POLLRDNORM : 0);
+    return POLLOUT | POLLWRNORM | POLLWRBAND | (input ? POLLIN | POLLRDNORM : 0) | (lost ? POLLERR : 0);
 }
 
 static int64_t netlink_ioctl(struct file *file, uint64_t command, uint64_t argument) {
@@ -341,6 +379,8 @@ static int64_t netlink_ioctl(struct file *file, uint64_t command, uint64_t argum
 }
 
 static void netlink_release(struct file *file) {
+    if (netlink_of(file)->listens)
+        uevent_leave(&netlink_of(file)->listener);
     ring_free(&netlink_of(file)->input);
     heap_free(file->data);
 }
@@ -364,7 +404,7 @@ const struct socket_calls netlink_calls = {
 int64_t netlink_create(uint32_t type, uint32_t flags, uint32_t protocol) {
     if (type != SOCK_RAW && type != SOCK_DGRAM)
         return -ESOCKTNOSUPPORT;
-    if (protocol != NETLINK_ROUTE)
+    if (protocol != NETLINK_ROUTE && protocol != NETLINK_KOBJECT_UEVENT)
         return -EPROTONOSUPPORT;
     struct netlink_socket *socket = heap_zalloc(sizeof *socket);
     if (!socket)
@@ -373,6 +413,7 @@ int64_t netlink_create(uint32_t type, uint32_t flags, uint32_t protocol) {
     waitq_init(&socket->waiters);
     ring_init(&socket->input);
     socket->type = type;
+    socket->protocol = protocol;
     struct file *file = socket_file(&netlink_operations, flags, socket);
     if (!file) {
         heap_free(socket);

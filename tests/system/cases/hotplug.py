@@ -179,3 +179,26 @@ def accelerators_listed(context):
     lines = result.stdout.decode().splitlines()
     expect(lines == ["cpu", "gpu 0000:00:02.0 1af4:1050 virtio virtio-gpu -", "gpu 0000:00:03.0 1002:5046 AMD -",
                      "gpu 0000:00:04.0 1013:00b8 Cirrus -", "gpu 0000:00:05.0 1234:1111 QEMU -"], "the list", result)
+
+
+EVENTS = """
+[ -d /sys/class ] || mount -t sysfs sysfs /sys
+/test/bin/uevents 4 && [ $(cat /sys/kernel/uevent_seqnum) -ge 4 ] && echo counted
+"""
+
+
+@case(cpus=(1,))
+def hotplug_events(context):
+    """Netlink tells of a disk and a network card that come and go, as on Linux."""
+    peer = {"peer": True, "modules": ("virtio_blk", "virtio_net", "virtio_pci")} if context.on == "linux" else {}
+    with Cards(context, EVENTS, test_root((("uevents", "musl"),)), **peer) as machine:
+        machine.expect(b"listening\n")
+        for name in ("disk", "net"):
+            machine.plug(name)
+            machine.expect(b"add ")
+            machine.take_soon(name)
+            machine.expect(b"remove ")
+        result = machine.end()
+    lines = [line.strip() for line in result.stdout.decode().splitlines()]
+    expect(result.status == 0 and lines[lines.index("listening") + 1:] ==
+           ["add block vda 254:0 disk", "remove block vda 254:0 disk", "add net eth0 :", "remove net eth0 :", "counted"], f"{lines}", result)

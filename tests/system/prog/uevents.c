@@ -1,0 +1,86 @@
+/*
+ * uevents COUNT: tells of the next COUNT events of disks and network interfaces, one a line: action,
+ * subsystem, name, numbers. Says "listening" when it does. Helper of the case hotplug-events.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { NETLINK_KOBJECT_UEVENT = 15 };
+
+struct sockaddr_nl {
+    unsigned short nl_family, nl_padding;
+    unsigned nl_pid, nl_groups;
+};
+
+static char text[8192];
+static size_t length;
+
+static void fail(const char *what) {
+    printf("not ok %s (%s)\n", what, strerror(errno));
+    exit(1);
+}
+
+/* The value of a line; "" when it is not there. */
+static const char *value(const char *name) {
+    for (const char *at = text; at < text + length; at += strlen(at) + 1)
+        if (!strncmp(at, name, strlen(name)) && at[strlen(name)] == '=')
+            return at + strlen(name) + 1;
+    return "";
+}
+
+static void check(unsigned long long *last) {
+    char first[512], path[512];
+    unsigned long long number = strtoull(value("SEQNUM"), NULL, 10);
+    snprintf(first, sizeof first, "%s@%s", value("ACTION"), value("DEVPATH"));
+    snprintf(path, sizeof path, "/sys%s", value("DEVPATH"));
+    if (strcmp(text, first) != 0)
+        fail("the first line");
+    if (number <= *last)
+        fail("the numbers of events");
+    *last = number;
+    if (!strcmp(value("ACTION"), "add") && access(path, F_OK) && !strcmp(value("SUBSYSTEM"), "net"))
+        fail(path);
+}
+
+static void receive(int line) {
+    struct sockaddr_nl from = {0};
+    socklen_t size = sizeof from;
+    ssize_t got = recvfrom(line, text, sizeof text - 1, 0, (struct sockaddr *)&from, &size);
+    if (got <= 0)
+        fail("recvfrom");
+    if (from.nl_pid != 0 || from.nl_groups != 1 || text[got - 1] != 0)
+        fail("the sender");
+    length = (size_t)got;
+}
+
+int main(int argc, char **argv) {
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = 1};
+    int line = socket(AF_NETLINK, SOCK_DGRAM, NETLINK_KOBJECT_UEVENT), deaf = dup(line);
+    int other = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+    unsigned long long last = 0;
+    int count = argc > 1 ? atoi(argv[1]) : 1;
+    if (line < 0 || other < 0 || bind(line, (struct sockaddr *)&address, sizeof address))
+        fail("bind");
+    close(deaf);
+    puts("listening");
+    fflush(stdout);
+    while (count > 0) {
+        receive(line);
+        check(&last);
+        if (strcmp(value("SUBSYSTEM"), "block") != 0 && strcmp(value("SUBSYSTEM"), "net") != 0)
+            continue;
+        printf("%s %s %s%s %s:%s %s\n", value("ACTION"), value("SUBSYSTEM"), value("DEVNAME"),
+               value("INTERFACE"), value("MAJOR"), value("MINOR"), value("DEVTYPE"));
+        fflush(stdout);
+        count--;
+    }
+    if (recv(line, text, sizeof text, MSG_DONTWAIT) >= 0 && !strcmp(value("SUBSYSTEM"), "block"))
+        fail("another event");
+    if (recv(other, text, sizeof text, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+        fail("a socket that did not join the group");
+    return 0;
+}
