@@ -70,7 +70,7 @@ def usb_keyboard(context):
         screen.type("PS1='ready''> '; clear\n")
         screen.expect(r"\Aready>\Z")
         screen.type("ls /dev/input; echo aZ09 '-=[]\\;,./~!@#'\n")
-        screen.expect(r"^event2 +event3\naZ09 -=\[\]\\;,\./~!@#\nready>\Z")
+        screen.expect(r"^event2 +event3 +mice\naZ09 -=\[\]\\;,\./~!@#\nready>\Z")
         screen.type("clear; while [ -e /dev/input/event3 ]; do usleep 1000; done; echo gone\n")
         screen.monitor.call("device_del", id="keyboard")
         screen.expect(r"^gone\nready>\Z")
