@@ -113,10 +113,23 @@ bool ipc_permitted(const struct ipc_object *object, uint32_t mode) {
     return !(wanted & ~granted) || task_is_root(task_current());
 }
 
-bool ipc_owned(const struct ipc_object *object) {
+int ipc_owned(const struct ipc_family *family, int32_t id, struct ipc_object **object) {
     const struct task *task = task_current();
     uint32_t euid = task->credentials.euid;
-    return euid == object->uid || euid == object->cuid || task_is_root(task);
+    *object = ipc_by_id(family, id);
+    if (!*object)
+        return -EINVAL;
+    return euid == (*object)->uid || euid == (*object)->cuid || task_is_root(task) ? 0 : -EPERM;
+}
+
+int64_t ipc_readable(const struct ipc_family *family, int32_t id, bool by_index, bool any,
+                     struct ipc_object **object) {
+    *object = by_index ? ipc_by_index(family, id) : ipc_by_id(family, id);
+    if (!*object)
+        return -EINVAL;
+    if (!any && !ipc_permitted(*object, IPC_READ))
+        return -EACCES;
+    return by_index ? (*object)->id : 0;
 }
 
 /* ---- what …ctl tells and takes ---- */

@@ -54,8 +54,12 @@ int64_t ipc_last_index(const struct ipc_family *family);
 
 /* Whether the caller has all permissions of a mode (in any of its three places). */
 bool ipc_permitted(const struct ipc_object *object, uint32_t mode);
-/* Whether the caller may remove and change it. */
-bool ipc_owned(const struct ipc_object *object);
+/* The object of an id, for one who may remove and change it: 0, -EINVAL, -EPERM. */
+int ipc_owned(const struct ipc_family *family, int32_t id, struct ipc_object **object);
+/* IPC_STAT's object, or that at an index (…_STAT), when the caller may read it or any may: what the call
+ * gives, 0 or the id; -EINVAL, -EACCES. */
+int64_t ipc_readable(const struct ipc_family *family, int32_t id, bool by_index, bool any,
+                     struct ipc_object **object);
 
 void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm);
 /* IPC_SET's part of it: 0 or -EINVAL. */

@@ -41,16 +41,11 @@ static void queue_describe(const struct msg_queue *queue, struct msqid64_ds *sta
 
 static int64_t queue_tell(int32_t id, uint32_t command, uint64_t to) {
     struct msqid64_ds state;
+    struct ipc_object *object;
     mutex_lock(&msg_queues.lock);
-    const struct msg_queue *queue =
-        msg_queue_of(command == IPC_STAT ? ipc_by_id(&msg_queues, id) : ipc_by_index(&msg_queues, id));
-    int64_t result = -EINVAL;
-    if (queue && command != MSG_STAT_ANY && !ipc_permitted(&queue->object, IPC_READ)) {
-        result = -EACCES;
-    } else if (queue) {
-        result = command == IPC_STAT ? 0 : queue->object.id;
-        queue_describe(queue, &state);
-    }
+    int64_t result = ipc_readable(&msg_queues, id, command != IPC_STAT, command == MSG_STAT_ANY, &object);
+    if (result >= 0)
+        queue_describe(msg_queue_of(object), &state);
     mutex_unlock(&msg_queues.lock);
     return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
 }
@@ -59,15 +54,16 @@ static int64_t queue_tell(int32_t id, uint32_t command, uint64_t to) {
  */
 static int64_t queue_change(int32_t id, uint64_t from) {
     struct msqid64_ds state;
+    struct ipc_object *object;
     if (guest_copy_in(&state, from, sizeof(state)))
         return -EFAULT;
     mutex_lock(&msg_queues.lock);
-    struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
-    int64_t result = !queue ? -EINVAL : ipc_owned(&queue->object) ? 0 : -EPERM;
+    int64_t result = ipc_owned(&msg_queues, id, &object);
+    struct msg_queue *queue = msg_queue_of(object);
     if (!result && state.bytes_most > msg_limits.msgmnb && !task_is_root(task_current()))
         result = -EPERM;
     if (!result)
-        result = ipc_change(&queue->object, &state.perm);
+        result = ipc_change(object, &state.perm);
     if (!result) {
         queue->bytes_most = state.bytes_most;
         queue->change_time = ipc_now();
@@ -78,12 +74,12 @@ static int64_t queue_change(int32_t id, uint64_t from) {
 }
 
 static int64_t queue_remove(int32_t id) {
+    struct ipc_object *object;
     mutex_lock(&msg_queues.lock);
-    struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
-    int64_t result = !queue ? -EINVAL : ipc_owned(&queue->object) ? 0 : -EPERM;
+    int64_t result = ipc_owned(&msg_queues, id, &object);
     if (!result) {
-        ipc_remove(&msg_queues, &queue->object);
-        msg_queue_free(queue);
+        ipc_remove(&msg_queues, object);
+        msg_queue_free(msg_queue_of(object));
     }
     mutex_unlock(&msg_queues.lock);
     return result;

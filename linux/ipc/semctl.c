@@ -30,15 +30,12 @@ static int64_t info_tell(uint32_t command, uint64_t to) {
 
 static int64_t state_tell(int32_t id, uint32_t command, uint64_t to) {
     struct semid64_ds state = {0};
+    struct ipc_object *object;
     mutex_lock(&sem_sets.lock);
-    const struct sem_set *set =
-        sem_set_of(command == IPC_STAT ? ipc_by_id(&sem_sets, id) : ipc_by_index(&sem_sets, id));
-    int64_t result = -EINVAL;
-    if (set && command != SEM_STAT_ANY && !ipc_permitted(&set->object, IPC_READ)) {
-        result = -EACCES;
-    } else if (set) {
-        result = command == IPC_STAT ? 0 : set->object.id;
-        ipc_describe(&set->object, &state.perm);
+    int64_t result = ipc_readable(&sem_sets, id, command != IPC_STAT, command == SEM_STAT_ANY, &object);
+    if (result >= 0) {
+        const struct sem_set *set = sem_set_of(object);
+        ipc_describe(object, &state.perm);
         state.operation_time = set->operation_time;
         state.change_time = set->change_time;
         state.count = set->count;
@@ -161,25 +158,26 @@ static int64_t one_set(int32_t id, uint64_t number, int32_t value) {
 
 static int64_t set_change(int32_t id, uint64_t from) {
     struct semid64_ds state;
+    struct ipc_object *object;
     if (guest_copy_in(&state, from, sizeof(state)))
         return -EFAULT;
     mutex_lock(&sem_sets.lock);
-    struct sem_set *set = sem_set_of(ipc_by_id(&sem_sets, id));
-    int64_t result = !set                       ? -EINVAL
-                     : !ipc_owned(&set->object) ? -EPERM
-                                                : ipc_change(&set->object, &state.perm);
+    int64_t result = ipc_owned(&sem_sets, id, &object);
     if (!result)
-        set->change_time = ipc_now();
+        result = ipc_change(object, &state.perm);
+    if (!result)
+        sem_set_of(object)->change_time = ipc_now();
     mutex_unlock(&sem_sets.lock);
     return result;
 }
 
 static int64_t set_remove(int32_t id) {
+    struct ipc_object *object;
     mutex_lock(&sem_sets.lock);
-    struct sem_set *set = sem_set_of(ipc_by_id(&sem_sets, id));
-    int64_t result = !set ? -EINVAL : ipc_owned(&set->object) ? 0 : -EPERM;
+    int64_t result = ipc_owned(&sem_sets, id, &object);
     if (!result) {
-        ipc_remove(&sem_sets, &set->object);
+        struct sem_set *set = sem_set_of(object);
+        ipc_remove(&sem_sets, object);
         sem_sets_total -= set->count;
         sem_set_free(set);
     }

@@ -289,14 +289,10 @@ static void segment_describe(const struct segment *segment, struct shmid64_ds *s
 
 static int64_t segment_tell(int32_t id, uint32_t command, uint64_t to) {
     struct shmid64_ds state;
+    struct ipc_object *object;
     mutex_lock(&segments.lock);
-    struct ipc_object *object = command == IPC_STAT ? ipc_by_id(&segments, id) : ipc_by_index(&segments, id);
-    int64_t result = command == IPC_STAT || !object ? 0 : object->id;
-    if (!object)
-        result = -EINVAL;
-    else if (command != SHM_STAT_ANY && !ipc_permitted(object, IPC_READ))
-        result = -EACCES;
-    else
+    int64_t result = ipc_readable(&segments, id, command != IPC_STAT, command == SHM_STAT_ANY, &object);
+    if (result >= 0)
         segment_describe(segment_of(object), &state);
     mutex_unlock(&segments.lock);
     return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
@@ -304,25 +300,26 @@ static int64_t segment_tell(int32_t id, uint32_t command, uint64_t to) {
 
 static int64_t segment_set(int32_t id, uint64_t from) {
     struct shmid64_ds state;
+    struct ipc_object *object;
     if (guest_copy_in(&state, from, sizeof(state)))
         return -EFAULT;
     mutex_lock(&segments.lock);
-    struct segment *segment = segment_of(ipc_by_id(&segments, id));
-    int64_t result = !segment                       ? -EINVAL
-                     : !ipc_owned(&segment->object) ? -EPERM
-                                                    : ipc_change(&segment->object, &state.perm);
+    int64_t result = ipc_owned(&segments, id, &object);
     if (!result)
-        segment->change_time = ipc_now();
+        result = ipc_change(object, &state.perm);
+    if (!result)
+        segment_of(object)->change_time = ipc_now();
     mutex_unlock(&segments.lock);
     return result;
 }
 
 /* The key is free at once; the segment goes when nobody has it any more, and its id stays good until then. */
 static int64_t segment_remove(int32_t id) {
+    struct ipc_object *object;
     bool gone = false;
     mutex_lock(&segments.lock);
-    struct segment *segment = segment_of(ipc_by_id(&segments, id));
-    int64_t result = !segment ? -EINVAL : ipc_owned(&segment->object) ? 0 : -EPERM;
+    int64_t result = ipc_owned(&segments, id, &object);
+    struct segment *segment = segment_of(object);
     if (!result) {
         segment->object.mode |= SHM_DEST;
         segment->object.key = IPC_PRIVATE;
@@ -338,18 +335,15 @@ static int64_t segment_remove(int32_t id) {
 /* Nothing is ever swapped: a bit of the mode. */
 static int64_t segment_lock(int32_t id, bool lock) {
     const struct task *task = task_current();
+    struct ipc_object *object;
     mutex_lock(&segments.lock);
-    struct segment *segment = segment_of(ipc_by_id(&segments, id));
-    int64_t result = 0;
-    if (!segment)
-        result = -EINVAL;
-    else if (!ipc_owned(&segment->object) ||
-             (lock && !task_is_root(task) && !task->process->limits[RLIMIT_MEMLOCK].current))
+    int64_t result = ipc_owned(&segments, id, &object);
+    if (!result && lock && !task_is_root(task) && !task->process->limits[RLIMIT_MEMLOCK].current)
         result = -EPERM;
-    else if (lock)
-        segment->object.mode |= SHM_LOCKED;
-    else
-        segment->object.mode &= ~(uint32_t)SHM_LOCKED;
+    else if (!result && lock)
+        object->mode |= SHM_LOCKED;
+    else if (!result)
+        object->mode &= ~(uint32_t)SHM_LOCKED;
     mutex_unlock(&segments.lock);
     return result;
 }
