@@ -52,12 +52,18 @@ static inline void lock_acquired(const struct spinlock *lock) {
     debug_lock_hold(lock);
 }
 
-void spin_lock(struct spinlock *lock);
+/* spin_lock, but for what it does to registers: called by lock_take (arch.h) when the lock is held, and by
+ * the debug kernel always. */
+void spin_lock_slowly(struct spinlock *lock);
+
+static inline __attribute__((always_inline)) void spin_lock(struct spinlock *lock) {
+    lock_take(lock);
+}
 
 /* The same without a call in the usual case, for the few paths where that counts. */
 static inline __attribute__((always_inline)) void spin_lock_inline(struct spinlock *lock) {
     if (atomic_exchange_explicit(&lock->held, 1, memory_order_acquire))
-        spin_lock(lock);
+        lock_take(lock);
     else
         lock_acquired(lock);
 }

@@ -29,6 +29,7 @@ static inline uint64_t virt_to_phys(const void *pointer) {
 
 #define STACK_GUARD
 
+#define lock_take(lock) spin_lock_slowly(lock)
 static inline void cpu_relax(void) {}
 static inline void cpu_interrupts_window(void) {}
 uint64_t tsc_read(void);

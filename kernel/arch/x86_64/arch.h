@@ -33,6 +33,13 @@ static inline uint64_t virt_to_phys(const void *pointer) {
     return (uint64_t)(uintptr_t)pointer - direct_map_base;
 }
 
+/* Takes a spin lock by a function in entry.S that keeps all registers but rax: what its callers have there
+ * need not be saved for the rare case that it waits. */
+struct spinlock;
+static inline __attribute__((always_inline)) void lock_take(struct spinlock *lock) {
+    __asm__ volatile("call lock_take" : : "D"(lock) : "rax", "memory", "cc");
+}
+
 static inline void cpu_relax(void) {
     __asm__ volatile("pause");
 }

@@ -567,6 +567,21 @@ trap_entered:
 __stack_chk_fail:
     call stack_smashed
 
+/* ---- locks ---- */
+
+/* lock_take(lock): see arch.h. */
+    .globl lock_take
+lock_take:
+    lock_quickly
+    .irp register, rcx, rdx, rsi, rdi, r8, r9, r10, r11
+    push %\register
+    .endr
+    call spin_lock_slowly
+    .irp register, r11, r10, r9, r8, rdi, rsi, rdx, rcx
+    pop %\register
+    .endr
+    ret
+
 /* ---- user memory ---- */
 
 /*
