@@ -46,7 +46,10 @@ void tree_insert(struct tree *tree, struct tree_node *node, uint64_t key) {
         parent = *link;
         link = key < parent->key ? &parent->left : &parent->right;
     }
-    *node = (struct tree_node){.parent = parent, .key = key, .priority = node_priority(node)};
+    node->left = node->right = NULL;
+    node->parent = parent;
+    node->key = key;
+    node->priority = node_priority(node);
     *link = node;
     while (node->parent && node->parent->priority < node->priority)
         node_rotate_up(tree, node);
@@ -61,7 +64,6 @@ void tree_remove(struct tree *tree, struct tree_node *node) {
     *node_link(tree, node) = child;
     if (child)
         child->parent = node->parent;
-    *node = (struct tree_node){0};
 }
 
 struct tree_node *tree_find_le(const struct tree *tree, uint64_t key) {
