@@ -29,13 +29,17 @@ static uint32_t token_rights(uint64_t token) {
     return (uint32_t)(token >> 8 & RIGHT_ALL);
 }
 
-static struct object *token_object(uint64_t token) {
+static inline __attribute__((always_inline)) struct object *token_object_inline(uint64_t token) {
     if ((token & 0x7f) != token_checksum(token))
         panic("capability %lx fails its checksum", token);
     return object_from_id((uint32_t)(token >> 24));
 }
+static struct object *token_object(uint64_t token) {
+    return token_object_inline(token);
+}
 
-static struct handle_slot *table_slot(struct handle_table *table, uint32_t index) {
+static inline __attribute__((always_inline)) struct handle_slot *table_slot(struct handle_table *table,
+                                                                            uint32_t index) {
     return &table->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
 }
 
@@ -53,7 +57,7 @@ int handle_table_init(struct handle_table *table, struct job *job) {
 }
 
 /* Adds a chunk of free slots in front of the free list. The lock is held. */
-static bool table_grow(struct handle_table *table) {
+static __attribute__((noinline)) bool table_grow(struct handle_table *table) {
     uint32_t chunk = table->capacity / HANDLE_CHUNK;
 
     uint64_t page = chunk < HANDLE_CHUNKS ? table_page_alloc(table->job) : 0;
@@ -70,7 +74,7 @@ static bool table_grow(struct handle_table *table) {
 
 /* What look-ups read without the lock changes by these alone. The token, which says that the rest is valid,
  * goes last, or first when the slot is emptied. */
-static void slot_set(struct handle_slot *slot, uint64_t token, uint32_t epoch) {
+static inline void slot_set(struct handle_slot *slot, uint64_t token, uint32_t epoch) {
     __atomic_store_n(&slot->epoch, epoch, __ATOMIC_RELAXED);
     __atomic_store_n(&slot->token, token, __ATOMIC_RELEASE);
 }
@@ -79,7 +83,8 @@ static void slot_empty(struct handle_slot *slot) {
 }
 
 /* A slot off the free list, or NULL. The lock is held. */
-static struct handle_slot *slot_take(struct handle_table *table, uint32_t *index) {
+static inline __attribute__((always_inline)) struct handle_slot *slot_take(struct handle_table *table,
+                                                                           uint32_t *index) {
     if (!table->first_free && !table_grow(table))
         return NULL;
     *index = table->first_free;
@@ -100,7 +105,8 @@ static void slot_release(struct handle_table *table, struct handle_slot *slot, u
 }
 
 /* The occupied slot that a handle names, or NULL. The lock is held. */
-static struct handle_slot *slot_find(struct handle_table *table, handle_t handle) {
+static inline __attribute__((always_inline)) struct handle_slot *slot_find(struct handle_table *table,
+                                                                           handle_t handle) {
     uint32_t index = handle & INDEX_MASK;
     if (!index || index >= table->capacity)
         return NULL;
@@ -128,7 +134,7 @@ int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_
 
     spin_lock_inline(&table->lock);
     struct handle_slot *slot = slot_find(table, handle);
-    struct object *found = slot ? token_object(slot->token) : NULL;
+    struct object *found = slot ? token_object_inline(slot->token) : NULL;
     if (!slot || slot->epoch != found->epoch)
         error = -EBADF;
     else if (type != OBJECT_NONE && slot->token >> 56 != type)
@@ -182,7 +188,7 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
     uint32_t index;
     handle_t handle = HANDLE_NONE;
 
-    spin_lock(&table->lock);
+    spin_lock_inline(&table->lock);
     struct handle_slot *slot = slot_take(table, &index);
     if (slot) {
         slot_fill(slot, object, rights);
@@ -197,10 +203,10 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
 int64_t handle_close(struct handle_table *table, handle_t handle) {
     struct object *object = NULL;
 
-    spin_lock(&table->lock);
+    spin_lock_inline(&table->lock);
     struct handle_slot *slot = slot_find(table, handle);
     if (slot) {
-        object = token_object(slot->token);
+        object = token_object_inline(slot->token);
         slot_release(table, slot, handle & INDEX_MASK);
     }
     spin_unlock(&table->lock);

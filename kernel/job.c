@@ -6,28 +6,35 @@
 
 enum { KILL_STEP = 16 };
 
-static bool quota_add(struct job *job, enum job_quota quota, uint64_t count) {
-    uint64_t used = atomic_fetch_add_explicit(&job->used[quota], count, memory_order_relaxed);
-    if (used + count <= job->limit[quota])
-        return true;
-    atomic_fetch_sub_explicit(&job->used[quota], count, memory_order_relaxed);
+/* From a job up to, but without, one of its ancestors. */
+static void uncharge_below(struct job *job, const struct job *end, enum job_quota quota, uint64_t count) {
+    size_t index = quota;
+    do {
+        atomic_fetch_sub_explicit(&job->used[index], count, memory_order_relaxed);
+        job = job->parent;
+    } while (job != end);
+}
+
+static __attribute__((noinline)) bool charge_fails(struct job *job, const struct job *end,
+                                                   enum job_quota quota, uint64_t count) {
+    uncharge_below(job, end, quota, count);
     return false;
 }
 
 bool job_charge(struct job *job, enum job_quota quota, uint64_t count) {
-    for (struct job *at = job; at; at = at->parent) {
-        if (quota_add(at, quota, count))
-            continue;
-        for (struct job *undo = job; undo != at; undo = undo->parent)
-            atomic_fetch_sub_explicit(&undo->used[quota], count, memory_order_relaxed);
-        return false;
-    }
+    struct job *at = job;
+    size_t index = quota;
+    do {
+        uint64_t used = atomic_fetch_add_explicit(&at->used[index], count, memory_order_relaxed) + count;
+        if (used > at->limit[index])
+            return charge_fails(job, at->parent, quota, count);
+        at = at->parent;
+    } while (at);
     return true;
 }
 
 void job_uncharge(struct job *job, enum job_quota quota, uint64_t count) {
-    for (; job; job = job->parent)
-        atomic_fetch_sub_explicit(&job->used[quota], count, memory_order_relaxed);
+    uncharge_below(job, NULL, quota, count);
 }
 
 struct job *job_create(struct job *parent) {

@@ -13,6 +13,7 @@ struct kmem_class {
     struct spinlock lock; /* rank KMEM: the lists, and struct page of the slabs */
     uint32_t slabs;       /* number of the first slab page with free objects */
     uint32_t empty;       /* slabs in the list that have no object in use */
+    uint64_t taken;       /* objects that are in no slab: in use, or in a magazine */
 };
 
 static struct kmem_class classes[KMEM_CLASSES];
@@ -82,6 +83,7 @@ static __attribute__((noinline)) void magazine_fill(struct kmem_class *class, st
         *object = magazine->first;
         magazine->first = object;
         magazine->count++;
+        class->taken++;
     }
     spin_unlock(&class->lock);
 }
@@ -96,6 +98,7 @@ static void magazine_flush(struct kmem_class *class, struct kmem_magazine *magaz
         struct page *slab = page_from_phys(virt_to_phys(object));
         magazine->first = *object;
         magazine->count--;
+        class->taken--;
         if (!slab->free_objects)
             slab_link(class, slab);
         *object = slab->free_objects;
@@ -125,7 +128,6 @@ static inline __attribute__((always_inline)) void *magazine_take(struct memory_c
     void **object = magazine->first;
     magazine->first = *object;
     magazine->count--;
-    cpu->kmem_bytes += (index + 1) * CLASS_BYTES;
     return object;
 }
 
@@ -138,7 +140,7 @@ static __attribute__((noinline)) void *object_alloc_slowly(size_t size) {
         uint64_t physical = page_alloc_below(order, PAGE_LIMIT_OBJECT);
         if (!physical)
             return NULL;
-        cpu->kmem_bytes += (int64_t)PAGE_SIZE << order;
+        cpu->kmem_pages += 1 << order;
         return phys_to_virt(physical);
     }
     unsigned index = (unsigned)(size - 1) / CLASS_BYTES;
@@ -169,7 +171,7 @@ static void object_free(void *pointer, size_t size) {
 
     if (size > KMEM_SLAB_MAX) {
         unsigned order = block_order(size);
-        cpu->kmem_bytes -= (int64_t)PAGE_SIZE << order;
+        cpu->kmem_pages -= 1 << order;
         page_free(virt_to_phys(pointer), order);
         return;
     }
@@ -179,8 +181,7 @@ static void object_free(void *pointer, size_t size) {
 
     *object = magazine->first;
     magazine->first = object;
-    cpu->kmem_bytes -= (index + 1) * CLASS_BYTES;
-    if (++magazine->count > 2 * magazine_batch(index))
+    if (++magazine->count > 4 && magazine->count > 2 * magazine_batch(index))
         magazine_spill(index);
 }
 
@@ -197,8 +198,13 @@ uint64_t kmem_bytes(void) {
     int64_t bytes = 0;
     struct memory_cpu *cpu;
 
-    for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++)
-        bytes += cpu->kmem_bytes;
+    for (unsigned index = 0; index < KMEM_CLASSES; index++)
+        bytes += (int64_t)(classes[index].taken * (index + 1) * CLASS_BYTES);
+    for (unsigned i = 0; (cpu = memory_cpu_of(i)); i++) {
+        bytes += cpu->kmem_pages * PAGE_SIZE;
+        for (unsigned index = 0; index < KMEM_CLASSES; index++)
+            bytes -= (int64_t)(cpu->kmem[index].count * (index + 1) * CLASS_BYTES);
+    }
     return (uint64_t)bytes;
 }
 

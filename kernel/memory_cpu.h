@@ -24,7 +24,7 @@ struct memory_cpu {
     uint32_t clear_count, clear_first;     /* pages that hold only zeros, linked by struct page.next */
     uint64_t pages[MEMORY_CPU_PAGES];      /* physical */
     uint64_t page_allocations, page_frees; /* blocks of any order, since boot */
-    int64_t kmem_bytes; /* allocated minus freed here; only the sum over all CPUs means something */
+    int64_t kmem_pages; /* in blocks: allocated minus freed here; only the sum over all CPUs counts */
     struct kmem_magazine kmem[KMEM_CLASSES];
 };
 

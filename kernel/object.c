@@ -30,7 +30,7 @@ void *object_create(enum object_type type, size_t size, struct job *job) {
     }
     words_clear((uint64_t *)object, size / sizeof(uint64_t));
     object->type = (uint8_t)type;
-    object->references = 1;
+    atomic_store_explicit(&object->references, 1, memory_order_relaxed);
     object->job = job;
     if (job)
         object_get(&job->object);
@@ -51,7 +51,7 @@ void object_free(struct object *object, size_t size) {
 
 /* The last reference is gone: by type, at once or through the reaper. */
 static void object_destroy(struct object *object) {
-    switch ((enum object_type)object->type) {
+    switch ((enum object_type)__builtin_expect(object->type, OBJECT_EVENT)) {
     case OBJECT_VMO:
     case OBJECT_SPACE:
     case OBJECT_PROCESS:

@@ -145,7 +145,7 @@ void binding_signal(struct binding *binding, uint64_t count) {
     spin_unlock(&port->lock);
 }
 
-void binding_clear(struct binding *binding) {
+void binding_clear_bound(struct binding *binding) {
     struct port *port = binding_set(binding, NULL, 0);
     if (port)
         object_put(&port->object);

@@ -60,7 +60,11 @@ struct port *binding_set(struct binding *binding, struct port *port, uint64_t ke
 /* Adds to the count and queues the packet. The owner's lock is held. */
 void binding_signal(struct binding *binding, uint64_t count);
 /* Unbinds at destruction; no lock held. */
-void binding_clear(struct binding *binding);
+void binding_clear_bound(struct binding *binding);
+static inline __attribute__((always_inline)) void binding_clear(struct binding *binding) {
+    if (binding->port)
+        binding_clear_bound(binding);
+}
 
 /* The calls; the current thread's frame holds the arguments (abi/ipc.h). */
 int64_t port_call(struct port *port, const struct frame *frame);

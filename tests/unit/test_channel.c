@@ -50,7 +50,7 @@ void source_init(struct object *object) {
 void binding_signal(struct binding *binding, uint64_t count) {
     (void)binding, signals += count;
 }
-void binding_clear(struct binding *binding) {
+void binding_clear_bound(struct binding *binding) {
     (void)binding;
 }
 int64_t wait_begin(struct object *object, struct list *waiters, uint64_t deadline) {
