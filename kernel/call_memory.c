@@ -75,10 +75,8 @@ int64_t call_space_map(struct space *space, uint64_t address, uint64_t vmo_handl
     if (!vmo_handle)
         return restart_if_again(space_map(space, address, NULL, 0, length, (unsigned)flags));
     uint32_t held;
-    int64_t result = vmo_handle > UINT32_MAX
-                         ? -EBADF
-                         : handle_lookup_held(handles_current(), (handle_t)vmo_handle, OBJECT_VMO,
-                                              mapping_rights(flags), &object, &held);
+    int64_t result =
+        handle_lookup_held(handles_current(), vmo_handle, OBJECT_VMO, mapping_rights(flags), &object, &held);
     if (result)
         return result;
     flags |= MAP_ALLOW(held & MAP_PROT_MASK); /* what space_protect may give later */

@@ -65,16 +65,15 @@ int64_t call_handle_create(uint64_t type, uint64_t a, uint64_t b, uint64_t c) {
 }
 
 int64_t call_handle_close(uint64_t handle) {
-    return handle > UINT32_MAX ? -EBADF : handle_close(handles_current(), (handle_t)handle);
+    return handle_close(handles_current(), handle);
 }
 
 int64_t call_handle_duplicate(uint64_t handle, uint64_t rights) {
-    return handle > UINT32_MAX ? -EBADF
-                               : handle_duplicate(handles_current(), (handle_t)handle, (uint32_t)rights);
+    return handle_duplicate(handles_current(), handle, (uint32_t)rights);
 }
 
 int64_t call_handle_revoke(uint64_t handle) {
-    return handle > UINT32_MAX ? -EBADF : handle_revoke(handles_current(), (handle_t)handle);
+    return handle_revoke(handles_current(), handle);
 }
 
 /* ---- binding ---- */

@@ -106,18 +106,18 @@ static void slot_release(struct handle_table *table, struct handle_slot *slot, u
 
 /* The occupied slot that a handle names, or NULL. The lock is held. */
 static inline __attribute__((always_inline)) struct handle_slot *slot_find(struct handle_table *table,
-                                                                           handle_t handle) {
+                                                                           uint64_t handle) {
     uint32_t index = handle & INDEX_MASK;
-    if (!index || index >= table->capacity)
+    if (index >= table->capacity)
         return NULL;
-    struct handle_slot *slot = table_slot(table, index);
+    struct handle_slot *slot = table_slot(table, index); /* slot 0 is empty */
     if (!slot->token || slot->generation != handle >> HANDLE_INDEX_BITS)
         return NULL;
     return slot;
 }
 
 /* As above, and not revoked. */
-static struct handle_slot *slot_find_live(struct handle_table *table, handle_t handle) {
+static struct handle_slot *slot_find_live(struct handle_table *table, uint64_t handle) {
     struct handle_slot *slot = slot_find(table, handle);
     if (!slot || slot->epoch != token_object(slot->token)->epoch)
         return NULL;
@@ -128,7 +128,7 @@ static void slot_fill(struct handle_slot *slot, struct object *object, uint32_t 
     slot_set(slot, token_make(object, rights), object->epoch);
 }
 
-int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+int handle_lookup_held(struct handle_table *table, uint64_t handle, enum object_type type, uint32_t rights,
                        struct object **object, uint32_t *held) {
     int error = 0;
 
@@ -168,7 +168,7 @@ struct object *handle_announce(struct handle_table *table, uint64_t handle, enum
     return NULL;
 }
 
-int handle_use_slowly(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+int handle_use_slowly(struct handle_table *table, uint64_t handle, enum object_type type, uint32_t rights,
                       struct object **object) {
     object_unuse();
     /* Why not? Only the lock gives an answer that no other thread is just changing. */
@@ -200,7 +200,7 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
     return handle;
 }
 
-int64_t handle_close(struct handle_table *table, handle_t handle) {
+int64_t handle_close(struct handle_table *table, uint64_t handle) {
     struct object *object = NULL;
 
     spin_lock_inline(&table->lock);
@@ -216,7 +216,7 @@ int64_t handle_close(struct handle_table *table, handle_t handle) {
     return 0;
 }
 
-int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights) {
+int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t rights) {
     struct object *object;
     uint32_t held;
     int error = handle_lookup_held(table, handle, OBJECT_NONE, RIGHT_GRANT, &object, &held);
@@ -226,7 +226,7 @@ int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t r
     return copy ? (int64_t)copy : -ENOMEM;
 }
 
-int64_t handle_revoke(struct handle_table *table, handle_t handle) {
+int64_t handle_revoke(struct handle_table *table, uint64_t handle) {
     int64_t result = -EBADF;
 
     spin_lock(&table->lock);

@@ -36,12 +36,14 @@ int handle_table_init(struct handle_table *table, struct job *job);
 /* Closes up to most handles; true when none is left and the table's memory is freed. */
 bool handle_table_close_step(struct handle_table *table, unsigned most);
 
-/* The object of a handle, with a reference for the caller; *held: all the rights that the handle carries.
+/* A handle that user space names is a 64-bit word, and stale when it is no handle_t.
+ *
+ * The object of a handle, with a reference for the caller; *held: all the rights that the handle carries.
  * type OBJECT_NONE takes any. 0, -EBADF, -EINVAL (type), -EACCES (rights). A token whose checksum is wrong is
  * memory corruption: panic. */
-int handle_lookup_held(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+int handle_lookup_held(struct handle_table *table, uint64_t handle, enum object_type type, uint32_t rights,
                        struct object **object, uint32_t *held);
-static inline int handle_lookup(struct handle_table *table, handle_t handle, enum object_type type,
+static inline int handle_lookup(struct handle_table *table, uint64_t handle, enum object_type type,
                                 uint32_t rights, struct object **object) {
     uint32_t held;
     return handle_lookup_held(table, handle, type, rights, object, &held);
@@ -51,9 +53,9 @@ static inline int handle_lookup(struct handle_table *table, handle_t handle, enu
  * may have announced an object in vain, asks for the second. */
 struct object *handle_announce(struct handle_table *table, uint64_t handle, enum object_type type,
                                uint32_t rights);
-int handle_use_slowly(struct handle_table *table, handle_t handle, enum object_type type, uint32_t rights,
+int handle_use_slowly(struct handle_table *table, uint64_t handle, enum object_type type, uint32_t rights,
                       struct object **object);
-static inline int handle_use(struct handle_table *table, handle_t handle, enum object_type type,
+static inline int handle_use(struct handle_table *table, uint64_t handle, enum object_type type,
                              uint32_t rights, struct object **object) {
     *object = handle_announce(table, handle, type, rights);
     return *object ? 0 : handle_use_slowly(table, handle, type, rights, object);
@@ -69,10 +71,10 @@ static inline handle_t handle_add(struct handle_table *table, struct object *obj
     object_get(object);
     return handle_give(table, object, rights);
 }
-int64_t handle_close(struct handle_table *table, handle_t handle);
-int64_t handle_duplicate(struct handle_table *table, handle_t handle, uint32_t rights);
+int64_t handle_close(struct handle_table *table, uint64_t handle);
+int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t rights);
 /* Makes every handle to the object stale but this one. */
-int64_t handle_revoke(struct handle_table *table, handle_t handle);
+int64_t handle_revoke(struct handle_table *table, uint64_t handle);
 
 /* The object of an occupied slot, in a table or not. */
 struct object *handle_slot_object(const struct handle_slot *slot);

@@ -8,14 +8,9 @@
 
 enum { CHANGE_STEP = 20 }; /* mappings */
 
-struct mapping *mapping_alloc(struct space *space) {
+struct mapping *mapping_alloc_fresh(const struct space *space) {
     struct job *job = space->object.job;
-    struct mapping *spare = space->spare;
 
-    if (spare) {
-        space->spare = NULL;
-        return spare;
-    }
     if (!job_charge(job, JOB_OBJECTS, 1))
         return NULL;
     struct mapping *mapping = kmem_alloc(sizeof *mapping);
@@ -40,26 +35,14 @@ void mapping_keep(struct mapping *mapping) {
 
 /* ---- one mapping ---- */
 
-/* Its place in the Vmo's list. */
-static inline __attribute__((always_inline)) void mapping_link(struct mapping *mapping) {
-    struct list *list = &mapping->vmo->mappings;
-    list_insert_before(mapping->dirty ? list->next : list, &mapping->vmo_link);
-}
-
 void mapping_set_dirty(struct mapping *mapping) {
     mapping->dirty = true;
     list_remove(&mapping->vmo_link);
-    mapping_link(mapping);
+    list_insert_before(mapping->vmo->mappings.next, &mapping->vmo_link);
 }
 
 void mapping_insert(struct mapping *mapping, uint64_t address) {
-    struct space *space = mapping->space;
-
-    spin_lock_inline(&mapping->vmo->lock);
-    tree_insert(&space->mappings, &mapping->node, address);
-    mapping_link(mapping);
-    spin_unlock(&mapping->vmo->lock);
-    space->mapping_count++;
+    mapping_link(mapping, mapping->space, address, mapping->vmo, mapping->dirty);
 }
 
 void mapping_remove(struct mapping *mapping) {

@@ -38,13 +38,30 @@ static inline void mapping_describe(struct mapping *mapping, const struct mappin
 }
 
 /* Charged to the space's job as an object; uninitialised. NULL: quota or memory exhausted. */
-struct mapping *mapping_alloc(struct space *space);
+struct mapping *mapping_alloc_fresh(const struct space *space);
+static inline __attribute__((always_inline)) struct mapping *mapping_alloc(struct space *space) {
+    struct mapping *spare = space->spare;
+    if (!spare)
+        return mapping_alloc_fresh(space);
+    space->spare = NULL;
+    return spare;
+}
 void mapping_free(struct mapping *mapping, struct job *job);
 /* The same, but the space keeps one for its next mapping. */
 void mapping_keep(struct mapping *mapping);
 
-/* Puts a filled-in mapping into its space, at an address, and into its Vmo's list. The Vmo reference is the
- * mapping's. */
+/* Puts a mapping into its space, at an address, and at the end of its Vmo's list that it belongs to. */
+static inline __attribute__((always_inline)) void
+mapping_link(struct mapping *mapping, struct space *space, uint64_t address, struct vmo *vmo, bool dirty) {
+    struct list *list = &vmo->mappings;
+
+    spin_lock_inline(&vmo->lock);
+    tree_insert(&space->mappings, &mapping->node, address);
+    list_insert_before(dirty ? list->next : list, &mapping->vmo_link);
+    spin_unlock(&vmo->lock);
+    space->mapping_count++;
+}
+/* As above, filled in. The Vmo reference is the mapping's. */
 void mapping_insert(struct mapping *mapping, uint64_t address);
 /* Takes it out again; the Vmo stays referenced. */
 void mapping_remove(struct mapping *mapping);

@@ -193,7 +193,7 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
     port_use_end(use);
     *use = (struct port_use){.port = port, .handle = handle, .changes = HANDLE_CHANGED};
     /* The handle was looked up before: whether it meant this port at these counts is not known. */
-    if (!thread->hand_over || handle_lookup(table, (handle_t)handle, OBJECT_PORT, right, &found))
+    if (!thread->hand_over || handle_lookup(table, handle, OBJECT_PORT, right, &found))
         return;
     if (found == &port->object)
         use->changes = changes;

@@ -14,9 +14,11 @@ static int space_create(struct space *native, struct job *job, struct space **ma
         return -ENOMEM;
     lock_init(&space->lock, LOCK_RANK_SPACE);
     lock_init(&space->table_lock, LOCK_RANK_TABLE);
+    space->limit = USER_LIMIT;
     if (native) {
         object_get(&native->object);
         space->native = native;
+        space->limit = GUEST_LIMIT;
     }
     if ((native && !page_table_share(native)) || !page_table_create(space)) {
         object_put(&space->object);

@@ -60,6 +60,7 @@ struct space {
     bool shared_ready;            /* native space: has guest spaces, its upper half's slots are fixed */
     _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
     uint64_t unified_root;        /* guest space; else 0 */
+    uint64_t limit;               /* of what may be mapped; constant */
     uint64_t mapping_count, table_pages;
     /* While space_clone makes it, known only to that call: of what, up to where, and which of all clones. */
     const struct space *clone_of;
@@ -69,10 +70,6 @@ struct space {
 /* Both: 0 or -ENOMEM. Tables, mappings and anonymous memory are charged to the job. */
 int space_create_native(struct job *job, struct space **made);
 int space_create_guest(struct space *native, struct job *job, struct space **made);
-
-static inline uint64_t space_limit(const struct space *space) {
-    return space->native ? GUEST_LIMIT : USER_LIMIT;
-}
 
 /*
  * The calls below return 0 or:

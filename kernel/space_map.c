@@ -6,8 +6,9 @@
 enum { MAP_ALL = MAP_READ | MAP_WRITE | MAP_EXEC, MAP_KNOWN = MAP_ALL | MAP_COPY | MAP_ALL << 8 };
 
 /* Whether a page-aligned range lies in what the space may map. */
-static bool range_valid(const struct space *space, uint64_t address, uint64_t length) {
-    uint64_t limit = space_limit(space);
+static inline __attribute__((always_inline)) bool range_valid(const struct space *space, uint64_t address,
+                                                              uint64_t length) {
+    uint64_t limit = space->limit;
     return !((address | length) % PAGE_SIZE) && address >= USER_BASE && address < limit &&
            length - 1 < limit - address;
 }
@@ -70,15 +71,14 @@ static int mapping_source(struct space *space, struct vmo *vmo, uint64_t length,
     return 0;
 }
 
-/* Enters a mapping, whose Vmo is set, where nothing else is mapped. */
-static inline void mapping_enter(struct mapping *mapping, struct space *space, uint64_t start, uint64_t end,
-                                 uint64_t offset, unsigned flags) {
+/* Describes a mapping whose Vmo is set. */
+static inline __attribute__((always_inline)) void
+mapping_fill(struct mapping *mapping, struct space *space, uint64_t end, uint64_t offset, unsigned flags) {
     mapping->space = space;
     mapping->end = end;
     mapping->offset = offset;
     mapping->flags = flags;
     mapping->dirty = false;
-    mapping_insert(mapping, start);
 }
 
 static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, uint64_t length,
@@ -100,7 +100,8 @@ static int change_map(struct change *change, struct vmo *vmo, uint64_t offset, u
         return result;
     }
     change_clear(change);
-    mapping_enter(mapping, space, change->start, change->end, offset, flags);
+    mapping_fill(mapping, space, change->end, offset, flags);
+    mapping_insert(mapping, change->start);
     return 0;
 }
 
@@ -135,7 +136,8 @@ static bool range_map(struct space *space, uint64_t address, struct vmo *vmo, ui
     if (mapping) {
         object_get(&vmo->object);
         mapping->vmo = vmo;
-        mapping_enter(mapping, space, address, end, offset, flags);
+        mapping_fill(mapping, space, end, offset, flags);
+        mapping_link(mapping, space, address, vmo, false);
     }
     spin_unlock(&space->lock);
     return mapping;

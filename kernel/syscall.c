@@ -39,13 +39,13 @@ const struct call_rule call_rules[] = {
 #undef CALL
 };
 _Static_assert(1 << TRACE_CALL == CPU_TRACE_CALL, "entry.S");
+_Static_assert(CALL_ON_SPACE == SELF_SPACE_OR_OWN, "entry.S");
 _Static_assert(sizeof(call_rules) / sizeof(call_rules[0]) <= COUNTED_CALLS, "struct cpu_counters");
 
 /* ---- objects ---- */
 
 int object_find(uint64_t handle, enum object_type type, uint32_t rights, struct object **object) {
-    return handle > UINT32_MAX ? -EBADF
-                               : handle_lookup(handles_current(), (handle_t)handle, type, rights, object);
+    return handle_lookup(handles_current(), handle, type, rights, object);
 }
 
 static struct object *object_own(enum object_type type) {
@@ -84,11 +84,9 @@ static int self_find(unsigned self, uint32_t right, uint64_t handle, struct obje
         *object = object_own(self & ~SELF_OWN);
         return 0;
     }
-    if (handle > UINT32_MAX)
-        return -EBADF;
     bool any = self == SELF_ANY || self == SELF_SPACE_OR_OWN;
-    int error = handle_use_slowly(handles_current(), (handle_t)handle, any ? OBJECT_NONE : self & ~SELF_OWN,
-                                  right, object);
+    int error =
+        handle_use_slowly(handles_current(), handle, any ? OBJECT_NONE : self & ~SELF_OWN, right, object);
     return !error && self == SELF_SPACE_OR_OWN ? space_of(object) : error;
 }
 
@@ -120,8 +118,6 @@ static __attribute__((noinline)) uint64_t call_object_find_slowly(uint64_t handl
 }
 
 uint64_t call_object_find(uint64_t handle, struct call_rule rule) {
-    if (!handle && rule.self == SELF_SPACE_OR_OWN) /* the most frequent of these */
-        return (uint64_t)(uintptr_t)&process_current()->space->object;
     struct object *object =
         rule.self ? handle_announce(handles_current(), handle, rule.self & SELF_TYPE_MASK, rule.right) : NULL;
     return object ? (uint64_t)(uintptr_t)object : call_object_find_slowly(handle, rule);

@@ -213,13 +213,25 @@ TEST(first_handles_are_their_slots) {
 TEST(bad_handles) {
     setup();
     struct object *found;
-    handle_t bad[] = {0, 1, 255, 256, 0xfffff, 0x100000, 0xffffffff};
+    handle_t good = handle_add(&tables[0], objects[0], RIGHT_ALL);
+    uint64_t bad[] = {0,
+                      2,
+                      255,
+                      256,
+                      0xfffff,
+                      0x100000,
+                      0xffffffff,
+                      good | 1ULL << 32,
+                      good + 1,
+                      UINT64_MAX,
+                      1ULL << 63 | good};
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         CHECK_EQ(handle_lookup(&tables[0], bad[i], OBJECT_NONE, 0, &found), -EBADF);
         CHECK_EQ(handle_close(&tables[0], bad[i]), -EBADF);
         CHECK_EQ(handle_duplicate(&tables[0], bad[i], RIGHT_ALL), -EBADF);
         CHECK_EQ(handle_revoke(&tables[0], bad[i]), -EBADF);
     }
+    CHECK_EQ(handle_close(&tables[0], good), 0);
     teardown();
 }
 

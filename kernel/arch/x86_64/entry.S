@@ -180,6 +180,9 @@ syscall_other:                  /* of class 0 or 2, or unknown */
 
 /* A call whose first argument is a handle. r11 = index, arguments as in system calls; rax = result. */
 call_object:
+    test %rdi, %rdi
+    jz call_on_own
+.Lcall_on_object:
     push %r11
     push %rsi
     push %rdx
@@ -228,9 +231,19 @@ syscall_dispatch:
 call_perform:
     cmpb $CALL_PLAIN, call_rules(, %r11, 4)
     jne call_object
+.Lcall_plain:
     mov %r10, %rcx
     movslq call_functions(, %r11, 4), %r11
     jmp *%r11
+
+/* On the caller's own space, which needs no looking up, or something else that 0 stands for. */
+call_on_own:
+    cmpb $CALL_ON_SPACE, call_rules(, %r11, 4)
+    jne .Lcall_on_object
+    mov %gs:CPU_THREAD, %rdi
+    mov THREAD_PROCESS(%rdi), %rdi
+    mov PROCESS_SPACE(%rdi), %rdi
+    jmp .Lcall_plain
 
 /* Back to user mode, with the frame at CPU_FRAME_TOP. */
 leave:

@@ -86,6 +86,7 @@
 
 /* In call_rules: there is no object. */
 #define CALL_PLAIN        0x80
+#define CALL_ON_SPACE     0x22 /* SELF_SPACE_OR_OWN */
 #define CALL_THREAD_YIELD 0x1020
 #define CALL_PORT_CALL    0x1022
 
