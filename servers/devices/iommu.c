@@ -58,10 +58,7 @@ static void set64(const struct unit *unit, uint32_t offset, uint64_t value) {
     *(volatile uint64_t *)(unit->at + offset) = value;
 }
 
-/* Sets or clears one bit that lasts, or triggers a command, and waits until STATUS says so. */
-static bool command(const struct unit *unit, unsigned bit, bool on) {
-    uint32_t lasting = get32(unit, STATUS) & COMMAND_LASTING & ~(1U << bit);
-    *(volatile uint32_t *)(unit->at + COMMAND) = lasting | (on ? 1U << bit : 0);
+static bool status_wait(const struct unit *unit, unsigned bit, bool on) {
     for (unsigned step = 0; step < STEPS; step++) {
         if ((get32(unit, STATUS) >> bit & 1) == on)
             return true;
@@ -70,29 +67,44 @@ static bool command(const struct unit *unit, unsigned bit, bool on) {
     return false;
 }
 
-static void wait_clear(const struct unit *unit, uint32_t offset, uint64_t mask) {
-    for (unsigned step = 0; get64(unit, offset) & mask && step < STEPS; step++)
-        (void)keel_thread_wait(clock_now() + STEP_NS);
+/* Sets or clears one bit that lasts, or triggers a command, and waits until STATUS says so. */
+static bool command(const struct unit *unit, unsigned bit, bool on) {
+    uint32_t lasting = get32(unit, STATUS) & COMMAND_LASTING & ~(1U << bit);
+    *(volatile uint32_t *)(unit->at + COMMAND) = lasting | (on ? 1U << bit : 0);
+    return status_wait(unit, bit, on);
 }
 
-/* What a unit remembers of the tables is forgotten. */
-static void unit_flush(const struct unit *unit) {
+/* Writes a command to a register and waits until the unit has cleared INVALIDATING in it. */
+static bool invalidate(const struct unit *unit, uint32_t offset, uint64_t value) {
+    set64(unit, offset, value);
+    for (unsigned step = 0; step < STEPS; step++) {
+        if (!(get64(unit, offset) & INVALIDATING))
+            return true;
+        (void)keel_thread_wait(clock_now() + STEP_NS);
+    }
+    return false;
+}
+
+/* What a unit remembers of the tables is forgotten; false: it does not answer. */
+static bool unit_flush(const struct unit *unit) {
     if (unit->capability & CAP_WRITE_BUFFER) {
         *(volatile uint32_t *)(unit->at + COMMAND) =
             (get32(unit, STATUS) & COMMAND_LASTING) | 1U << FLUSH_WRITES;
-        for (unsigned step = 0; get32(unit, STATUS) >> FLUSH_WRITES & 1 && step < STEPS; step++)
-            (void)keel_thread_wait(clock_now() + STEP_NS);
+        if (!status_wait(unit, FLUSH_WRITES, false))
+            return false;
     }
-    set64(unit, CONTEXT_COMMAND, CONTEXT_GLOBAL);
-    wait_clear(unit, CONTEXT_COMMAND, INVALIDATING);
-    set64(unit, unit->entries, ENTRIES_GLOBAL);
-    wait_clear(unit, unit->entries, INVALIDATING);
+    return invalidate(unit, CONTEXT_COMMAND, CONTEXT_GLOBAL) &&
+           invalidate(unit, unit->entries, ENTRIES_GLOBAL);
 }
 
-static void flush(void) {
+static bool flush(void) {
+    bool done = true;
     __sync_synchronize();
     for (unsigned i = 0; i < unit_count; i++)
-        unit_flush(&units[i]);
+        done = unit_flush(&units[i]) && done;
+    if (!done)
+        log_line("an IOMMU does not forget what it was told");
+    return done;
 }
 
 /* ---- start ---- */
@@ -141,8 +153,7 @@ static bool unit_start(const struct unit *unit) {
     set64(unit, ROOT, tables.physical);
     if (!command(unit, SET_ROOT, true))
         return false;
-    unit_flush(unit);
-    return command(unit, ENABLE, true);
+    return unit_flush(unit) && command(unit, ENABLE, true);
 }
 
 void iommu_start(void) {
@@ -179,16 +190,16 @@ int64_t iommu_allow(uint32_t address, handle_t memory) {
     int64_t error = keel_object_info(memory, keel_pointer(&info), sizeof info);
     if (error >= 0)
         error = iommu_tables_allow(&tables, (uint16_t)address, info.address, info.size);
-    flush();
-    return error < 0 ? error : 0;
+    bool flushed = flush();
+    return error < 0 ? error : flushed ? 0 : -EIO;
 }
 
 void iommu_forbid(uint32_t address) {
     if (unit_count == 0 || address > UINT16_MAX)
         return;
     uint64_t top = iommu_tables_forbid(&tables, (uint16_t)address);
-    flush();
-    iommu_tables_free(&tables, top);
+    if (flush()) /* else the unit may still read them: they are not used again */
+        iommu_tables_free(&tables, top);
 }
 
 void iommu_report(void) {

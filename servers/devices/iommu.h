@@ -14,9 +14,10 @@
 /* Finds and switches on what there is, so that no function reaches anything. Before any driver starts. */
 void iommu_start(void);
 
-/* Lets the function at a DEVICES_ADDRESS reach a DMA memory object. 0, or -ENOMEM, -EINVAL. */
+/* Lets the function at a DEVICES_ADDRESS reach a DMA memory object. 0, or -ENOMEM, -EINVAL, -EIO a unit does
+ * not answer. */
 int64_t iommu_allow(uint32_t address, handle_t memory);
-/* It reaches nothing any more; its memory may be freed. */
+/* It reaches nothing any more; its memory may be freed. When a unit does not answer, the log says so. */
 void iommu_forbid(uint32_t address);
 
 /* Says in the log which accesses were refused since the last time: one of them, at most. */
