@@ -73,6 +73,8 @@ extern const struct proc_node proc_sys_children[PROC_SYS_COUNT];
 /* proc_ipc.c: /proc/sysvipc, and the files of /proc/sys/kernel about it. */
 enum { PROC_SYSVIPC_COUNT = 3 };
 extern const struct proc_node proc_sysvipc_children[PROC_SYSVIPC_COUNT];
+enum { PROC_MQUEUE_COUNT = 5 };
+extern const struct proc_node proc_mqueue_children[PROC_MQUEUE_COUNT]; /* /proc/sys/fs/mqueue */
 int proc_show_ipc_limit(const struct proc_ref *ref, struct text *text);
 int proc_store_ipc_limit(const struct proc_ref *ref, const char *bytes, size_t length);
 int proc_show_sem_limits(const struct proc_ref *ref, struct text *text);

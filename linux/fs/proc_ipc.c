@@ -1,9 +1,10 @@
-/* /proc/sysvipc and the limits of System V IPC in /proc/sys/kernel. */
+/* /proc/sysvipc, and the limits of IPC in /proc/sys/kernel and /proc/sys/fs/mqueue. */
 #include "abi/errors.h"
 #include "lib/base/string.h"
 #include "linux/abi/stat.h"
 #include "linux/fs/proc_internal.h"
 #include "linux/ipc/ids.h"
+#include "linux/ipc/mqueue.h"
 #include "linux/ipc/msg.h"
 #include "linux/ipc/sem.h"
 #include "linux/ipc/shm.h"
@@ -29,6 +30,12 @@ static int show_shm(const struct proc_ref *ref, struct text *text) {
     return 0;
 }
 
+#define LIMIT(file)                                                                                          \
+    { .name = file, .mode = FILE_RW, .show = proc_show_ipc_limit, .store = proc_store_ipc_limit }
+const struct proc_node proc_mqueue_children[PROC_MQUEUE_COUNT] = {LIMIT("msg_default"), LIMIT("msg_max"),
+                                                                  LIMIT("msgsize_default"),
+                                                                  LIMIT("msgsize_max"), LIMIT("queues_max")};
+
 const struct proc_node proc_sysvipc_children[PROC_SYSVIPC_COUNT] = {
     {.name = "msg", .mode = FILE_R, .show = show_msg},
     {.name = "sem", .mode = FILE_R, .show = show_sem},
@@ -40,12 +47,20 @@ const struct proc_node proc_sysvipc_children[PROC_SYSVIPC_COUNT] = {
 struct limit {
     const char *name;
     _Atomic uint64_t *value;
-    uint64_t most;
+    uint64_t most, least;
 };
 static const struct limit limits[] = {
-    {"msgmax", &msg_limits.msgmax, INT32_MAX},   {"msgmnb", &msg_limits.msgmnb, INT32_MAX},
-    {"msgmni", &msg_limits.msgmni, IPC_INDICES}, {"shmall", &shm_limits.shmall, UINT64_MAX},
-    {"shmmax", &shm_limits.shmmax, UINT64_MAX},  {"shmmni", &shm_limits.shmmni, IPC_INDICES},
+    {"msg_default", &mqueue_limits.msg_default, MQ_MESSAGES_HARD, 1},
+    {"msg_max", &mqueue_limits.msg_max, MQ_MESSAGES_HARD, 1},
+    {"msgmax", &msg_limits.msgmax, INT32_MAX, 0},
+    {"msgmnb", &msg_limits.msgmnb, INT32_MAX, 0},
+    {"msgmni", &msg_limits.msgmni, IPC_INDICES, 0},
+    {"msgsize_default", &mqueue_limits.msgsize_default, MQ_SIZE_HARD, MQ_SIZE_LEAST},
+    {"msgsize_max", &mqueue_limits.msgsize_max, MQ_SIZE_HARD, MQ_SIZE_LEAST},
+    {"queues_max", &mqueue_limits.queues_max, INT32_MAX, 0},
+    {"shmall", &shm_limits.shmall, UINT64_MAX, 0},
+    {"shmmax", &shm_limits.shmmax, UINT64_MAX, 0},
+    {"shmmni", &shm_limits.shmmni, IPC_INDICES, 0},
 };
 
 static const struct limit *limit_of(const struct proc_ref *ref) {
@@ -90,7 +105,7 @@ int proc_store_ipc_limit(const struct proc_ref *ref, const char *bytes, size_t l
     (void)length;
     if (!task_is_root(task_current()))
         return -EPERM;
-    if (parse(&bytes, &value) || value > limit->most)
+    if (parse(&bytes, &value) || value > limit->most || value < limit->least)
         return -EINVAL;
     *limit->value = value;
     return 0;

@@ -177,6 +177,7 @@ static const struct proc_node kernel_children[] = {
 static const struct proc_node fs_children[] = {
     {.name = "file-max", .mode = FILE_R, .show = show_file_max},
     {.name = "file-nr", .mode = FILE_R, .show = show_file_nr},
+    {.name = "mqueue", .mode = DIRECTORY, .children = proc_mqueue_children, .count = PROC_MQUEUE_COUNT},
     {.name = "nr_open", .mode = FILE_R, .show = show_nr_open},
     {.name = "pipe-max-size", .mode = FILE_R, .show = show_pipe_max},
     {.name = "protected_hardlinks", .mode = FILE_R, .show = show_zero},

@@ -18,6 +18,7 @@
 #include "linux/fs/proc.h"
 #include "linux/fs/tmpfs.h"
 #include "linux/fs/unpack.h"
+#include "linux/ipc/mqueue.h"
 #include "linux/platform.h"
 
 /* Where the archive is mapped: far from the heap (linux/heap.c) and the program. */
@@ -132,6 +133,7 @@ static int make_tree(void) {
 int fs_start(handle_t archive, uint64_t offset, char *error, size_t size) {
     filesystem_register(&tmpfs_type);
     filesystem_register(&devtmpfs_type);
+    filesystem_register(&mqueue_type);
     filesystem_register(&proc_type);
     filesystem_register(&sysfs_type);
     memory_devices_register();

@@ -247,18 +247,82 @@ static int64_t netlink_send(struct file *file, struct buffer *buffer, uint32_t f
     return error ? error : (int64_t)length;
 }
 
+/* ---- notes ---- */
+
+struct netlink_note {
+    struct list link;
+    struct file *file; /* until it is sent */
+    uint8_t bytes[NETLINK_NOTE_SIZE];
+};
+
+int64_t netlink_note_make(struct file *file, const uint8_t bytes[NETLINK_NOTE_SIZE],
+                          struct netlink_note **note) {
+    if (file->operations != &netlink_operations)
+        return socket_calls_of(file) ? -EINVAL : -ENOTSOCK;
+    if (!(*note = heap_alloc(sizeof **note)))
+        return -ENOMEM;
+    list_init(&(*note)->link);
+    (*note)->file = file_get(file);
+    memcpy((*note)->bytes, bytes, NETLINK_NOTE_SIZE);
+    return 0;
+}
+
+void netlink_note_send(struct netlink_note *note, uint8_t last) {
+    struct file *file = note->file;
+    struct netlink_socket *socket = netlink_of(file);
+    note->file = NULL;
+    note->bytes[NETLINK_NOTE_SIZE - 1] = last;
+    mutex_lock(&socket->lock);
+    list_push_back(&socket->notes, &note->link);
+    mutex_unlock(&socket->lock);
+    waitq_wake_all(&socket->waiters);
+    file_put(file);
+}
+
+void netlink_note_free(struct netlink_note *note) {
+    if (note && note->file)
+        file_put(note->file);
+    heap_free(note);
+}
+
+/* The first note, if there is one: its length, or -EFAULT. The socket's lock is held. */
+static int64_t note_receive(struct netlink_socket *socket, struct buffer *buffer, uint32_t flags) {
+    struct netlink_note *note = list_entry(socket->notes.next, struct netlink_note, link);
+    size_t count = buffer->length < NETLINK_NOTE_SIZE ? buffer->length : NETLINK_NOTE_SIZE;
+    int64_t result = buffer_put(buffer, note->bytes, count) ? -EFAULT : (int64_t)count;
+    if (!(flags & MSG_PEEK)) {
+        list_remove(&note->link);
+        netlink_note_free(note);
+    }
+    return result;
+}
+
+static bool has_input(const struct netlink_socket *socket) {
+    return ring_used(&socket->input) || !list_empty(&socket->notes);
+}
+
+static int64_t ring_receive(struct netlink_socket *socket, struct buffer *buffer, uint32_t flags,
+                            uint32_t *length) {
+    struct buffer header = {.kernel = length, .length = sizeof *length};
+    (void)ring_peek(&socket->input, 0, &header, sizeof *length); /* own memory on both sides */
+    size_t count = *length < buffer->length ? *length : buffer->length;
+    int64_t result = ring_peek(&socket->input, sizeof *length, buffer, count);
+    if (!(flags & MSG_PEEK))
+        ring_skip(&socket->input, (uint32_t)sizeof *length + *length);
+    return result ? result : (int64_t)count;
+}
+
 static int64_t netlink_receive(struct file *file, struct buffer *buffer, uint32_t flags,
                                struct socket_message *message) {
     struct netlink_socket *socket = netlink_of(file);
     const struct sockaddr_nl kernel = {
         .family = AF_NETLINK, .groups = socket->protocol == NETLINK_KOBJECT_UEVENT ? UEVENT_GROUP_KERNEL : 0};
     struct waiter waiter = {.exclusive = false};
-    uint32_t length = 0;
-    struct buffer header = {.kernel = &length, .length = sizeof length};
+    uint32_t length = NETLINK_NOTE_SIZE;
     int64_t result = 0;
     mutex_lock(&socket->lock);
     waitq_add(&socket->waiters, &waiter);
-    while ((socket->lost || !ring_used(&socket->input)) && !result) {
+    while ((socket->lost || !has_input(socket)) && !result) {
         if (socket->lost)
             result = -ENOBUFS;
         else if (file->flags & O_NONBLOCK || flags & MSG_DONTWAIT)
@@ -268,15 +332,9 @@ static int64_t netlink_receive(struct file *file, struct buffer *buffer, uint32_
     }
     waitq_remove(&socket->waiters, &waiter);
     socket->lost &= result != -ENOBUFS;
-    if (!result) {
-        (void)ring_peek(&socket->input, 0, &header, sizeof length); /* own memory on both sides */
-        size_t count = length < buffer->length ? length : buffer->length;
-        result = ring_peek(&socket->input, sizeof length, buffer, count);
-        if (!result)
-            result = (int64_t)count;
-        if (!(flags & MSG_PEEK))
-            ring_skip(&socket->input, (uint32_t)sizeof length + length);
-    }
+    if (!result)
+        result = list_empty(&socket->notes) ? ring_receive(socket, buffer, flags, &length)
+                                            : note_receive(socket, buffer, flags);
     mutex_unlock(&socket->lock);
     message->length = length;
     message->from.length = sizeof kernel;
@@ -368,7 +426,7 @@ static uint32_t netlink_poll(struct file *file, struct poll_watch *watch) {
     if (watch)
         poll_watch(watch, &socket->waiters);
     mutex_lock(&socket->lock);
-    bool input = ring_used(&socket->input), lost = socket->lost;
+    bool input = has_input(socket), lost = socket->lost;
     mutex_unlock(&socket->lock);
     return POLLOUT | POLLWRNORM | POLLWRBAND | (input ? POLLIN | POLLRDNORM : 0) | (lost ? POLLERR : 0);
 }
@@ -379,9 +437,15 @@ static int64_t netlink_ioctl(struct file *file, uint64_t command, uint64_t argum
 }
 
 static void netlink_release(struct file *file) {
-    if (netlink_of(file)->listens)
-        uevent_leave(&netlink_of(file)->listener);
-    ring_free(&netlink_of(file)->input);
+    struct netlink_socket *socket = netlink_of(file);
+    if (socket->listens)
+        uevent_leave(&socket->listener);
+    while (!list_empty(&socket->notes)) {
+        struct netlink_note *note = list_entry(socket->notes.next, struct netlink_note, link);
+        list_remove(&note->link);
+        netlink_note_free(note);
+    }
+    ring_free(&socket->input);
     heap_free(file->data);
 }
 
@@ -412,6 +476,7 @@ int64_t netlink_create(uint32_t type, uint32_t flags, uint32_t protocol) {
     mutex_init(&socket->lock);
     waitq_init(&socket->waiters);
     ring_init(&socket->input);
+    list_init(&socket->notes);
     socket->type = type;
     socket->protocol = protocol;
     struct file *file = socket_file(&netlink_operations, flags, socket);

@@ -19,8 +19,23 @@ struct netlink_socket {
     bool lost;         /* some of what it should have heard, and was not told of it yet */
     struct uevent_listener listener;
     struct ring input;
+    struct list notes; /* received before what is in the ring */
     struct waitq waiters;
 };
+
+enum { NETLINK_NOTE_SIZE = 32 };
+
+/*
+ * A message that some other part of the system will send to a socket, made beforehand so that nothing can
+ * fail then: what mq_notify's SIGEV_THREAD is built on. It holds the socket open until it is sent or freed.
+ */
+struct netlink_note;
+/* 0; -ENOTSOCK, -EINVAL (no netlink socket), -ENOMEM. */
+int64_t netlink_note_make(struct file *file, const uint8_t bytes[NETLINK_NOTE_SIZE],
+                          struct netlink_note **note);
+/* Sends and forgets it with its last byte replaced. The socket's lock is taken, no other may be held. */
+void netlink_note_send(struct netlink_note *note, uint8_t last);
+void netlink_note_free(struct netlink_note *note); /* NULL is allowed */
 
 extern const struct file_operations netlink_operations;
 extern const struct socket_calls netlink_calls;

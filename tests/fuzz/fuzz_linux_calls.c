@@ -106,7 +106,9 @@ static const char *const kinds[POSIX_CALLS_ALL] = {
     KINDS(sendmsg, "fMg"), KINDS(recvmsg, "fMg"),
     KINDS(semget, "iiw"), KINDS(semop, "jWi"), KINDS(semtimedop, "jWit"), KINDS(semctl, "jiJc"),
     KINDS(msgget, "iw"), KINDS(msgsnd, "jGsw"), KINDS(msgrcv, "jbsiw"), KINDS(msgctl, "jJc"),
-    KINDS(shmget, "isw"), KINDS(shmat, "jaw"), KINDS(shmctl, "jJc"), KINDS(shmdt, "a")
+    KINDS(mq_open, "nNgH"), KINDS(mq_unlink, "n"),
+    KINDS(mq_timedsend, "fcsit"), KINDS(mq_timedreceive, "fbszt"), KINDS(mq_notify, "fe"),
+    KINDS(mq_getsetattr, "fHz"), KINDS(shmget, "isw"), KINDS(shmat, "jaw"), KINDS(shmctl, "jJc"), KINDS(shmdt, "a")
 };
 /* clang-format on */
 
@@ -298,6 +300,8 @@ static void ipc_clean(void) {
         guest(msgctl, (uint64_t)guest(msgctl, i, MSG_STAT, state), IPC_RMID, 0);
     for (uint64_t i = 0, last = (uint64_t)guest(shmctl, 0, SHM_INFO, state); i <= last; i++)
         guest(shmctl, (uint64_t)guest(shmctl, i, SHM_STAT, state), IPC_RMID, 0);
+    for (unsigned i = 0; i < QUEUE_NAMES; i++)
+        guest(mq_unlink, guest_text(queue_names[i]));
     ipc_id = 0;
 }
 

@@ -410,6 +410,32 @@ static uint64_t message_in(struct cursor *cursor) {
 }
 
 uint64_t ipc_id;
+const char *const queue_names[QUEUE_NAMES] = {"q", "r", "s", "longer"};
+
+static uint64_t queue_name_in(struct cursor *cursor) {
+    static const char *const bad[] = {"", ".", "a/b", "/q"};
+    uint8_t byte = next_byte(cursor);
+    const char *name = byte < 230 ? queue_names[byte % QUEUE_NAMES] : bad[byte % 4];
+    uint64_t to = slot(next_byte(cursor));
+    poke(to, name, strlen(name) + 1);
+    return to;
+}
+
+static uint64_t queue_attributes_in(struct cursor *cursor) {
+    uint8_t byte = next_byte(cursor);
+    uint64_t words[8] = {byte & 64 ? O_NONBLOCK : 0, byte % 4, 1 + byte % 50};
+    if (byte >= 240)
+        words[byte % 3] = next_word(cursor, 8);
+    return byte < 40 ? 0 : words_in(cursor, words, 8);
+}
+
+static uint64_t notification_in(struct cursor *cursor) {
+    uint8_t byte = next_byte(cursor);
+    bool thread = byte % 4 == 2;
+    uint64_t signo = thread ? descriptor(cursor) : byte < 240 ? SIGUSR1 : byte % 80;
+    uint64_t words[8] = {slot(byte), (signo & UINT32_MAX) | (uint64_t)(byte % 4) << 32};
+    return byte < 30 ? 0 : words_in(cursor, words, 8);
+}
 
 static uint64_t ipc_flags(struct cursor *cursor) {
     uint8_t byte = next_byte(cursor);
@@ -523,6 +549,12 @@ uint64_t argument(struct cursor *cursor, char kind) {
         return typed_message_in(cursor);
     case 'J':
         return byte % 21;
+    case 'n':
+        return queue_name_in(cursor);
+    case 'H':
+        return queue_attributes_in(cursor);
+    case 'e':
+        return notification_in(cursor);
     case '0':
         return 0;
     case '8':

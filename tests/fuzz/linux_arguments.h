@@ -25,15 +25,18 @@ uint64_t next_word(struct cursor *cursor, unsigned bytes);
  *   t T   one time or two, or NULL                             m A   signal set, struct sigaction
  *   v V   struct iovec list, list of texts                     N R   flags of open, struct open_how
  *   I C U Q  command of ioctl, fcntl, futex, prctl             X     argument of fcntl
- *   j w   id of a set, queue or segment, flags of their calls  W G J operations on semaphores, message,
- * command K 3   flags of clone, struct clone_args                    O E   struct pollfd list, struct
- * epoll_event Y y u M  socket family, type, address, message             0 8   just that number; anything
- * else: any word
+ *   n H e name, attributes and event of a POSIX queue        W G J semaphore operations, message, command
+ *   j w   id of IPC objects, flags of their calls              K 3   flags of clone, struct clone_args
+ *   O E   struct pollfd list, struct epoll_event               0 8   just that number
+ *   Y y u M  socket family, type, address, message             other: any word
  */
 uint64_t argument(struct cursor *cursor, char kind);
 /* Fills some scratch memory with bytes of the input; where. */
 uint64_t bytes_in(struct cursor *cursor);
 /* The id that semget, msgget or shmget gave last. */
 extern uint64_t ipc_id;
+/* Names of POSIX message queues. */
+enum { QUEUE_NAMES = 4 };
+extern const char *const queue_names[QUEUE_NAMES];
 /* A handler that does nothing. */
 void on_signal(int signo, uint64_t info, uint64_t context);
