@@ -198,6 +198,8 @@ static void default_run(struct task *task, const struct signal_info *info) {
 
 /* Takes care of one signal; false: none is left. */
 static bool deliver_one(struct task *task) {
+    if (task->dying)
+        return false;
     mutex_lock(&tasks_lock);
     while (task->process->stop_requested && !task->dying)
         stop_wait(task);

@@ -73,7 +73,8 @@ void process_notify_stop(struct process *process, int32_t code) {
     waitq_wake_all(&parent->child_wait);
 }
 
-/* Tells the parent of the end; true: nobody will wait for the zombie, it goes at once. */
+/* Tells the parent of the end, but does not wake those who wait for it; true: nobody will wait for the
+ * zombie, it goes at once. */
 static bool notify_end(struct process *process) {
     struct process *parent = process->parent;
     if (parent == &hidden_init) {
@@ -95,7 +96,6 @@ static bool notify_end(struct process *process) {
     info.signo = signo;
     if (send && signo <= LINUX_SIGNALS) /* clone takes any number */
         signal_send_process_locked(parent, &info);
-    waitq_wake_all(&parent->child_wait);
     return reap;
 }
 
@@ -120,8 +120,11 @@ static void child_adopt(struct process *child, struct process *parent) {
         if (info.signo)
             signal_send_process_locked(child, &info);
     }
-    if (child->zombie && notify_end(child))
+    if (!child->zombie)
+        return;
+    if (notify_end(child))
         process_release(child);
+    waitq_wake_all(&parent->child_wait);
 }
 
 static void children_leave(struct process *process) {
@@ -148,14 +151,17 @@ static void process_become_zombie(struct process *process) {
 /* ---- the task's part ---- */
 
 void task_vfork_done(struct task *task) {
+    if (!__atomic_load_n(&task->vfork_parent, __ATOMIC_RELAXED))
+        return; /* it was set before the task began, and has only been cleared since */
     mutex_lock(&tasks_lock);
     struct task *parent = task->vfork_parent;
+    handle_t thread = parent ? parent->thread : HANDLE_NONE;
     task->vfork_parent = NULL;
-    if (parent) {
+    if (parent)
         parent->vfork_child = NULL;
-        task_kick(parent);
-    }
     mutex_unlock(&tasks_lock);
+    if (thread) /* now that it can have the lock; if it is not the parent's any more, that does no harm */
+        thread_unpark(thread);
 }
 
 static void usage_collect(const struct task *task) {
@@ -164,34 +170,40 @@ static void usage_collect(const struct task *task) {
         task->process->max_rss = pages;
 }
 
-/* What the task holds for itself; may block. */
+/* What the task holds for itself; may block. Others find it under tasks_lock. */
 static void task_let_go(struct task *task) {
-    struct fd_table *files = task->files;
-    struct fs_state *fs = task->fs;
     usage_collect(task);
     sem_undo_leave(task);
     futex_task_end(task);
-    mm_switch(task, NULL);
-    task_vfork_done(task);
     mutex_lock(&tasks_lock);
+    struct mm *mm = task->mm;
+    struct fd_table *files = task->files;
+    struct fs_state *fs = task->fs;
+    task->mm = NULL;
     task->files = NULL;
     task->fs = NULL;
     mutex_unlock(&tasks_lock);
+    mm_leave(mm);
+    task_vfork_done(task);
     fd_table_put(files);
     fs_state_put(fs);
 }
 
-/* True for the thread that finds all others ending too: from then on no new thread can appear. Where each
+/* The thread that finds all others ending too is the last: from then on no new thread can appear. Where each
  * thread called exit by itself, the process ends with the leader's code. */
-static bool is_last_thread(struct process *process) {
+static void process_is_ending(struct process *process) {
     mutex_lock(&tasks_lock);
     bool last = ++process->ending_count == process->thread_count;
+    bool leads = session_of(process->leader)->leader == process;
     if (last && !process->exiting) {
         process->exiting = true;
         process->group_exit_code = process->leader->exit_code;
     }
     mutex_unlock(&tasks_lock);
-    return last;
+    if (last)
+        timers_exit(process);
+    if (last && leads)
+        tty_leader_exit(process);
 }
 
 /* Out of the thread list and every table but the leader's. time: the task's CPU time, ns. tasks_lock held. */
@@ -220,10 +232,7 @@ void task_end(struct task *task) {
     struct process *process = task->process;
     task->state = 'X';
     task_let_go(task);
-    if (is_last_thread(process)) {
-        timers_exit(process);
-        tty_leader_exit(process);
-    }
+    process_is_ending(process);
     uint64_t time = task_cpu_time(task);
     mutex_lock(&tasks_lock);
     task_unlink(task, time);
@@ -231,8 +240,10 @@ void task_end(struct task *task) {
     if (!leader)
         task_hash_remove(task);
     struct sighand *sighand = NULL;
+    struct process *parent = NULL;
     if (last) {
         sighand = process->sighand;
+        parent = process_get(process->parent);
         process_become_zombie(process);
     } else {
         process_stop_recheck(process);
@@ -240,6 +251,10 @@ void task_end(struct task *task) {
             task_kick(process->exec_task);
     }
     mutex_unlock(&tasks_lock);
+    if (parent) { /* who waits takes the lock at once, perhaps on another CPU */
+        waitq_wake_all(&parent->child_wait);
+        process_put(parent);
+    }
     sighand_put(sighand);
     if (!leader)
         task_free(task);

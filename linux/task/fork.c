@@ -72,28 +72,31 @@ static void task_inherit(struct task *child, const struct task *parent, const st
         child->set_child_tid = request->child_tid;
     if (request->flags & CLONE_CHILD_CLEARTID)
         child->clear_child_tid = request->child_tid;
-    child->signal_pending = true; /* so that the first thing it does is task_ready */
+    child->signal_pending = child->set_child_tid != 0; /* then the first thing it does is task_ready */
 }
 
-/* A process beside the caller's with the same limits. NULL: no memory. */
-static struct process *process_inherit(const struct clone_request *request) {
+/* A process beside the caller's with the same limits, and the job of its session. NULL: no memory. */
+static struct process *process_inherit(const struct clone_request *request, handle_t *job) {
     struct process *parent = task_current()->process, *process = process_alloc();
     if (!process)
         return NULL;
-    process->sighand =
-        request->flags & CLONE_SIGHAND ? sighand_get(parent->sighand) : sighand_copy(parent->sighand);
+    bool shared = request->flags & CLONE_SIGHAND;
+    process->sighand = shared ? sighand_get(parent->sighand) : sighand_create();
     if (!process->sighand) {
         process_put(process);
         return NULL;
     }
+    mutex_lock(&tasks_lock);
+    if (!shared)
+        sighand_fill(process->sighand, parent->sighand);
+    memcpy(process->limits, parent->limits, sizeof(process->limits));
+    process->not_dumpable = parent->not_dumpable;
+    *job = session_of(task_current())->job; /* the group may change: a parent's setpgid */
+    mutex_unlock(&tasks_lock);
     if (request->flags & CLONE_CLEAR_SIGHAND)
         for (int i = 0; i < LINUX_SIGNALS; i++)
             if (process->sighand->actions[i].handler != SIG_IGN)
                 process->sighand->actions[i] = (struct signal_action){0};
-    mutex_lock(&tasks_lock);
-    memcpy(process->limits, parent->limits, sizeof(process->limits));
-    process->not_dumpable = parent->not_dumpable;
-    mutex_unlock(&tasks_lock);
     process->exit_signal = request->exit_signal;
     return process;
 }
@@ -107,8 +110,8 @@ static void process_unmake(struct process *process) {
 }
 
 /* Memory, descriptors, directories: shared or copied. What was got is in the child, for task_unmake. */
-static int task_make_shares(struct task *child, const struct task *parent, uint64_t flags) {
-    child->mm = flags & CLONE_VM ? mm_get(parent->mm) : mm_fork(parent->mm, session_job(parent));
+static int task_make_shares(struct task *child, const struct task *parent, uint64_t flags, handle_t job) {
+    child->mm = flags & CLONE_VM ? mm_get(parent->mm) : mm_fork(parent->mm, job);
     if (!child->mm)
         return -ENOMEM;
     child->files = flags & CLONE_FILES ? fd_table_get(parent->files) : fd_table_copy(parent->files);
@@ -217,48 +220,61 @@ static void vfork_wait(struct task *self) {
 }
 
 /* A session with very many tasks makes new processes at a bounded rate, each caller waiting for its turn: a
- * fork bomb then leaves most of the CPU, and the locks, to others. 0 or -ERESTARTNOINTR. */
-static int crowd_wait(const struct task *self) {
+ * fork bomb then leaves most of the CPU, and the locks, to others. 0 where it need not wait. tasks_lock held.
+ */
+static uint64_t crowd_turn(struct session *session) {
     enum { CROWD = 128, FORK_PERIOD_NS = 2000000 };
-    uint64_t turn = 0;
-    mutex_lock(&tasks_lock);
-    struct session *session = session_of(self);
-    if (session->task_count > CROWD) {
-        uint64_t now = clock_monotonic();
-        turn = session->next_fork > now ? session->next_fork : now;
-        session->next_fork = turn + FORK_PERIOD_NS;
-    }
-    mutex_unlock(&tasks_lock);
-    while (turn && clock_monotonic() < turn)
+    if (session->task_count <= CROWD)
+        return 0;
+    uint64_t now = clock_monotonic(), turn = session->next_fork > now ? session->next_fork : now;
+    session->next_fork = turn + FORK_PERIOD_NS;
+    return turn;
+}
+
+/* 0 or -ERESTARTNOINTR. */
+static int turn_wait(uint64_t turn) {
+    while (clock_monotonic() < turn)
         if (task_wait(NULL, turn) == -EINTR)
             return -ERESTARTNOINTR;
     return 0;
 }
 
+/* Whether there may be one task more: before anything is copied, but after the turn, because who is refused
+ * must not ask at once again. 0, -EAGAIN or -ERESTARTNOINTR. */
+static int clone_admit(const struct task *self, bool makes_process) {
+    int error = 0;
+    mutex_lock(&tasks_lock);
+    uint64_t turn = makes_process ? crowd_turn(session_of(self)) : 0;
+    if (turn) {
+        mutex_unlock(&tasks_lock);
+        error = turn_wait(turn);
+        mutex_lock(&tasks_lock);
+    }
+    if (!error && !task_has_room(self))
+        error = -EAGAIN;
+    mutex_unlock(&tasks_lock);
+    return error;
+}
+
 static int64_t clone_run(const struct clone_request *request) {
     struct task *self = task_current();
+    handle_t job = HANDLE_NONE;
     int error = request_check(request);
-    if (!error && !(request->flags & CLONE_THREAD))
-        error = crowd_wait(self);
+    if (!error)
+        error = clone_admit(self, !(request->flags & CLONE_THREAD));
     if (error)
         return error;
-    /* Before anything is copied, but after the turn: who is refused must not ask at once again. */
-    mutex_lock(&tasks_lock);
-    bool room = task_has_room(self);
-    mutex_unlock(&tasks_lock);
-    if (!room)
-        return -EAGAIN;
     struct task *child = task_alloc();
     if (!child)
         return -ENOMEM;
     struct process *process = NULL;
-    if (!(request->flags & CLONE_THREAD) && !(process = process_inherit(request))) {
+    if (!(request->flags & CLONE_THREAD) && !(process = process_inherit(request, &job))) {
         task_free(child);
         return -ENOMEM;
     }
     child->process = process ? process : self->process;
     task_inherit(child, self, request);
-    if ((error = task_make_shares(child, self, request->flags)) || (error = thread_make(child, request)))
+    if ((error = task_make_shares(child, self, request->flags, job)) || (error = thread_make(child, request)))
         goto undo;
     if (process && process->limits[RLIMIT_CPU].current != RLIM_INFINITY)
         timers_limit_cpu(process);

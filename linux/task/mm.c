@@ -151,10 +151,16 @@ void mm_switch(struct task *task, struct mm *mm) {
     task->mm = mm;
     task->lazy_seen = 0;
     mutex_unlock(&tasks_lock);
-    if (keel_guest_attach(mm ? mm->space : 0))
+    if (keel_guest_attach(mm->space))
         fatal("attaching a guest space failed");
     if (old)
         mm_put(old);
+}
+
+void mm_leave(struct mm *mm) {
+    if (keel_guest_attach(0))
+        fatal("leaving a guest space failed");
+    mm_put(mm);
 }
 
 /* ---- pages ---- */

@@ -98,8 +98,10 @@ void mm_put(
     struct mm *mm); /* the last reference frees the space; not while it is attached to the calling thread */
 
 /* Gives task the space (referenced by the caller, taken over) in place of its own and attaches the calling
- * thread, which serves it; the old one is put. mm may be NULL. */
+ * thread, which serves it; the old one is put. */
 void mm_switch(struct task *task, struct mm *mm);
+/* Detaches the calling thread from the space, which was its task's, and puts that. */
+void mm_leave(struct mm *mm);
 
 /* Takes mm->lock. Memory that was mapped last is often unmapped next: it enters the tree when anybody else
  * takes the lock. */

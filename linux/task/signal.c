@@ -28,16 +28,20 @@ struct sighand *sighand_create(void) {
     return sighand;
 }
 
+void sighand_fill(struct sighand *to, const struct sighand *from) {
+    to->changed = from->changed;
+    for (sigset_t64 left = from->changed; left; left &= left - 1) {
+        int i = __builtin_ctzll(left);
+        to->actions[i] = from->actions[i];
+    }
+}
+
 struct sighand *sighand_copy(struct sighand *from) {
     struct sighand *copy = sighand_create();
     if (!copy)
         return NULL;
     mutex_lock(&tasks_lock);
-    copy->changed = from->changed;
-    for (sigset_t64 left = from->changed; left; left &= left - 1) {
-        int i = __builtin_ctzll(left);
-        copy->actions[i] = from->actions[i];
-    }
+    sighand_fill(copy, from);
     mutex_unlock(&tasks_lock);
     return copy;
 }
@@ -248,6 +252,7 @@ static struct task *choose_receiver(struct process *process, int signo) {
 }
 
 static void signal_announce(struct process *process, struct task *task, int signo) {
+    atomic_thread_fence(memory_order_seq_cst); /* what is pending is stored before masks are read: mask_set */
     waitq_wake_all(&process->signal_wait);
     struct task *receiver = task;
     if (!task)
@@ -366,11 +371,23 @@ void signal_force(struct task *task, const struct signal_info *info) {
 
 /* ---- masks ---- */
 
+static sigset_t64 pending_seen(const struct task *task) {
+    return __atomic_load_n(&task->pending_set, __ATOMIC_RELAXED) |
+           __atomic_load_n(&task->process->shared_pending_set, __ATOMIC_RELAXED);
+}
+
+/* Programs change their masks often, around each fork for example, and mostly nothing is pending: then no
+ * lock is needed. The mask is stored before what is pending is read, and senders do both the other way round:
+ * a signal that is not seen here is sent by somebody who sees the new mask. False: there is more to do. */
+static bool mask_set(struct task *task, sigset_t64 blocked) {
+    __atomic_store_n(&task->blocked, blocked, __ATOMIC_SEQ_CST);
+    return !task->signal_pending && !pending_seen(task);
+}
+
 /* With tasks_lock held. Signals of the process that only this task would have taken go to another thread. */
-static void set_blocked_locked(struct task *task, sigset_t64 blocked) {
+static void mask_changed(struct task *task, sigset_t64 before) {
     struct process *process = task->process;
-    sigset_t64 newly = blocked & ~task->blocked & process->shared_pending_set;
-    task->blocked = blocked;
+    sigset_t64 newly = task->blocked & ~before & process->shared_pending_set;
     signal_recalculate(task);
     while (newly && process->thread_count > 1) {
         int signo = lowest_signal(newly);
@@ -384,11 +401,12 @@ static void set_blocked_locked(struct task *task, sigset_t64 blocked) {
 }
 
 void signal_set_blocked(struct task *task, sigset_t64 blocked) {
+    sigset_t64 before = task->blocked;
     blocked &= ~UNBLOCKABLE;
-    if (blocked == task->blocked)
+    if (blocked == before || mask_set(task, blocked))
         return;
     mutex_lock(&tasks_lock);
-    set_blocked_locked(task, blocked);
+    mask_changed(task, before);
     mutex_unlock(&tasks_lock);
 }
 

@@ -76,7 +76,8 @@ void signal_info_encode(struct siginfo64 *to, const struct signal_info *info);
 
 /* Reference counting of the actions. */
 struct sighand *sighand_create(void);
-struct sighand *sighand_copy(struct sighand *from); /* NULL: no memory */
+struct sighand *sighand_copy(struct sighand *from);                /* NULL: no memory */
+void sighand_fill(struct sighand *to, const struct sighand *from); /* to is fresh; tasks_lock held */
 struct sighand *sighand_get(struct sighand *sighand);
 void sighand_put(struct sighand *sighand);
 

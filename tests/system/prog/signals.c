@@ -3,6 +3,7 @@
 #include "tests/system/prog/check.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -510,6 +511,46 @@ TEST(busy_loop_is_killed) {
 }
 
 static volatile unsigned long ticks;
+struct race {
+    volatile int round, got;
+};
+static struct race *race;
+
+static void race_got(int signo) {
+    (void)signo;
+    race->got++;
+}
+
+/* One signal for each round, sent while the receiver changes its mask. Were one lost, both would wait for
+ * ever: nothing that the receiver does until it comes looks for pending ones. */
+TEST(none_is_lost_while_masks_change) {
+    enum { ROUNDS = 200 };
+    race = mmap(NULL, sizeof *race, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    CHECK(race != MAP_FAILED);
+    handle(SIGUSR1, race_got, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        for (int i = 1; i <= ROUNDS; i++) {
+            if (i % 2)
+                race->round = i;
+            block(SIG_BLOCK, SIGUSR1);
+            race->round = i;
+            block(SIG_UNBLOCK, SIGUSR1);
+            while (race->got < i)
+                sched_yield();
+        }
+        _exit(0);
+    }
+    for (int i = 1; i <= ROUNDS; i++) {
+        while (race->round < i)
+            sched_yield();
+        CHECK(kill(child, SIGUSR1) == 0);
+    }
+    int status;
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_EQ(status, 0);
+}
+
 static void tick(int signo) {
     (void)signo;
     ticks++;
