@@ -94,6 +94,9 @@ struct guest_start {
  * base (fs_base if set_fs) and these registers, with child->mm attached; sets child->thread and child->utcb.
  * The thread does not run before task_thread_start. 0 or -EAGAIN. */
 int task_thread_take(struct task *child, const struct guest_start *start);
+/* Lets the task's native thread run at a level of the kernel's scheduler and on these CPUs (a bit each);
+ * calls the kernel where something changes. tasks_lock held. 0 or the kernel's error. */
+int task_thread_place(const struct task *task, uint32_t level, uint64_t cpus);
 void task_thread_start(struct task *child);
 /* Gives back what task_thread_take took, never started. */
 void task_thread_return(struct task *child);

@@ -21,8 +21,6 @@ enum {
     LEVEL_NORMAL = 3,
     LEVEL_BATCH = 4,
     LEVEL_IDLE = 5,
-    THREAD_SET_LEVEL = 0,
-    THREAD_SET_MASK = 1,
     PRIORITY_HIGHEST = 99,
     NICE_LOWEST = -20,
     NICE_HIGHEST = 19,
@@ -34,37 +32,28 @@ static bool is_real_time(uint32_t policy) {
     return policy == SCHED_FIFO || policy == SCHED_RR;
 }
 
-/* Tells the kernel. tasks_lock held. */
-static void level_apply(const struct task *task) {
-    unsigned level = LEVEL_NORMAL;
+static uint32_t level_of(const struct task *task) {
     if (is_real_time(task->policy))
-        level = LEVEL_REAL_TIME;
-    else if (task->policy == SCHED_IDLE || task->crowded)
-        level = LEVEL_IDLE;
-    else if (task->policy == SCHED_BATCH || task->nice > 0)
-        level = LEVEL_BATCH;
-    if (task->thread)
-        keel_thread_set(task->thread, THREAD_SET_LEVEL, level);
+        return LEVEL_REAL_TIME;
+    if (task->policy == SCHED_IDLE || task->crowded)
+        return LEVEL_IDLE;
+    return task->policy == SCHED_BATCH || task->nice > 0 ? LEVEL_BATCH : LEVEL_NORMAL;
 }
 
-static bool is_default(const struct task *task) {
-    return task->policy == SCHED_OTHER && !task->nice && !task->crowded && task->affinity == UINT64_MAX;
+/* Tells the kernel. tasks_lock held. */
+static void level_apply(const struct task *task) {
+    if (task->thread)
+        task_thread_place(task, level_of(task), task->affinity);
 }
 
 void sched_begin(struct task *task) {
     task->crowded = session_of(task)->task_count > CROWD;
-    if (is_default(task))
-        return;
     level_apply(task);
-    if (task->affinity != UINT64_MAX)
-        keel_thread_set(task->thread, THREAD_SET_MASK, task->affinity);
 }
 
+/* What is left to do is no longer the program's. The CPUs stay: the thread's next task is often a sibling. */
 void sched_end(const struct task *task) {
-    if (is_default(task))
-        return;
-    keel_thread_set(task->thread, THREAD_SET_LEVEL, LEVEL_NORMAL);
-    keel_thread_set(task->thread, THREAD_SET_MASK, UINT64_MAX);
+    task_thread_place(task, LEVEL_NORMAL, task->affinity);
 }
 
 /* tasks_lock held. */
@@ -246,12 +235,13 @@ int64_t sys_sched_setaffinity(uint64_t pid, uint64_t length, uint64_t address) {
         result = -EPERM;
     else if (!(mask & all_cpus()))
         result = -EINVAL;
-    else
-        result = keel_thread_set(task->thread, THREAD_SET_MASK, mask & all_cpus());
+    mask &= all_cpus();
     if (!result)
-        task->affinity = (mask & all_cpus()) == all_cpus() ? UINT64_MAX : mask & all_cpus();
+        result = task_thread_place(task, level_of(task), mask == all_cpus() ? UINT64_MAX : mask);
+    if (!result)
+        task->affinity = mask == all_cpus() ? UINT64_MAX : mask;
     mutex_unlock(&tasks_lock);
-    return result < 0 ? result : 0;
+    return result;
 }
 
 int64_t sys_sched_getaffinity(uint64_t pid, uint64_t length, uint64_t address) {

@@ -377,6 +377,10 @@ int task_thread_take(struct task *child, const struct guest_start *start) {
     return 0;
 }
 
+int task_thread_place(const struct task *task, uint32_t level, uint64_t cpus) {
+    (void)task, (void)level, (void)cpus;
+    return 0;
+}
 void task_thread_start(struct task *child) {
     thread_release(child->thread_state);
 }

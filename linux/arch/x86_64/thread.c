@@ -1,6 +1,8 @@
 /*
- * The native thread pool, and the start of the very first one; see thread.h for a slot's layout. A parked
- * thread serves the next fork; when POOL_MOST are parked, further ones end and their slots are used again.
+ * The native threads' pools, and the start of the very first one; see thread.h for a slot's layout. A parked
+ * thread serves the next fork. It parks in the pool from which it was taken, which its parent chose by its
+ * own slot, while there is room: processes that fork at the same time get back what they had before, with its
+ * CPU and its affinity. When all pools are full, further threads end and their slots are used again.
  */
 #include "linux/arch/x86_64/thread.h"
 
@@ -19,9 +21,16 @@
 #include "linux/task/mm.h"
 #include "linux/task/process.h"
 
-static struct spin pool_lock;
-static struct list pool = LIST_INIT(pool);
-static uint32_t pool_count; /* pool_lock: threads in it */
+enum { POOLS = 4, POOL_MOST = 4, CACHE_LINE = 64 };
+
+static struct pool {
+    _Alignas(CACHE_LINE) struct spin lock;
+    _Atomic uint32_t count; /* threads in it; changed with the lock */
+    struct list threads;
+} pools[POOLS] = {{.threads = LIST_INIT(pools[0].threads)},
+                  {.threads = LIST_INIT(pools[1].threads)},
+                  {.threads = LIST_INIT(pools[2].threads)},
+                  {.threads = LIST_INIT(pools[3].threads)}};
 
 static struct mutex make_lock = MUTEX_INIT(make_lock); /* guards the slots */
 static uint32_t slots_used;                            /* slots from here on were never used */
@@ -29,7 +38,7 @@ static uint64_t slots_free[THREADS_MOST / 64];         /* bit per used slot that
 static uint32_t retired;                               /* the slot that was given up last; 0: none */
 static _Atomic uint32_t retired_ended;                 /* the kernel stores 1 once its stack is unused */
 
-enum { POOL_MOST = 16, RETIRE_PAUSE_NS = 20000 };
+enum { LEVEL_NEW = 3, RETIRE_PAUSE_NS = 20000 }; /* of the kernel's scheduler */
 
 extern char image_data[] __attribute__((visibility("hidden"))),
     image_end[] __attribute__((visibility("hidden"))); /* linux.ld */
@@ -57,24 +66,41 @@ static int slot_prepare(uint32_t slot, uint64_t *fixup) {
 
 /* ---- the pool ---- */
 
-/* False: there are enough. */
-static bool pool_put(struct native_thread *thread) {
-    spin_acquire(&pool_lock);
-    bool room = pool_count < POOL_MOST;
+static bool pool_push(struct pool *pool, struct native_thread *thread, uint32_t most) {
+    spin_acquire(&pool->lock);
+    bool room = pool->count < most;
     if (room) {
-        list_push_front(&pool, &thread->pool_link);
-        pool_count++;
+        list_push_front(&pool->threads, &thread->pool_link);
+        pool->count++;
     }
-    spin_release(&pool_lock);
+    spin_release(&pool->lock);
     return room;
 }
 
-static struct native_thread *pool_take(void) {
-    spin_acquire(&pool_lock);
-    struct list *node = list_pop_front(&pool);
-    pool_count -= node != NULL;
-    spin_release(&pool_lock);
+static struct native_thread *pool_pop(struct pool *pool) {
+    if (!pool->count)
+        return NULL;
+    spin_acquire(&pool->lock);
+    struct list *node = list_pop_front(&pool->threads);
+    pool->count -= node != NULL;
+    spin_release(&pool->lock);
     return node ? list_entry(node, struct native_thread, pool_link) : NULL;
+}
+
+/* False: there are enough. */
+static bool pools_put(struct native_thread *thread) {
+    for (uint32_t i = 0; i < POOLS; i++)
+        if (pool_push(&pools[(thread->pool + i) % POOLS], thread, POOL_MOST))
+            return true;
+    return false;
+}
+
+/* From the caller's pool, else from another one. */
+static struct native_thread *pools_take(uint32_t own) {
+    struct native_thread *thread = NULL;
+    for (uint32_t i = 0; i < POOLS && !thread; i++)
+        thread = pool_pop(&pools[(own + i) % POOLS]);
+    return thread;
 }
 
 static uint32_t thread_slot(const struct native_thread *thread) {
@@ -132,7 +158,7 @@ _Noreturn void thread_run(struct native_thread *self) {
         } else {
             self->run(self->argument);
         }
-        if (!pool_put(self))
+        if (!pools_put(self))
             thread_retire(self);
     }
 }
@@ -159,6 +185,14 @@ static bool slot_take(uint32_t *slot) {
     return true;
 }
 
+static void thread_init(struct native_thread *thread, uint64_t utcb) {
+    memset(thread, 0, sizeof(*thread));
+    list_init(&thread->pool_link);
+    thread->utcb = (struct utcb *)utcb;
+    thread->level = LEVEL_NEW;
+    thread->cpus = UINT64_MAX;
+}
+
 /* make_lock held. */
 static struct native_thread *thread_open(void) {
     uint32_t slot;
@@ -166,9 +200,7 @@ static struct native_thread *thread_open(void) {
         return NULL;
     struct native_thread *thread = slot_thread(slot);
     uint64_t utcb = keel_pointer(slot_address(slot) + THREAD_STACK);
-    memset(thread, 0, sizeof(*thread));
-    list_init(&thread->pool_link);
-    thread->utcb = (struct utcb *)utcb;
+    thread_init(thread, utcb);
     int64_t handle =
         keel_thread_create(0, keel_pointer(thread_entry), keel_pointer(thread), keel_pointer(thread), utcb);
     if (handle < 0) {
@@ -187,8 +219,24 @@ static struct native_thread *thread_make(void) {
 }
 
 static struct native_thread *thread_take(void) {
-    struct native_thread *thread = pool_take();
-    return thread ? thread : thread_make();
+    uint32_t own = thread_slot(native_thread_self()) % POOLS;
+    struct native_thread *thread = pools_take(own);
+    if (!thread)
+        thread = thread_make();
+    if (thread)
+        thread->pool = own;
+    return thread;
+}
+
+/* Where it runs, unless it does already. 0 or a negative error. */
+static int thread_place(struct native_thread *thread, uint32_t level, uint64_t cpus) {
+    enum { SET_LEVEL = 0, SET_CPUS = 1 };
+    int64_t error = 0;
+    if (thread->level != level && !(error = keel_thread_set(thread->handle, SET_LEVEL, level)))
+        thread->level = level;
+    if (!error && thread->cpus != cpus && !(error = keel_thread_set(thread->handle, SET_CPUS, cpus)))
+        thread->cpus = cpus;
+    return (int)error;
 }
 
 static void thread_release(struct native_thread *thread) {
@@ -198,16 +246,14 @@ static void thread_release(struct native_thread *thread) {
 
 /* Back to the pool without having run; one too many there does no harm. */
 static void thread_put_back(struct native_thread *thread) {
-    spin_acquire(&pool_lock);
-    list_push_front(&pool, &thread->pool_link);
-    pool_count++;
-    spin_release(&pool_lock);
+    pool_push(&pools[thread->pool], thread, UINT32_MAX);
 }
 
 int thread_spawn(void (*run)(void *argument), void *argument, handle_t *handle) {
     struct native_thread *thread = thread_take();
     if (!thread)
         return -EAGAIN;
+    thread_place(thread, LEVEL_NEW, UINT64_MAX);
     thread->next_task = NULL;
     thread->run = run;
     thread->argument = argument;
@@ -245,6 +291,10 @@ int task_thread_take(struct task *child, const struct guest_start *start) {
     child->utcb = thread->utcb;
     child->thread_state = thread;
     return 0;
+}
+
+int task_thread_place(const struct task *task, uint32_t level, uint64_t cpus) {
+    return thread_place(task->thread_state, level, cpus);
 }
 
 void task_thread_start(struct task *child) {
@@ -293,9 +343,7 @@ _Noreturn void thread_start_first(struct utcb *utcb, uint64_t *stack) {
     struct native_thread *main = slot_thread(0);
     uint64_t main_utcb = keel_pointer(slot_address(0) + THREAD_STACK);
     slots_used = 1;
-    memset(main, 0, sizeof(*main));
-    list_init(&main->pool_link);
-    main->utcb = (struct utcb *)main_utcb;
+    thread_init(main, main_utcb);
     main->run = start_run;
     main->argument = &start_arguments;
     start_arguments.count = stack[0];

@@ -45,6 +45,9 @@ struct native_thread {
     uint64_t fs_base, gs_base; /* what next_task's guest starts with */
     void *vector_image;        /* likewise; 64-byte aligned; NULL until needed */
     struct list pool_link;
+    uint32_t pool;  /* index: where it parks */
+    uint32_t level; /* of the kernel's scheduler, as the kernel was told last, … */
+    uint64_t cpus;  /* … and the CPUs it may run on */
 };
 
 static inline struct native_thread *native_thread_self(void) {
