@@ -11,8 +11,8 @@
  * the counter when main began.
  *
  *   ops [NAME…]          only the operations named; --exit is what vfork_exec_wait starts
- *   ops --two NAME…      each by two processes at once, on a CPU each where there are two: NS is the time
- * that passed divided by the operations of both, with what begins and ends a batch
+ *   ops --two NAME…      each by two processes at once, in turns both on the first CPU and on a CPU each:
+ * "NAME ONE TWO", the time that passed divided by the operations of both, in ns; the quickest turns count
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -465,42 +465,80 @@ static void operation_measure(const struct operation *operation) {
 
 /* ---- two at once ---- */
 
-enum { TWO_BATCHES = 20 };
+enum { TURNS = 100, TURN_NS = 10000000 }; /* a turn on one CPU takes at least so long */
 
-static void worker_run(const struct operation *operation, int cpu, int ready, int go) {
-    cpu_set_t set;
-    char byte = 0;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    sched_setaffinity(0, sizeof set, &set); /* refused where there is one CPU */
-    check(write(ready, &byte, 1) == 1 && read(go, &byte, 1) == 1, "worker");
-    for (unsigned i = 0; i < TWO_BATCHES; i++) {
-        operation->begin();
-        operation->run(operation->count);
-        operation->end();
+struct worker {
+    pid_t process;
+    int orders, reports; /* pipes */
+};
+
+struct order {
+    int cpu;
+    unsigned batches; /* 0: the end */
+};
+
+static void worker_run(const struct operation *operation, int orders, int reports) {
+    struct order order;
+    char done = 0;
+    while (read(orders, &order, sizeof order) == sizeof order && order.batches) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(order.cpu, &set);
+        check(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
+        while (order.batches--) {
+            operation->begin();
+            operation->run(operation->count);
+            operation->end();
+        }
+        check(write(reports, &done, 1) == 1, "write");
     }
     _exit(0);
 }
 
+static struct worker worker_start(const struct operation *operation) {
+    int orders[2], reports[2];
+    check(pipe(orders) == 0 && pipe(reports) == 0, "pipe");
+    struct worker worker = {fork(), orders[1], reports[0]};
+    if (worker.process == 0)
+        worker_run(operation, orders[0], reports[1]);
+    close(orders[0]);
+    close(reports[1]);
+    return worker;
+}
+
+static void worker_order(const struct worker *worker, int cpu, unsigned batches) {
+    struct order order = {cpu, batches};
+    check(write(worker->orders, &order, sizeof order) == sizeof order, "write");
+}
+
+static uint64_t turn_ns(const struct worker *workers, int cpus, unsigned batches) {
+    char done;
+    uint64_t start = now_ns();
+    for (int i = 0; i < 2; i++)
+        worker_order(&workers[i], i % cpus, batches);
+    for (int i = 0; i < 2; i++)
+        check(read(workers[i].reports, &done, 1) == 1, "read");
+    return now_ns() - start;
+}
+
 static void operation_measure_two(const struct operation *operation) {
-    int ready[2], go[2];
-    pid_t workers[2];
-    char bytes[2] = {0, 0};
-    check(pipe(ready) == 0 && pipe(go) == 0, "pipe");
-    for (int i = 0; i < 2; i++) {
-        workers[i] = fork();
-        if (workers[i] == 0)
-            worker_run(operation, i, ready[1], go[0]);
+    struct worker workers[2] = {worker_start(operation), worker_start(operation)};
+    uint64_t one = UINT64_MAX, two = UINT64_MAX;
+    unsigned batches = 1;
+    while (turn_ns(workers, 1, batches) < TURN_NS)
+        batches *= 2;
+    for (int i = 0; i < TURNS; i++) {
+        one = least(one, turn_ns(workers, 1, batches));
+        two = least(two, turn_ns(workers, 2, batches));
     }
-    for (int i = 0; i < 2; i++)
-        check(read(ready[0], bytes, 1) == 1, "read");
-    uint64_t ns = now_ns(), ticks = __rdtsc();
-    check(write(go[1], bytes, 2) == 2, "write");
-    for (int i = 0; i < 2; i++)
-        child_reap(workers[i]);
-    double count = 2.0 * TWO_BATCHES * operation->count;
-    printf("%s %.1f %.1f - -\n", operation->name, (double)(__rdtsc() - ticks) / count,
-           (double)(now_ns() - ns) / count);
+    for (int i = 0; i < 2; i++) {
+        worker_order(&workers[i], 0, 0);
+        child_reap(workers[i].process);
+        close(workers[i].orders);
+        close(workers[i].reports);
+    }
+    double count = 2.0 * batches * operation->count;
+    printf("%s %.1f %.1f\n", operation->name, (double)one / count, (double)two / count);
 }
 
 static bool wanted(const char *name, bool device, char **names) {
