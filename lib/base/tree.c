@@ -1,7 +1,5 @@
-/* See tree.h. A node rotates up past parents of lower priority on insertion and down to a leaf on removal. */
+/* See tree.h. */
 #include "lib/base/tree.h"
-
-#include <stdbool.h>
 
 /* By the golden ratio: nodes that lie one behind the other in memory get priorities further apart than chance
  * would make them, so that trees of such nodes are lower. */
@@ -17,53 +15,61 @@ static struct tree_node **node_link(struct tree *tree, struct tree_node *node) {
     return parent->left == node ? &parent->left : &parent->right;
 }
 
-/* Lifts a node above its parent. */
-static void node_rotate_up(struct tree *tree, struct tree_node *node) {
-    struct tree_node *parent = node->parent;
-    struct tree_node *inner;
-
-    *node_link(tree, parent) = node;
-    node->parent = parent->parent;
-    if (parent->left == node) {
-        inner = node->right;
-        parent->left = inner;
-        node->right = parent;
-    } else {
-        inner = node->left;
-        parent->right = inner;
-        node->left = parent;
-    }
-    if (inner)
-        inner->parent = parent;
-    parent->parent = node;
-}
-
+/* A node goes where the first of a lower priority is, which with all below it is divided: what comes before
+ * the new node and what comes behind it become its two sides. */
 void tree_insert(struct tree *tree, struct tree_node *node, uint64_t key) {
-    struct tree_node **link = &tree->root;
-    struct tree_node *parent = NULL;
+    struct tree_node **link = &tree->root, *parent = NULL, *at;
+    uint64_t priority = node_priority(node);
 
-    while (*link) {
-        parent = *link;
-        link = key < parent->key ? &parent->left : &parent->right;
+    while ((at = *link) && at->priority >= priority) {
+        parent = at;
+        link = key < at->key ? &at->left : &at->right;
     }
-    node->left = node->right = NULL;
+    *link = node;
     node->parent = parent;
     node->key = key;
-    node->priority = node_priority(node);
-    *link = node;
-    while (node->parent && node->parent->priority < node->priority)
-        node_rotate_up(tree, node);
+    node->priority = priority;
+    struct tree_node **before = &node->left, *last_before = node;
+    struct tree_node **behind = &node->right, *last_behind = node;
+    while (at) {
+        if (key < at->key) {
+            *behind = at;
+            at->parent = last_behind;
+            last_behind = at;
+            at = *(behind = &at->left);
+        } else {
+            *before = at;
+            at->parent = last_before;
+            last_before = at;
+            at = *(before = &at->right);
+        }
+    }
+    *before = *behind = NULL;
 }
 
+/* Its two sides become one in its place. */
 void tree_remove(struct tree *tree, struct tree_node *node) {
-    while (node->left && node->right) {
-        bool left = node->left->priority > node->right->priority;
-        node_rotate_up(tree, left ? node->left : node->right);
+    struct tree_node **link = node_link(tree, node), *parent = node->parent;
+    struct tree_node *left = node->left, *right = node->right;
+
+    while (left && right) {
+        if (left->priority > right->priority) {
+            *link = left;
+            left->parent = parent;
+            parent = left;
+            left = *(link = &left->right);
+        } else {
+            *link = right;
+            right->parent = parent;
+            parent = right;
+            right = *(link = &right->left);
+        }
     }
-    struct tree_node *child = node->left ? node->left : node->right;
-    *node_link(tree, node) = child;
-    if (child)
-        child->parent = node->parent;
+    if (!left)
+        left = right;
+    *link = left;
+    if (left)
+        left->parent = parent;
 }
 
 struct tree_node *tree_find_le(const struct tree *tree, uint64_t key) {
