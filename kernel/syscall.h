@@ -31,8 +31,8 @@ static inline int64_t restart_if_again(int64_t result) {
 static inline struct process *process_current(void) {
     return thread_current()->process;
 }
-static inline struct handle_table *handles_current(void) {
-    return &process_current()->handles;
+static inline __attribute__((always_inline)) struct handle_table *handles_current(void) {
+    return &cpu_self()->thread->process->handles;
 }
 
 /* The object of a handle that is not the call's first argument, with a reference: as handle_lookup. */
