@@ -110,11 +110,12 @@ struct boot_info {
         copy_length;   /* for the first program: pages with this structure and the command line behind */
     uint32_t fpu_size; /* bytes of vector state, as XCR0 enables it */
     bool has_smap, has_xsaveopt;
-    bool isolated;         /* page tables: kernel/arch/x86_64/isolation.inc */
-    bool idle_mwait;       /* idle CPUs use MWAIT … */
-    uint8_t idle_hint;     /* … with this hint */
-    char panic_ending;     /* of the command line: the letter after panic=, or 0 … */
-    uint32_t sched_policy; /* … and a bit for each letter after sched=, its code modulo 32 */
+    bool isolated;              /* page tables: kernel/arch/x86_64/isolation.inc */
+    bool idle_mwait;            /* idle CPUs use MWAIT … */
+    uint8_t idle_hint;          /* … with this hint */
+    bool has_pcid, has_invpcid; /* of use: kernel/tag.h */
+    char panic_ending;          /* of the command line: the letter after panic=, or 0 … */
+    uint32_t sched_policy;      /* … and a bit for each letter after sched=, its code modulo 32 */
     uint32_t ioapic_gsi_base;
     uint32_t cpu_count; /* the boot CPU is cpus[0] */
     uint32_t range_count, segment_count, override_count;

@@ -34,6 +34,7 @@ enum {
     CR4_OSXMMEXCPT = 1 << 10,
     CR4_UMIP = 1 << 11,
     CR4_FSGSBASE = 1 << 16,
+    CR4_PCIDE = 1 << 17, /* in long mode only */
     CR4_OSXSAVE = 1 << 18,
     CR4_SMEP = 1 << 20,
     CR4_SMAP = 1 << 21,
@@ -106,6 +107,8 @@ struct cpu_control cpu_control_values(bool counted) {
         control.cr4 |= CR4_PCE;
         control.counters = FIXED_COUNTS;
     }
+    if (boot_info.has_pcid)
+        control.cr4 |= CR4_PCIDE;
     if (boot_info.isolated) /* no translation of the kernel's may outlive a change of roots */
         control.cr4 &= ~(uint64_t)CR4_PGE;
     return control;
@@ -157,6 +160,14 @@ bool cpu_leaks_kernel(void) {
     if (!memcmp(name, "AuthenticAMD", 12) || !memcmp(name, "HygonGenuine", 12))
         return false;
     return !(vendor.eax >= 7 && cpuid(7, 0).edx >> 29 & 1 && read_msr(MSR_ARCH_CAPABILITIES) & RDCL_NO);
+}
+
+bool cpu_has_pcid(void) {
+    return cpuid(1, 0).ecx >> 17 & 1;
+}
+
+bool cpu_has_invpcid(void) {
+    return cpuid(7, 0).ebx >> 10 & 1;
 }
 
 bool cpu_has_mwait(void) {

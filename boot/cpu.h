@@ -23,6 +23,10 @@ void cpu_control_load(const struct cpu_control *control);
  * maker but AMD and Hygon that do not say that they are immune. */
 bool cpu_leaks_kernel(void);
 
+/* Whether translations can be tagged with the root that they are of, and those of any tag flushed. */
+bool cpu_has_pcid(void);
+bool cpu_has_invpcid(void);
+
 /* Whether MONITOR and MWAIT are there, and what MWAIT is told for the deepest state in which the clock and
  * the local APIC's timer go on. */
 bool cpu_has_mwait(void);

@@ -46,6 +46,7 @@ static void cpu_fill(struct cpu_room *room, uint32_t index) {
     memset(cpu, 0, sizeof(*cpu));
     cpu->index = index;
     cpu->bit = 1ULL << index;
+    cpu->stamp = index;
     cpu->hand_over = boot_info.has_xsaveopt ? cpu->bit : 0;
     cpu->stack = (uint64_t)(uintptr_t)(room->stack + sizeof(room->stack));
     cpu->apic_id = boot_info.cpus[index].apic_id;
@@ -72,6 +73,8 @@ static void machine_fill(void) {
     machine.has_smap = boot_info.has_smap;
     machine.has_xsaveopt = boot_info.has_xsaveopt;
     machine.isolated = boot_info.isolated;
+    machine.tag_bits = boot_info.has_pcid ? TAG_FIRST | (TAGS - 1) : 0;
+    machine.has_invpcid = boot_info.has_invpcid;
     machine.idle_mwait = boot_info.idle_mwait;
     machine.idle_hint = boot_info.idle_hint;
     machine.panic_ending = boot_info.panic_ending;

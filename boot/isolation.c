@@ -2,7 +2,7 @@
  * See isolation.h. What user roots show of the kernel is made here, once: a copy of the code from
  * isolated_begin to isolated_end (kernel/arch/x86_64/entry.S), the kernel's interrupt table at a second
  * address, a copy of the segments, and a page for each processor. Jumps between that code and the kernel, and
- * those that make the kernel use it at all, are written as the kernel's notes tell.
+ * those that make the kernel use it at all, are patch.c's.
  */
 #include "boot/isolation.h"
 
@@ -15,8 +15,6 @@
 #include "boot/paging.h"
 #include "kernel/arch/x86_64/vectors.h"
 #include "lib/base/string.h"
-
-enum { JUMP = 0xe9, JUMP_BYTES = 5 };
 
 extern uint64_t boot_gdt[], boot_gdt_end[];
 
@@ -43,29 +41,20 @@ static void *page_new(uint64_t address, enum page_flags flags) {
     return page;
 }
 
-/* The copy of the code; offsets from here are as those into the kernel, and so is ISOLATED_BASE's address. */
+/* The copy of the code, if there is one; offsets from here are as those into the kernel. */
 static char *copy;
 
 static bool is_isolated(uint32_t offset) {
-    return offset >= kernel_notes.isolated_begin && offset < kernel_notes.isolated_end;
+    return copy && offset >= kernel_notes.isolated_begin && offset < kernel_notes.isolated_end;
 }
 
-static uint64_t address_of(uint32_t offset) {
+void *isolated_place(uint32_t offset) {
+    return is_isolated(offset) ? copy + offset : kernel_place(offset);
+}
+
+uint64_t isolated_address(uint32_t offset) {
     return is_isolated(offset) ? ISOLATED_BASE - kernel_notes.isolated_begin + offset
                                : kernel_address(offset);
-}
-
-static void patch_write(const struct kernel_patch *patch) {
-    static const char no_operation[] = {0x0f, 0x1f, 0x00};
-    char *at = is_isolated(patch->from) ? copy + patch->from : kernel_place(patch->from);
-
-    if (!patch->to) {
-        memcpy(at, no_operation, sizeof(no_operation));
-        return;
-    }
-    uint32_t distance = (uint32_t)(address_of(patch->to) - address_of(patch->from) - JUMP_BYTES);
-    at[0] = (char)JUMP;
-    memcpy(at + 1, &distance, sizeof(distance));
 }
 
 static void code_copy(void) {
@@ -75,6 +64,8 @@ static void code_copy(void) {
     char *page = page_new(ISOLATED_BASE, PAGE_EXECUTE);
     memcpy(page, kernel_place(begin), length);
     copy = page - begin;
+    if (boot_info.has_pcid)
+        *(uint64_t *)isolated_place(kernel_notes.isolated_mask) |= 1ULL << CR3_KEEP_BIT | 1U << TAG_USER_BIT;
 }
 
 static void cpu_page_make(uint32_t index) {
@@ -88,9 +79,8 @@ static void cpu_page_make(uint32_t index) {
 
 void isolation_build(void) {
     code_copy();
-    for (uint32_t i = 0; i < kernel_notes.patch_count; i++)
-        patch_write(&kernel_notes.patches[i]);
-    gates_fill(address_of(kernel_notes.exception_entry), address_of(kernel_notes.interrupt_stubs));
+    gates_fill(isolated_address(kernel_notes.exception_entry),
+               isolated_address(kernel_notes.interrupt_stubs));
     paging_map(ISOLATED_INTERRUPTS, (uint64_t)kernel_place(kernel_notes.idt), 0);
     memcpy(page_new(ISOLATED_SEGMENTS, PAGE_WRITE), boot_gdt,
            (size_t)((char *)boot_gdt_end - (char *)boot_gdt));
@@ -100,6 +90,6 @@ void isolation_build(void) {
     kernel_gates = (struct kernel_gates){
         .interrupts = ISOLATED_INTERRUPTS,
         .segments = ISOLATED_SEGMENTS,
-        .syscall_entry = address_of(kernel_notes.isolated_syscall),
+        .syscall_entry = isolated_address(kernel_notes.isolated_syscall),
     };
 }

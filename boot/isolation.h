@@ -9,5 +9,9 @@
 bool isolation_wanted(const struct boot_source *source);
 
 /* With the kernel in its place, and its gates filled: makes ISOLATED_BASE (kernel/arch/x86_64/vectors.h) with
- * all that lies there, changes the gates to lead there, and the kernel to leave through it. */
+ * all that lies there, and changes the gates to lead there. */
 void isolation_build(void);
+
+/* As kernel_place and kernel_address, but of the copied code where it is the copy that counts. */
+void *isolated_place(uint32_t offset);
+uint64_t isolated_address(uint32_t offset);

@@ -16,6 +16,7 @@
 #include "boot/load.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
+#include "boot/patch.h"
 #include "boot/pic.h"
 #include "boot/protocol.h"
 #include "boot/smp.h"
@@ -58,6 +59,9 @@ static void describe_source(void) {
     boot_info.panic_ending = source_option(&source, "panic=", &letters);
     source_option(&source, "sched=", &boot_info.sched_policy);
     boot_info.isolated = isolation_wanted(&source);
+    boot_info.has_pcid =
+        cpu_has_pcid() && !source_has_word(&source, "nopcid") && (!boot_info.isolated || cpu_has_invpcid());
+    boot_info.has_invpcid = boot_info.has_pcid && cpu_has_invpcid();
     boot_info.idle_mwait = cpu_has_mwait() && !source_has_word(&source, "idle=hlt") &&
                            (!cpu_is_virtual() || source_has_word(&source, "idle=mwait"));
     boot_info.idle_hint = cpu_idle_hint();
@@ -112,6 +116,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     gates_init();
     if (boot_info.isolated)
         isolation_build();
+    patches_write();
     paging_load();
     gates_syscall();
 

@@ -6,6 +6,7 @@
  */
 #include "kernel/arch/x86_64/vectors.h"
 
+#define CR4_PCIDE          (1 << 17)
 #define MSR_STAR           0xc0000081
 #define MSR_LSTAR          0xc0000082
 #define MSR_FMASK          0xc0000084
@@ -75,6 +76,7 @@ trampoline_start32:
     mov %eax, %es
     mov %eax, %ss
     mov P(CR4_VALUE)(%ebx), %eax
+    and $~CR4_PCIDE, %eax
     mov %eax, %cr4
     mov P(CR3_VALUE)(%ebx), %eax
     mov %eax, %cr3
@@ -94,6 +96,8 @@ trampoline_start64:
     mov %ecx, %fs
     mov %ecx, %gs
     mov %ecx, %ss
+    mov P(CR4_VALUE)(%rbx), %rax
+    mov %rax, %cr4
     mov P(XCR0_VALUE)(%rbx), %eax
     xor %edx, %edx
     xsetbv

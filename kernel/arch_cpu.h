@@ -5,6 +5,7 @@
 #include "kernel/cpu.h"
 
 struct frame;
+struct space;
 struct thread;
 
 /* Makes machine.fpu_size bytes the vector state of a new thread. */
@@ -17,11 +18,10 @@ void thread_load(struct cpu *cpu, struct thread *thread);
 /* Loads the page-table root that the current thread runs on outside guest mode, and keeps active_cpus right.
  */
 void space_activate(struct cpu *cpu, struct thread *thread);
+/* Loads a root of these spaces, either of which may be NULL, unless it is loaded (kernel/tlb.c). */
+void spaces_enter(struct cpu *cpu, struct space *native, struct space *guest, uint64_t root);
 /* Leaves every space but the kernel's, on an idle CPU. */
 void space_deactivate(struct cpu *cpu);
-
-/* Flushes the whole TLB but for global entries. */
-void tlb_flush_all(uint64_t root);
 
 void cpu_halt(void);
 /* Sets up this CPU's local APIC and its timer. */

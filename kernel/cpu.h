@@ -66,6 +66,7 @@ static inline bool queue_empty(const struct run_queue *queue) {
 struct tlb_request {
     struct space *space;
     uint64_t start, end;
+    uint64_t before, after;   /* the space's stamps */
     _Atomic uint64_t waiting; /* CPUs that have not answered */
 };
 
@@ -106,6 +107,10 @@ struct cpu {
     uint64_t reach; /* CPUs that may run what is queued here: for timers, not all that was queued counts */
     uint64_t wakes; /* CPUs to which the way out of the kernel sends VECTOR_RESCHEDULE */
     struct memory_cpu memory;
+    uint64_t stamp;               /* the last one that this CPU drew: kernel/tag.h … */
+    uint64_t stamps[TAGS];        /* … by tag, that of the space whose translations it caches … */
+    uint64_t native_stamps[TAGS]; /* … and for a unified root the native space's */
+    uint64_t user_tag[2];         /* operand of INVPCID */
     char fatal_stack[3072] __attribute__((aligned(16))); /* NMI, double fault, machine check */
 } __attribute__((aligned(64)));
 

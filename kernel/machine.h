@@ -23,6 +23,8 @@ struct machine {
     bool idle_mwait;       /* idle CPUs wait by MWAIT, … */
     uint8_t idle_hint;     /* … in the state that this is the hint for; else by HLT */
     char panic_ending;     /* the letter after panic= on the command line, or 0 */
+    uint8_t tag_bits;      /* of CR3, where translations are tagged (kernel/tag.h), or 0; … */
+    bool has_invpcid;      /* … always so where page tables are isolated, too */
     uint32_t sched_policy; /* SCHED_ flags: what follows sched= there */
     uint32_t cpu_count;
     uint32_t fpu_size;       /* bytes of a thread's vector state */

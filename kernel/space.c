@@ -15,6 +15,7 @@ static int space_create(struct space *native, struct job *job, struct space **ma
     lock_init(&space->lock, LOCK_RANK_SPACE);
     lock_init(&space->table_lock, LOCK_RANK_TABLE);
     space->limit = USER_LIMIT;
+    atomic_init(&space->stamp, tlb_stamp());
     if (native) {
         object_get(&native->object);
         space->native = native;

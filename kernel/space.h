@@ -48,7 +48,7 @@ struct space {
     struct spinlock lock; /* rank SPACE: mappings, last_hit, spare, mapping_count */
     struct spinlock
         table_lock; /* rank TABLE: everything the roots lead to, and what begins with table or last_table */
-    uint64_t root;  /* physical; constant */
+    uint64_t root;  /* as CR3 has it: physical, and the tag; constant */
     struct space *native; /* guest space: the personality's, referenced; else NULL */
     struct tree mappings;
     struct mapping *last_hit;     /* where the last fault was */
@@ -59,6 +59,7 @@ struct space {
     uint32_t tables;              /* list of the table pages, by struct page.next */
     bool shared_ready;            /* native space: has guest spaces, its upper half's slots are fixed */
     _Atomic uint64_t active_cpus; /* bit per CPU that has one of the roots loaded */
+    _Atomic uint64_t stamp;       /* of what the roots lead to since the last shoot-down: kernel/tag.h */
     uint64_t unified_root;        /* guest space; else 0 */
     uint64_t limit;               /* of what may be mapped; constant */
     uint64_t mapping_count, table_pages;
@@ -119,3 +120,5 @@ bool space_destroy_step(struct space *space);
  * Flushes the paging-structure caches too, as one invlpg does. With 0, 0 every CPU that still has a root of
  * the space loaded leaves it instead: for a space in which nothing runs any more. */
 void tlb_shootdown(struct space *space, uint64_t start, uint64_t end);
+/* A stamp that no other space has or had. */
+uint64_t tlb_stamp(void);

@@ -1,8 +1,8 @@
 """Writes what the loader must know of a kernel (boot/kernel_notes.h): where some things in it lie, over which instructions it writes
-jumps when page tables are isolated, and where it holds addresses of its own, to which the loader adds how far it moved them.
+jumps on some processors, and where it holds addresses of its own, to which the loader adds how far it moved them.
 
 The input is the kernel with its symbols, linked with --emit-relocs. The output is 32-bit little-endian words, all of them offsets
-from the kernel's beginning: those of NAMES; how many jumps, and from where to where each (0: three bytes that become a no-operation);
+from the kernel's beginning: those of NAMES; how many jumps, and from where to where each (0: three bytes that become a no-operation) and when;
 and each place whose 32 bits hold an address, or the low half of one.
 """
 import re
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 NAMES = ("direct_map_base", "idt", "exception_entry", "interrupt_stubs", "syscall_entry", "machine", "zones",
-         "isolated_begin", "isolated_end", "isolated_syscall")
+         "isolated_begin", "isolated_end", "isolated_syscall", "isolated_mask")
 SECTION = re.compile(r"Relocation section '\.rela(\.\w+)'")
 ENTRY = re.compile(r"([0-9a-f]{16})\s+[0-9a-f]+\s+(R_X86_64_\w+)\s+([0-9a-f]{16}) ")
 SYMBOL = re.compile(rf"([0-9a-f]{{16}}) \w (kernel_text|kernel_end|{'|'.join(NAMES)})$", re.MULTILINE)
@@ -26,12 +26,12 @@ def _output(*command):
 
 
 def _patches(path, begin):
-    """[(from, to)], as isolation.inc notes them."""
+    """[(from, to, when)], as isolation.inc notes them."""
     offset, size = (int(number, 16) for number in PATCHES.search(_output("readelf", "-SW", path)).groups())
     with open(path, "rb") as file:
         file.seek(offset)
-        pairs = struct.iter_unpack("<QQ", file.read(size))
-        return [(site - begin, target and target - begin) for site, target in pairs]
+        patches = struct.iter_unpack("<QQQ", file.read(size))
+        return [(site - begin, target and target - begin, when) for site, target, when in patches]
 
 
 def read(path):

@@ -12,7 +12,7 @@ SYMBOLS = os.path.join(build.BUILD, "kernel.sym.elf")
 IMAGE = os.path.join(build.BUILD, "kernel.elf")
 MOVED = os.path.join(build.BUILD, "kernel-moved.elf")
 NOTES = os.path.join(build.BUILD, "kernel.notes")
-NAMES = 10  # words before the number of jumps: tools/kernel_notes.py
+NAMES = 11  # words before the number of jumps: tools/kernel_notes.py
 LINKED_AT, MOVED_TO = 0xffffffff80100000, 0xffffffff9a345000
 DIRECT_MAP = 0xffff800000000000
 BOOTS = 6
@@ -83,7 +83,7 @@ def _relocated(case):
     build.make("build/kernel.elf", "build/kernel.notes", "build/kernel-moved.elf")
     with open(NOTES, "rb") as file:
         words = [word for word, in struct.iter_unpack("<I", file.read())]
-    places = words[NAMES + 1 + 2 * words[NAMES]:]
+    places = words[NAMES + 1 + 3 * words[NAMES]:]
     segments = _segments(IMAGE)
     for place in places:
         address, data = next((address, data) for address, data in segments
@@ -121,8 +121,8 @@ def _exits(case):
     build.make("build/kernel.elf", "build/kernel.notes")
     with open(NOTES, "rb") as file:
         words = [word for word, in struct.iter_unpack("<I", file.read())]
-    begin, end = words[NAMES - 3:NAMES - 1]  # of the code that they jump to
-    patched = set(words[NAMES + 1:NAMES + 1 + 2 * words[NAMES]:2])
+    begin, end = words[NAMES - 4:NAMES - 2]  # of the code that they jump to
+    patched = set(words[NAMES + 1:NAMES + 1 + 3 * words[NAMES]:3])
     found, function, before = 0, "?", 0
     for line in command(["objdump", "-d", "--no-show-raw-insn", SYMBOLS], cwd=build.TOP).splitlines():
         label, match = re.match(r"[0-9a-f]+ <(.+)>:$", line), re.match(r"([0-9a-f]{16}):\t(\w+)", line)

@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 
-from harness import docs, host, image, monitor, native, panics, processes, system
+from harness import bochs, docs, host, image, monitor, native, panics, processes, system
 from harness.case import Failure
 from launch.errors import UserError
 
@@ -109,7 +109,7 @@ def run(arguments):
     parser.add_argument("--on", choices=["keel", "linux"], default="keel",
                         help="linux: run the system cases on Debian's Linux instead, to see that they are right")
     options = parser.parse_args(arguments)
-    cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *monitor.cases(), *system.cases(options.on)]
+    cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *monitor.cases(), *bochs.cases(), *system.cases(options.on)]
     cases += docs.cases([case.name for case in cases])
     if options.list:
         print("\n".join(case.name for case in cases))

@@ -11,7 +11,7 @@
 enum { TIMERS = 100, COST_NS = 1000 };
 
 unsigned char *host_memory;
-struct cpu *host_cpu;
+_Thread_local struct cpu *host_cpu;
 struct machine machine = {.cpu_count = 1};
 static struct cpu cpu_state;
 static struct timer timers[TIMERS];

@@ -28,7 +28,7 @@ enum { PROCESSES = 3, SUBJECTS = 60, ENTRIES = 1200, STEPS = 400000 };
 
 /* ---- what the test stands in for ---- */
 
-struct cpu *host_cpu;
+_Thread_local struct cpu *host_cpu;
 static struct cpu cpu_state;
 static struct thread thread;
 static struct process processes[PROCESSES];

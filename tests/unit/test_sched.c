@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 
 unsigned char *host_memory;
-struct cpu *host_cpu;
+_Thread_local struct cpu *host_cpu;
 struct machine machine;
 static struct cpu cpu_states[4];
 static struct thread threads[8];

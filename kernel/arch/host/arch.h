@@ -48,9 +48,11 @@ static inline void page_copy(void *to, const void *from) {
     __builtin_memcpy(to, from, PAGE_SIZE);
 }
 
-static inline void tlb_flush_page(uint64_t address) {
-    (void)address;
-}
+/* For tests that play the TLB. */
+enum { FLUSH_PAGE, FLUSH_TAG };
+void root_load(uint64_t value);
+void tlb_flush_page(uint64_t address);
+void tag_flush(uint64_t kind, uint64_t tag, uint64_t address);
 
 /* User addresses are the host's own; [host_bad_user, host_bad_user + PAGE_SIZE) faults. */
 extern uint64_t host_bad_user;

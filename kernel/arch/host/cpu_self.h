@@ -1,7 +1,7 @@
 /* The CPU that a unit test plays. Included by kernel/cpu.h. */
 #pragma once
 
-extern struct cpu *host_cpu;
+extern _Thread_local struct cpu *host_cpu;
 
 static inline struct cpu *cpu_self(void) {
     return host_cpu;

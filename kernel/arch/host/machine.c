@@ -81,6 +81,10 @@ void tlb_shootdown(struct space *space, uint64_t start, uint64_t end) {
         host_flush(space, start, end);
 }
 
+uint64_t tlb_stamp(void) {
+    return 1;
+}
+
 /* ---- checks ---- */
 
 bool debug_allocation_fails(void) {

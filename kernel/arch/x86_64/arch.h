@@ -66,8 +66,20 @@ static inline void page_copy(void *to, const void *from) {
     __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(count) : : "memory");
 }
 
+/* Loads a page-table root; without CR3_KEEP it flushes what its tag has, or where nothing is tagged all. */
+static inline void root_load(uint64_t value) {
+    __asm__ volatile("mov %0, %%cr3" : : "r"(value) : "memory");
+}
+/* Flushes a page of the loaded root's tag. */
 static inline void tlb_flush_page(uint64_t address) {
     __asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");
+}
+
+/* Flushes a page of any tag, or with kind FLUSH_TAG all of it. */
+enum { FLUSH_PAGE, FLUSH_TAG };
+static inline void tag_flush(uint64_t kind, uint64_t tag, uint64_t address) {
+    const uint64_t operand[2] = {tag, address};
+    __asm__ volatile("invpcid %0, %1" : : "m"(operand), "r"(kind) : "memory");
 }
 
 /* Lets pending interrupts in, in the midst of long work. No lock is held. */

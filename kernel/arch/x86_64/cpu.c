@@ -31,32 +31,6 @@ void thread_save(struct cpu *cpu, struct thread *thread) {
     }
 }
 
-void tlb_flush_all(uint64_t root) {
-    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
-}
-
-/* Bits are set before a root is loaded and cleared after it was left, so that no shoot-down misses this CPU.
- */
-static void spaces_enter(struct cpu *cpu, struct space *native, struct space *guest, uint64_t root) {
-    struct space *native_before = cpu->native_space, *guest_before = cpu->guest_space;
-    if (native != native_before && native)
-        atomic_fetch_or(&native->active_cpus, cpu->bit);
-    if (guest != guest_before && guest)
-        atomic_fetch_or(&guest->active_cpus, cpu->bit);
-    if (cpu->root != root)
-        cpu_load_root(cpu, root);
-    if (native != native_before) {
-        cpu->native_space = native;
-        if (native_before)
-            atomic_fetch_and(&native_before->active_cpus, ~cpu->bit);
-    }
-    if (guest != guest_before) {
-        cpu->guest_space = guest;
-        if (guest_before)
-            atomic_fetch_and(&guest_before->active_cpus, ~cpu->bit);
-    }
-}
-
 void space_activate(struct cpu *cpu, struct thread *thread) {
     spaces_enter(cpu, thread->process->space, thread->guest_space, thread->unified_root);
 }

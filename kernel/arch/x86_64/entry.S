@@ -295,8 +295,10 @@ guest_leave:                    /* rax = enum guest_exit, rbx = thread */
     mov THREAD_UNIFIED_ROOT(%rbx), %rcx
     cmp %gs:CPU_ROOT, %rcx
     je 2f
-    load_root_leaving %rcx
+    load_root_leaving %rcx, guest_leave_tagged
     mov %rcx, %gs:CPU_ROOT
+    .globl guest_leave_switched
+guest_leave_switched:
     incq %gs:CPU_SWITCHES
 2:  lea THREAD_NATIVE_END(%rbx), %rsp
     mov %rsp, %gs:CPU_FRAME_TOP
@@ -344,8 +346,10 @@ guest_enter:
     test $GUEST_UNIFIED, %dil
     jnz 1f
     mov THREAD_GUEST_ROOT(%rdx), %rax
-    load_root_leaving %rax
+    load_root_leaving %rax, guest_enter_tagged
     mov %rax, %gs:CPU_ROOT
+    .globl guest_enter_switched
+guest_enter_switched:
     incq %gs:CPU_SWITCHES
 1:  mov UTCB_RFLAGS(%rsi), %r11
     and $GUEST_FLAGS, %r11d
@@ -419,8 +423,10 @@ trap_from_kernel_entry:
  * that user roots show. CR3 leads here and back: its bit 12 tells the two pages of a root apart. CR2, which means nothing
  * then, holds a register meanwhile, so that no memory of the kernel's need be seen. It leaves by jumps that the loader adapts.
  */
-    .globl isolated_begin, isolated_end, isolated_syscall
+    .globl isolated_begin, isolated_end, isolated_syscall, isolated_mask
 isolated_begin:
+isolated_mask:                  /* between CR3 for the kernel and for user mode; the loader adds what tags need */
+    .quad 1 << ROOT_USER_BIT
 .macro isolated_jump target
     isolation_patch \target
     {disp32} jmp \target
@@ -430,7 +436,7 @@ isolated_syscall:
     swapgs
     mov %rsp, %cr2
     mov %cr3, %rsp
-    btr $ROOT_USER_BIT, %rsp
+    xor isolated_mask(%rip), %rsp
     mov %rsp, %cr3
     mov %cr2, %rsp
     isolated_jump syscall_entered
@@ -445,7 +451,7 @@ isolated_sysret_swapped:
 isolated_sysret:
     mov %rax, %cr2
     mov %gs:CPU_ROOT, %rax
-    bts $ROOT_USER_BIT, %rax
+    xor isolated_mask(%rip), %rax
     mov %rax, %cr3
     mov %cr2, %rax
     swapgs
@@ -459,7 +465,7 @@ isolated_iret:
     push \at(%rax)
     .endr
     mov %gs:CPU_ROOT, %rax
-    bts $ROOT_USER_BIT, %rax
+    xor isolated_mask(%rip), %rax
     mov %rax, %cr3
     mov %cr2, %rax
     swapgs
@@ -473,7 +479,7 @@ isolated_trap:
 1:  swapgs
     push %rax
     mov %cr3, %rax
-    btr $ROOT_USER_BIT, %rax
+    xor isolated_mask(%rip), %rax
     mov %rax, %cr3
     mov %rsp, %rax
     mov %gs:CPU_FRAME_TOP, %rsp
@@ -486,7 +492,7 @@ isolated_trap:
 isolated_fatal:
     push %rax
     mov %cr3, %rax
-    btr $ROOT_USER_BIT, %rax
+    and $~(1 << ROOT_USER_BIT | 1 << TAG_USER_BIT), %rax
     mov %rax, %cr3
     pop %rax
     isolated_jump fatal_entered

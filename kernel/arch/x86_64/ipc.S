@@ -222,9 +222,12 @@ switch_to:
     mov CPU_BIT(%rdi), %rax
     lock or %rax, SPACE_ACTIVE_CPUS(%rcx)
     mov %rcx, CPU_NATIVE_SPACE(%rdi)
+    tags_patch switch_tagged
     mov SPACE_ROOT(%rcx), %rcx
     mov %rcx, %cr3
     mov %rcx, CPU_ROOT(%rdi)
+    .globl switch_tagged_end
+switch_tagged_end:
     incq CPU_SWITCHES(%rdi)
     not %rax
     lock and %rax, SPACE_ACTIVE_CPUS(%rdx)

@@ -1,4 +1,4 @@
-/* The offsets that ipc.S and switch.S use are those of the structures. */
+/* The offsets that ipc.S, switch.S and tags.S use are those of the structures. */
 #include "kernel/port.h"
 #include "kernel/process.h"
 #include "kernel/space.h"
@@ -51,6 +51,12 @@ OFFSET(PROCESS_SPACE, process, space);
 OFFSET(PROCESS_CHANGES, process, handles.changes);
 OFFSET(SPACE_ACTIVE_CPUS, space, active_cpus);
 OFFSET(SPACE_ROOT, space, root);
+OFFSET(SPACE_STAMP, space, stamp);
+OFFSET(CPU_STAMPS, cpu, stamps);
+OFFSET(CPU_NATIVE_STAMPS, cpu, native_stamps);
+OFFSET(CPU_USER_TAG, cpu, user_tag);
+OFFSET(THREAD_GUEST_SPACE, thread, guest_space);
+OFFSET(MACHINE_ISOLATED, machine, isolated);
 OFFSET(PORT_LOCK, port, lock);
 OFFSET(PORT_RECEIVERS, port, receivers);
 OFFSET(PORT_CALLERS, port, callers);

@@ -1,6 +1,8 @@
 /* See page_table.h. */
 #include "kernel/arch/x86_64/page_table.h"
 
+#include "kernel/arch/x86_64/vectors.h"
+
 #include "kernel/job.h"
 #include "kernel/page.h"
 #include "kernel/space.h"
@@ -52,6 +54,12 @@ static uint64_t table_alloc(struct space *space) {
     if (physical)
         table_link(space, page_from_phys(physical));
     return physical;
+}
+
+/* What the root of a space has in its low bits, and its unified root with the odd number behind. By where the
+ * space is, for spaces of one time lie side by side. */
+static uint64_t root_tag(const struct space *space) {
+    return ((uintptr_t)space >> 5 | TAG_FIRST) & machine.tag_bits & ~1U;
 }
 
 /* The page of a root, or its two pages when page tables are isolated: each a table that goes by itself. */
@@ -388,15 +396,18 @@ static void root_inherit(uint64_t empty, uint64_t parent, unsigned first) {
 }
 
 bool page_table_create(struct space *space) {
+    uint64_t tag = root_tag(space);
     space->root = root_alloc(space);
     if (!space->root)
         return false;
+    space->root |= tag;
     root_inherit(space->root, machine.root, TABLE_SLOTS / 2);
     if (!space->native)
         return true;
     space->unified_root = root_alloc(space);
     if (!space->unified_root)
         return false;
+    space->unified_root |= tag | tag / TAG_FIRST;
     root_inherit(space->unified_root, space->native->root, GUEST_LIMIT >> TOP_SHIFT);
     return true;
 }

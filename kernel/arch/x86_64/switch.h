@@ -30,9 +30,3 @@ static inline uint64_t fs_base_read(void) {
 static inline void fs_base_write(uint64_t base) {
     __asm__ volatile("wrfsbase %0" : : "r"(base));
 }
-
-static inline __attribute__((always_inline)) void cpu_load_root(struct cpu *cpu, uint64_t root) {
-    cpu->root = root;
-    cpu->counters.page_table_switches++;
-    __asm__ volatile("mov %0, %%cr3" : : "r"(root) : "memory");
-}

@@ -44,6 +44,18 @@
 #define ISOLATED_ENTRY_STACK 0x100 /* in a CPU's page: its end */
 #define ROOT_USER_BIT        12
 
+/* CR3 where translations are tagged (kernel/tag.h): its low bits are TAG_FIRST + the root's tag, and
+ * TAG_USER_BIT chooses the tag for user mode, as ROOT_USER_BIT the page. A value with CR3_KEEP_BIT flushes
+ * nothing. */
+#define TAG_FIRST    0x80
+#define TAGS         128
+#define TAG_USER_BIT 11
+#define CR3_KEEP_BIT 63
+
+/* When the loader does what a patch says (isolation.inc). */
+#define PATCH_ISOLATED 0
+#define PATCH_TAGGED   1
+
 /* Cleared on system calls: TF, IF, DF, NT, AC. */
 #define SYSCALL_FLAGS_MASK (0x100 | 0x200 | 0x400 | 0x4000 | 0x40000)
 
@@ -81,6 +93,7 @@
 #define MACHINE_QUANTA     80
 #define MACHINE_TSC_BASE   32
 #define MACHINE_CLOCK_MULT 40
+#define MACHINE_ISOLATED   2
 #define MACHINE_IDLE_MWAIT 3
 #define MACHINE_IDLE_HINT  4
 
@@ -99,10 +112,10 @@
 #define CPU_THREAD      0
 #define CPU_ROOT        40
 #define CPU_WORK        12
-#define CPU_REFLECTIONS 472
-#define CPU_SWITCHES    480
-#define CPU_ENTRIES     488
-#define CPU_CALLS       520 /* counted calls, by index */
+#define CPU_REFLECTIONS 488
+#define CPU_SWITCHES    496
+#define CPU_ENTRIES     504
+#define CPU_CALLS       536 /* counted calls, by index */
 #define CPU_TRACE       396
 #define CPU_TRACE_CALL  8 /* bit TRACE_CALL */
 
@@ -114,6 +127,7 @@
 #define THREAD_GUEST_ROOT   584
 #define THREAD_GUEST_UTCB   592
 #define THREAD_KICK         53
+#define THREAD_GUEST_SPACE  152
 
 /* What ipc.S knows beyond that, checked in ipc_offsets.c. */
 #define CPU_SLICE_END        24
@@ -121,14 +135,17 @@
 #define CPU_QUEUE_LOCK       96
 #define CPU_AGES_AT          112
 #define CPU_LEVELS           128
-#define CPU_NEXT             1552
+#define CPU_NEXT             1568
 #define CPU_HAND_OVER        248
 #define CPU_BIT              240
 #define CPU_SWITCHED_AT      32
 #define CPU_INDEX            8
 #define CPU_NATIVE_SPACE     80
+#define CPU_STAMPS           2680
+#define CPU_NATIVE_STAMPS    3704
+#define CPU_USER_TAG         4728
 #define CPU_BITMAP           100
-#define CPU_CONTEXT_SWITCHES 496
+#define CPU_CONTEXT_SWITCHES 512
 #define THREAD_PROCESS       32
 #define THREAD_CARE          52 /* parked, kick, dying, releases */
 #define THREAD_QUANTUM_LEFT  88
@@ -158,6 +175,7 @@
 #define PROCESS_CHANGES      144
 #define SPACE_ACTIVE_CPUS    112
 #define SPACE_ROOT           40
+#define SPACE_STAMP          120
 #define PORT_LOCK            32
 #define PORT_RECEIVERS       40
 #define PORT_CALLERS         56
