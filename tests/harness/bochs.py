@@ -1,5 +1,5 @@
 """Boots on processors that QEMU cannot play, by Bochs: with PCID, and INVPCID or not. They show that what the kernel executes there
-is right, not that it flushes enough: Bochs flushes its TLB at every change of roots. unit/test_tags_threads is about that."""
+is right, not that it flushes enough: whether Bochs keeps anything over a change of roots is not known. unit/test_tags_threads is about that."""
 import os
 import re
 import struct
