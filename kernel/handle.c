@@ -11,7 +11,6 @@
 enum {
     TOKEN_VALID = 1u << 7,
     INDEX_MASK = (1u << HANDLE_INDEX_BITS) - 1,
-    GENERATIONS = 1u << (32 - HANDLE_INDEX_BITS)
 };
 
 /* Seven bits over the other 57: a multiplicative hash, so that any flipped bit is likely to show. */
@@ -43,10 +42,6 @@ static inline __attribute__((always_inline)) struct handle_slot *table_slot(stru
     return &table->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
 }
 
-static handle_t slot_handle(const struct handle_slot *slot, uint32_t index) {
-    return slot->generation << HANDLE_INDEX_BITS | index;
-}
-
 int handle_table_init(struct handle_table *table, struct job *job) {
     *table = (struct handle_table){.lock = SPINLOCK(LOCK_RANK_HANDLES), .job = job};
     uint64_t page = table_page_alloc(job);
@@ -65,8 +60,9 @@ static __attribute__((noinline)) bool table_grow(struct handle_table *table) {
         return false;
     table->chunks[chunk] = phys_to_virt(page);
     for (uint32_t i = HANDLE_CHUNK; i-- > (chunk ? 0 : 1);) {
-        table->chunks[chunk][i].next_free = table->first_free;
-        table->first_free = chunk * HANDLE_CHUNK + i;
+        struct handle_slot *slot = &table->chunks[chunk][i];
+        slot->next_free = table->first_free;
+        table->first_free = slot->handle = chunk * HANDLE_CHUNK + i;
     }
     __atomic_store_n(&table->capacity, table->capacity + HANDLE_CHUNK, __ATOMIC_RELEASE);
     return true;
@@ -97,7 +93,7 @@ static inline __attribute__((always_inline)) struct handle_slot *slot_take(struc
 /* Empties a slot; its handles of this generation are stale from now on. The lock is held. */
 static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
     slot_empty(slot);
-    __atomic_store_n(&slot->generation, (slot->generation + 1) % GENERATIONS, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot->handle, slot->handle + (1u << HANDLE_INDEX_BITS), __ATOMIC_RELEASE);
     __atomic_store_n(&slot->next_free, table->first_free, __ATOMIC_RELAXED);
     table->first_free = index;
     table->used--;
@@ -111,9 +107,7 @@ static inline __attribute__((always_inline)) struct handle_slot *slot_find(struc
     if (index >= table->capacity)
         return NULL;
     struct handle_slot *slot = table_slot(table, index); /* slot 0 is empty */
-    if (!slot->token || slot->generation != handle >> HANDLE_INDEX_BITS)
-        return NULL;
-    return slot;
+    return slot->token && slot->handle == handle ? slot : NULL;
 }
 
 /* As above, and not revoked. */
@@ -154,15 +148,15 @@ struct object *handle_announce(struct handle_table *table, uint64_t handle, enum
         return NULL;
     struct handle_slot *slot = &table->chunks[index / HANDLE_CHUNK][index % HANDLE_CHUNK];
     uint64_t token = __atomic_load_n(&slot->token, __ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) != handle >> HANDLE_INDEX_BITS ||
+    if (__atomic_load_n(&slot->handle, __ATOMIC_ACQUIRE) != handle ||
         (type != OBJECT_NONE && token >> 56 != type) || (~token >> 7 & (rights << 1 | 1)) ||
         (token & 0x7f) != token_checksum(token)) /* there it is found again, and a panic */
         return NULL;
     struct object *object = object_from_id((uint32_t)(token >> 24));
     object_announce(object);
-    /* The same token and, around it, the same generation: nobody emptied the slot before the announcement. */
+    /* The same token and, around it, the same handle: nobody emptied the slot before the announcement. */
     if (__atomic_load_n(&slot->token, __ATOMIC_ACQUIRE) == token &&
-        __atomic_load_n(&slot->generation, __ATOMIC_ACQUIRE) == handle >> HANDLE_INDEX_BITS &&
+        __atomic_load_n(&slot->handle, __ATOMIC_ACQUIRE) == handle &&
         __atomic_load_n(&slot->epoch, __ATOMIC_RELAXED) == object->epoch)
         return object;
     return NULL;
@@ -192,7 +186,7 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
     struct handle_slot *slot = slot_take(table, &index);
     if (slot) {
         slot_fill(slot, object, rights);
-        handle = slot_handle(slot, index);
+        handle = slot->handle;
     }
     spin_unlock(&table->lock);
     if (!handle)
@@ -289,7 +283,7 @@ int handle_reserve(struct handle_table *table, handle_t *reserved, unsigned coun
 
     spin_lock(&table->lock);
     for (; done < count && (slot = slot_take(table, &index)); done++)
-        reserved[done] = slot_handle(slot, index);
+        reserved[done] = slot->handle;
     spin_unlock(&table->lock);
     if (done == count)
         return 0;

@@ -1,7 +1,7 @@
 /*
  * Handle tables. A slot holds a 64-bit capability token (C1): checksum in bits 0-6, valid bit 7, rights 8-23,
- * object id 24-55, type 56-63; beside it the slot's generation, which the handle must repeat, and the
- * object's epoch at the time the token was made, which revocation leaves behind. A free slot's token is 0.
+ * object id 24-55, type 56-63; beside it the one handle that means it, and the object's epoch at the time the
+ * token was made, which revocation leaves behind. A free slot's token is 0.
  */
 #pragma once
 
@@ -15,7 +15,7 @@ struct channel;
 
 struct handle_slot {
     uint64_t token;
-    uint32_t generation;
+    handle_t handle; /* index, and above that how often the slot was emptied */
     union {
         uint32_t epoch;     /* occupied */
         uint32_t next_free; /* free: slot index, 0 ends the list */
@@ -23,13 +23,13 @@ struct handle_slot {
 };
 
 struct handle_table {
-    struct spinlock lock; /* rank HANDLES: guards all below; look-ups read without it */
-    uint32_t capacity;    /* slots backed by chunks */
-    uint32_t first_free;  /* 0: none; slot 0 is never used */
-    uint32_t used;
+    struct spinlock lock;        /* rank HANDLES: guards all below; look-ups read without it */
+    uint32_t capacity;           /* slots backed by chunks */
     struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
-    struct job *job;             /* charged for the chunks */
-    uint64_t changes;            /* handles that ended: see struct port_use */
+    uint32_t first_free;         /* 0: none; slot 0 is never used */
+    uint32_t used;
+    struct job *job;  /* charged for the chunks */
+    uint64_t changes; /* handles that ended: see struct port_use */
 };
 
 int handle_table_init(struct handle_table *table, struct job *job);
