@@ -7,7 +7,7 @@
 #define CALL_GUEST_ENTER  0x1021
 #define CALL_PORT_CALL    0x1022
 #define CALL_PORT_RECEIVE 0x1023
-#define CALL_PORT_SEND    0x1024
+#define CALL_PORT_SEND    0x1025
 #define IPC_REPLY_BIT     62
 #define LABEL_LAST        99
 #define UTCB_FIXUP_RIP    176

@@ -135,6 +135,7 @@ _Static_assert(offsetof(struct machine, cpus) == MACHINE_CPUS, "entry.S");
 _Static_assert(offsetof(struct machine, idle_mwait) == MACHINE_IDLE_MWAIT, "entry.S");
 _Static_assert(offsetof(struct machine, idle_hint) == MACHINE_IDLE_HINT, "entry.S");
 _Static_assert(offsetof(struct machine, quanta) == MACHINE_QUANTA, "switch.S");
+_Static_assert(offsetof(struct machine, sched_policy) == MACHINE_POLICY, "switch.S");
 _Static_assert(offsetof(struct machine, clock.tsc_base) == MACHINE_TSC_BASE, "switch.S");
 _Static_assert(offsetof(struct machine, clock.mult) == MACHINE_CLOCK_MULT, "switch.S");
 _Static_assert(sizeof(struct machine) <= MACHINE_BYTES, "entry.S");

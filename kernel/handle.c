@@ -90,7 +90,7 @@ static inline __attribute__((always_inline)) struct handle_slot *slot_take(struc
     return slot;
 }
 
-/* Empties a slot; its handles of this generation are stale from now on. The lock is held. */
+/* Empties a slot; its handle is stale from now on. The lock is held. */
 static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
     slot_empty(slot);
     __atomic_store_n(&slot->handle, slot->handle + (1u << HANDLE_INDEX_BITS), __ATOMIC_RELEASE);

@@ -26,7 +26,8 @@ struct test {
     TOPIC(channel)                                                                                           \
     TOPIC(jobs)                                                                                              \
     TOPIC(futex)                                                                                             \
-    TOPIC(sched) TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(resource) TOPIC(handover) TOPIC(switch)
+    TOPIC(sched)                                                                                             \
+    TOPIC(batch) TOPIC(rights) TOPIC(entry) TOPIC(resource) TOPIC(handover) TOPIC(switch) TOPIC(signal)
 
 #define TOPIC(name) extern const struct test name##_tests[];
 TOPICS

@@ -46,7 +46,7 @@ __asm__(
     "1: mov $-1, %rdi; class1 29; jmp 1b\n"
     /* 6: takes a call from outside, tells, and runs on */
     "creature\n"
-    "mov $3, %edi; mov $-1, %rsi; xor %ebx, %ebx; class1 35; mov $7, %edi; class1 37\n"
+    "mov $3, %edi; mov $-1, %rsi; xor %ebx, %ebx; class1 35; mov $7, %edi; class1 36\n"
     "1: jmp 1b\n"
     /* 7: faults, page after page, on memory that it maps again and again */
     "creature\n"

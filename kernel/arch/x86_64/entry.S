@@ -117,6 +117,7 @@ syscall_slowly:
     mov %r10, %rcx
     movslq call_functions(, %r11, 4), %r11
     call *%r11
+    .globl syscall_return
 syscall_return:                 /* rax = result, or what syscall_finish knows */
     mov %gs:CPU_FRAME_TOP, %rsp
     cmpl $0, %gs:CPU_WORK
@@ -145,8 +146,11 @@ syscall_end:
 
 syscall_object:
     lea -(CALL_PORT_CALL & 0xfff)(%r11), %ecx
-    cmp $2, %ecx                /* port_receive is the next one */
+    cmp $2, %ecx                /* port_receive and event_signal are the next ones */
     jb syscall_port
+    je signal_entry             /* switch.S */
+    .globl syscall_object_slowly
+syscall_object_slowly:
     mov %gs:CPU_STACK, %rsp
     call call_object
     jmp syscall_return
@@ -200,10 +204,17 @@ call_object:
     cmp $-4095, %rax
     jae 1f
     mov %rax, %rdi
+    .globl call_found
+call_found:                     /* rdi = the object, announced */
     movslq call_functions(, %r11, 4), %r11
     call *%r11
+    xor %ecx, %ecx              /* object_unuse */
+    xchg %rcx, %gs:CPU_USED
+    test $USE_OWES, %cl
+    jz 1f
     push %rax
-    call object_unuse
+    lea -USE_OWES(%rcx), %rdi
+    call object_put
     pop %rax
 1:  ret
 

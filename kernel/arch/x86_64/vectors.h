@@ -96,12 +96,17 @@
 #define MACHINE_ISOLATED   2
 #define MACHINE_IDLE_MWAIT 3
 #define MACHINE_IDLE_HINT  4
+#define MACHINE_POLICY     8
+
+/* In struct memory_cpu.used: USED_OWES. */
+#define USE_OWES 1
 
 /* In call_rules: there is no object. */
 #define CALL_PLAIN        0x80
 #define CALL_ON_SPACE     0x22 /* SELF_SPACE_OR_OWN */
 #define CALL_THREAD_YIELD 0x1020
 #define CALL_PORT_CALL    0x1022
+#define CALL_EVENT_SIGNAL 0x1024
 
 /* Offsets into struct cpu (kernel/cpu.h) and struct thread (kernel/thread.h), checked there. */
 #define CPU_SCRATCH     264
@@ -140,6 +145,7 @@
 #define CPU_BIT              240
 #define CPU_SWITCHED_AT      32
 #define CPU_INDEX            8
+#define CPU_USED             1600
 #define CPU_NATIVE_SPACE     80
 #define CPU_STAMPS           2680
 #define CPU_NATIVE_STAMPS    3704
@@ -168,11 +174,17 @@
 #define THREAD_FPU           200
 #define THREAD_FS_BASE       208
 #define THREAD_DYING         54
+#define THREAD_RELEASES      55
 #define THREAD_CALLS         624
 #define THREAD_SERVES        648
 #define THREAD_ARMED         713
 #define PROCESS_SPACE        80
+#define PROCESS_HANDLES      112 /* the table; its lock */
+#define PROCESS_CAPACITY     116
+#define PROCESS_CHUNKS       120
 #define PROCESS_CHANGES      144
+#define SLOT_HANDLE          8
+#define SLOT_EPOCH           12
 #define SPACE_ACTIVE_CPUS    112
 #define SPACE_ROOT           40
 #define SPACE_STAMP          120
@@ -186,6 +198,10 @@
 #define PORT_FIRST           108
 #define PORT_COUNT           112
 #define PORT_PENDING         116
+#define EVENT_LOCK           32
+#define EVENT_PORT           40
+#define EVENT_WAITERS        88
+#define OBJECT_REFERENCES    4
 #define OBJECT_EPOCH         8
 #define USE_HANDLE           8
 #define USE_CHANGES          16
