@@ -68,7 +68,7 @@ int64_t call_batch(uint64_t array, uint64_t count) {
             return -EFAULT;
         done++;
         cpu_interrupts_window();
-        if (cpu_self()->work & WORK_RESCHEDULE)
+        if (cpu_self()->work & (WORK_RESCHEDULE | WORK_WAKE))
             break;
     }
     return done;

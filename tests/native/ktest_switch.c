@@ -174,8 +174,11 @@ static void test_yield_order(void) {
 
 /* Comes back from its wait in the queue, behind threads that yield: the event that it waited for is let go
  * of. */
+static volatile bool about_to_wait;
+
 static void waits(uint64_t i) {
     thread_begin();
+    about_to_wait = true;
     EQ(keel_event_wait((uint64_t)event, DEADLINE_NEVER), 1);
     turns[i]++;
     thread_end(i);
@@ -192,10 +195,14 @@ static void test_yield_to_woken(void) {
         begin();
         uint64_t before = objects(job);
         event = keel_handle_create(OBJECT_EVENT, 0, 0, 0);
+        about_to_wait = false;
         start(0, waits, LEVEL);
         start(1, takes_turns, LEVEL);
         go(2);
-        keel_thread_wait(clock_now() + MS / 10);
+        while (!about_to_wait)
+            keel_thread_yield();
+        for (unsigned n = 0; n < 3; n++) /* it waits when it has had another turn */
+            keel_thread_yield();
         EQ(keel_event_signal((uint64_t)event), 0);
         EQ(keel_handle_close((uint64_t)event), 0);
         while (!turns[0])
