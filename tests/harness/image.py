@@ -17,7 +17,7 @@ LINKED_AT, MOVED_TO = 0xffffffff80100000, 0xffffffff9a345000
 DIRECT_MAP = 0xffff800000000000
 BOOTS = 6
 # Each goes through call_functions in entry.S, a read-only table, by an index that was compared with its length.
-INDIRECT = {"syscall_slowly": ["call *%r11"], "call_object": ["call *%r11"], "call_perform": ["jmp *%r11"]}
+INDIRECT = {"syscall_slowly": ["call *%r11"], "call_found": ["call *%r11"], "call_perform": ["jmp *%r11"]}
 FORBIDDEN = re.compile(r"(?:l?(?:call|jmp)\s+\*.*|bnd .*|lret.*|iret[wl])$")
 
 

@@ -320,7 +320,7 @@ static void discarded_and_resized(void) {
 
 /* One page at several addresses; each costs about 300 instructions more (docs/caveats.md). */
 static void often_mapped(void) {
-    enum { MAPPINGS = 50 };
+    enum { MAPPINGS = 45 };
     int64_t vmo = keel_vmo_create(PAGE, 0);
     for (uint64_t i = 0; i < MAPPINGS; i++) {
         CHECK(keel_space_map(0, WINDOW + i * 2 * PAGE, (uint64_t)vmo, 0, PAGE, RW) == 0);

@@ -4,15 +4,7 @@
  */
 #include "tests/native/ktest.h"
 
-enum {
-    PAGE = 4096,
-    CODE = 0x10000000,
-    UTCBS = 0x20000000,
-    VICTIMS = 2,
-    KINDS = 3,
-    ROUNDS = 150,
-    CALLERS = 2
-};
+enum { PAGE = 4096, CODE = 0x10000000, UTCBS = 0x20000000, VICTIMS = 2, KINDS = 3, ROUNDS = 50, CALLERS = 2 };
 
 /* The victims, position-independent: handle 1 is the port. */
 __asm__(".pushsection .rodata\n"

@@ -41,8 +41,7 @@ class Cards(Plugs):
                 file.truncate(size)
             more += ["-blockdev", f"driver=file,node-name=file{number},filename={path}"]
         start = "while [ ! -e /sys/bus/pci/devices/0000:00:04.0/uevent ]; do usleep 1000; done; echo begin\n"
-        # QEMU before 8.2 sends a processor's accesses elsewhere while another one changes what is decoded (docs/caveats.md).
-        super().__init__(["/bin/sh", "-c", start + script], root or test_root(), devices=PORTS, more=more, smp=context.cpus, in_turns=True,
+        super().__init__(["/bin/sh", "-c", start + script], root or test_root(), devices=PORTS, more=more, smp=context.cpus,
                          timeout=120 + 8 * ROUNDS, **options)
 
     def __exit__(self, *exception):

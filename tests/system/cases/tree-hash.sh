@@ -2,6 +2,7 @@
 #: compare
 #: programs maketree
 #: timeout 300
+#: cpus 4
 cd /tmp
 /test/bin/maketree tree 1200 52000000 || exit 1
 find tree | sort | md5sum; find tree | wc -l; find tree -type f | wc -l

@@ -127,7 +127,7 @@ def usb_plugging(context):
         devices = ("qemu-xhci,id=usb", "usb-storage,bus=usb.0,drive=file0,serial=stays")
         script = PLUGGING.replace("ROUNDS", str(PLUGS))
         with Plugs(["/bin/sh", "-c", script], test_root((("disk_check", "musl"),)), devices=devices, more=more, smp=context.cpus,
-                   timeout=120) as machine:
+                   in_turns=False, timeout=120) as machine:
             machine.expect(b"begin\n")
             machine.add("usb-storage", "stick", "usb.0", drive="file1", serial="comes")
             machine.expect(b"busy\n")
