@@ -120,12 +120,14 @@ def _value(text, name):
     return int(match[1]) if match else None
 
 
-def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, linux_ns=None, goal=None, scaling=None):
+def row(name, keel=None, linux=None, switches=None, entries=None, keel_ns=None, linux_ns=None, goal=None, scaling=None,
+        linux_scaling=None):
     def whole(value):
         return None if value is None else round(value)
     return {"name": name, "keel_instructions": whole(keel), "linux_instructions": whole(linux),
             "page_table_switches": switches, "kernel_entries": entries, "keel_ns": whole(keel_ns),
-            "linux_ns": whole(linux_ns), "goal": goal, "scaling": scaling}
+            "linux_ns": whole(linux_ns), "goal": goal, "scaling": scaling,
+            "linux_scaling": linux_scaling}
 
 
 def _operation_rows(root, quick, isolation, names, peer, **more):
@@ -200,7 +202,7 @@ def _scaling_rows(root, names):
     machine with two than in one with one. The column of times has those of two CPUs. (QEMU makes a machine with one CPU faster than
     each of two: it needs no atomic operations.)"""
     programs = [SCALING[name][1] for name in names]
-    found = {}  # program: ns on one CPU, on two
+    found, linux = {}, {}  # program: ns on one CPU, on two
     if "call_pairs" in programs:
         def pairs(smp):
             return native.figures(["call_pairs"], False, CPU, TIMEOUT, smp)["call_pairs"][1]
@@ -209,7 +211,12 @@ def _scaling_rows(root, names):
     others = [name for name in programs if name in ROWS]
     if others:
         found.update(_figures(_run(root, [PROGRAM, "--two", *others], smp=2)))
-    return [row(name, keel_ns=found[program][1], goal=SCALING_GOAL, scaling=round(found[program][0] / found[program][1], 2))
+        linux = _figures(_run(root, [PROGRAM, "--two", *others], smp=2, peer=True))
+
+    def scaling(figures):
+        return figures and round(figures[0] / figures[1], 2)
+    return [row(name, keel_ns=found[program][1], linux_ns=linux.get(program, [None, None])[1], goal=SCALING_GOAL,
+                scaling=scaling(found[program]), linux_scaling=scaling(linux.get(program)))
             for name, program in zip(names, programs)]
 
 
@@ -272,7 +279,7 @@ def _verdict(entry):
         return ""
     word = "good" if good else "MISSED"
     if entry["scaling"] is not None:
-        return f"{word}, {entry['scaling']} times"
+        return f"{word}, {entry['scaling']} times" + (f", Linux {entry['linux_scaling']}" if entry["linux_scaling"] else "")
     return f"{word}, {100 * entry['keel_instructions'] / (entry['goal'] or entry['linux_instructions']):.3g} %"
 
 

@@ -125,19 +125,19 @@ def run(arguments):
 def _run_all(cases, report):
     workers = int(os.environ.get("KEEL_TEST_WORKERS", WORKERS))
     queue = Queue(cases)
+    told = []  # signals: noted only, for an exception would be lost in places where Python ignores it
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda number, frame: told.append(number))
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         futures = [pool.submit(_work, queue, number % 2 == 0, report) for number in range(workers)]
-        try:
-            concurrent.futures.wait(futures)
-        except (KeyboardInterrupt, SystemExit) as told:  # tools/keel.py makes the latter of SIGTERM and SIGHUP
-            for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(ending, signal.SIG_IGN)
+        while not told and concurrent.futures.wait(futures, timeout=0.2).not_done:
+            continue
+        if told:
             report.end()
             queue.close()
             all_ended = processes.end_all(lambda: all(future.done() for future in futures))
             report.conclude()
-            status = told.code if isinstance(told, SystemExit) else 128 + signal.SIGINT
             if not all_ended:
-                os._exit(status)  # without the threads, which nothing moves
-            return status
+                os._exit(128 + told[0])  # without the threads, which nothing moves
+            return 128 + told[0]
     return report.conclude()

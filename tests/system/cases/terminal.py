@@ -29,8 +29,8 @@ def job_control(context, shell):
         screen.type("\x1a")
         screen.expect(r"Stopped.*READY> ")
         screen.command("kill -9 %1; wait %1; echo gone", "gone\r\n")
-        screen.command("cat | tr a-z A-Z &", r"\d")
-        screen.command("sleep 0.5; jobs", r"Stopped.*cat \| tr")
+        screen.command("(sleep 0.3; cat) | tr a-z A-Z &", r"\d")  # who joins the group after the read is not stopped
+        screen.command("sleep 1; jobs", r"Stopped.*tr a-z")
         screen.type("fg\n")
         screen.expect("tr a-z A-Z")
         screen.type("shout\n\x04")
