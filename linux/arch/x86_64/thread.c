@@ -66,9 +66,9 @@ static int slot_prepare(uint32_t slot, uint64_t *fixup) {
 
 /* ---- the pool ---- */
 
-static bool pool_push(struct pool *pool, struct native_thread *thread, uint32_t most) {
+static bool pool_push(struct pool *pool, struct native_thread *thread) {
     spin_acquire(&pool->lock);
-    bool room = pool->count < most;
+    bool room = pool->count < POOL_MOST;
     if (room) {
         list_push_front(&pool->threads, &thread->pool_link);
         pool->count++;
@@ -90,7 +90,7 @@ static struct native_thread *pool_pop(struct pool *pool) {
 /* False: there are enough. */
 static bool pools_put(struct native_thread *thread) {
     for (uint32_t i = 0; i < POOLS; i++)
-        if (pool_push(&pools[(thread->pool + i) % POOLS], thread, POOL_MOST))
+        if (pool_push(&pools[(thread->pool + i) % POOLS], thread))
             return true;
     return false;
 }
@@ -244,9 +244,17 @@ static void thread_release(struct native_thread *thread) {
     keel_thread_kick(thread->handle);
 }
 
-/* Back to the pool without having run; one too many there does no harm. */
+static void nothing(void *argument) {
+    (void)argument;
+}
+
+/* Back to a pool without having run. Where there is no room it runs for nothing, and ends. */
 static void thread_put_back(struct native_thread *thread) {
-    pool_push(&pools[thread->pool], thread, UINT32_MAX);
+    thread->next_task = NULL;
+    if (pools_put(thread))
+        return;
+    thread->run = nothing;
+    thread_release(thread);
 }
 
 int thread_spawn(void (*run)(void *argument), void *argument, handle_t *handle) {
@@ -302,9 +310,7 @@ void task_thread_start(struct task *child) {
 }
 
 void task_thread_return(struct task *child) {
-    struct native_thread *thread = child->thread_state;
-    thread->next_task = NULL;
-    thread_put_back(thread);
+    thread_put_back(child->thread_state);
 }
 
 void task_thread_adopt(struct task *task) {
