@@ -41,6 +41,21 @@ struct inode *inode_create(struct filesystem *filesystem, uint32_t mode,
     return inode;
 }
 
+void inode_change(struct inode *inode, const struct attributes *attributes, unsigned which) {
+    struct attributes *own = &inode->attributes;
+    if (which & ATTR_MODE)
+        own->mode = (own->mode & S_IFMT) | (attributes->mode & S_IALLUGO);
+    if (which & ATTR_UID)
+        own->uid = attributes->uid;
+    if (which & ATTR_GID)
+        own->gid = attributes->gid;
+    if (which & ATTR_ATIME)
+        own->atime = attributes->atime;
+    if (which & ATTR_MTIME)
+        own->mtime = attributes->mtime;
+    own->ctime = timestamp_now();
+}
+
 struct inode *inode_get(struct inode *inode) {
     atomic_fetch_add_explicit(&inode->references, 1, memory_order_relaxed);
     return inode;

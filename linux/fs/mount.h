@@ -61,6 +61,9 @@ struct inode *inode_create(struct filesystem *filesystem, uint32_t mode,
                            const struct inode_operations *operations,
                            const struct file_operations *default_file);
 struct timestamp timestamp_now(void);
+/* Takes over the attributes that `which` names (ATTR_…), but for the size, and the kind of the file; for
+ * setattr, whose locks are held. */
+void inode_change(struct inode *inode, const struct attributes *attributes, unsigned which);
 
 struct mount *mount_get(struct mount *mount);
 void mount_put(struct mount *mount);

@@ -231,25 +231,13 @@ static int tmpfs_getattr(struct inode *inode, struct attributes *attributes) {
 }
 
 static int tmpfs_setattr(struct inode *inode, const struct attributes *attributes, unsigned which) {
-    struct attributes *own = &inode->attributes;
-    struct timestamp now = timestamp_now();
     if (which & ATTR_SIZE) {
         int error = tmpfs_set_size(inode, attributes->size);
         if (error)
             return error;
-        own->mtime = now;
+        inode->attributes.mtime = timestamp_now();
     }
-    if (which & ATTR_MODE)
-        own->mode = (own->mode & S_IFMT) | (attributes->mode & S_IALLUGO);
-    if (which & ATTR_UID)
-        own->uid = attributes->uid;
-    if (which & ATTR_GID)
-        own->gid = attributes->gid;
-    if (which & ATTR_ATIME)
-        own->atime = attributes->atime;
-    if (which & ATTR_MTIME)
-        own->mtime = attributes->mtime;
-    own->ctime = now;
+    inode_change(inode, attributes, which);
     return 0;
 }
 

@@ -24,15 +24,8 @@ static uint32_t slave_mode = 0600, slave_gid;
 static bool slave_gid_set;
 
 static int devpts_setattr(struct inode *inode, const struct attributes *attributes, unsigned which) {
-    struct attributes *own = &inode->attributes;
-    if (which & ATTR_SIZE)
-        return 0;
-    own->mode = which & ATTR_MODE ? attributes->mode : own->mode;
-    own->uid = which & ATTR_UID ? attributes->uid : own->uid;
-    own->gid = which & ATTR_GID ? attributes->gid : own->gid;
-    own->atime = which & ATTR_ATIME ? attributes->atime : own->atime;
-    own->mtime = which & ATTR_MTIME ? attributes->mtime : own->mtime;
-    own->ctime = timestamp_now();
+    if (!(which & ATTR_SIZE))
+        inode_change(inode, attributes, which);
     return 0;
 }
 

@@ -232,18 +232,7 @@ static int directory_unlink(struct inode *directory, const char *name, size_t le
 }
 
 static int queue_setattr(struct inode *inode, const struct attributes *attributes, unsigned which) {
-    struct attributes *own = &inode->attributes;
-    if (which & ATTR_MODE)
-        own->mode = (own->mode & S_IFMT) | (attributes->mode & S_IALLUGO);
-    if (which & ATTR_UID)
-        own->uid = attributes->uid;
-    if (which & ATTR_GID)
-        own->gid = attributes->gid;
-    if (which & ATTR_ATIME)
-        own->atime = attributes->atime;
-    if (which & ATTR_MTIME)
-        own->mtime = attributes->mtime;
-    own->ctime = timestamp_now();
+    inode_change(inode, attributes, which);
     return 0;
 }
 

@@ -45,21 +45,6 @@ static void expect(mqd_t queue, const char *text, unsigned priority) {
     CHECK_EQ(found, priority);
 }
 
-static void await_sleep(pid_t pid) {
-    char path[64], line[512];
-    for (;;) {
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        FILE *file = fopen(path, "r");
-        CHECK(file && fgets(line, sizeof line, file));
-        fclose(file);
-        const char *state = strrchr(line, ')');
-        CHECK(state);
-        if (state[2] == 'S')
-            return;
-        sched_yield();
-    }
-}
-
 static pid_t child_receives(mqd_t queue, const char *text, unsigned priority) {
     pid_t pid = fork();
     if (pid == 0) {
@@ -67,7 +52,7 @@ static pid_t child_receives(mqd_t queue, const char *text, unsigned priority) {
         _exit(0);
     }
     CHECK(pid > 0);
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     return pid;
 }
 
@@ -78,7 +63,7 @@ static pid_t child_sends(mqd_t queue, const char *text, unsigned priority) {
         _exit(0);
     }
     CHECK(pid > 0);
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     return pid;
 }
 
@@ -210,7 +195,7 @@ TEST(waits) {
         expect(queue, "1", 0);
         _exit(0);
     }
-    await_sleep(second);
+    CHECK_STATE(second, 'S');
     put(queue, "1", 0);
     CHECK_EXITS(second, 0);
     put(queue, "2", 0);
@@ -275,7 +260,7 @@ TEST(timeouts_and_signals) {
             _exit(0);
         }
         CHECK(read(ready[0], got, 1) == 1);
-        await_sleep(pid);
+        CHECK_STATE(pid, 'S');
         kill(pid, SIGUSR1);
         CHECK(read(ready[0], got, 1) == 1); /* the handler's */
         if (restart)
@@ -300,7 +285,7 @@ TEST(polling) {
         CHECK(poll(&wait, 1, -1) == 1 && wait.revents == POLLOUT);
         _exit(0);
     }
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     expect(queue, "x", 0);
     CHECK_EXITS(pid, 0);
     for (int i = 1; i < COUNT; i++)
@@ -311,7 +296,7 @@ TEST(polling) {
         CHECK(poll(&wait, 1, -1) == 1 && wait.revents == POLLIN);
         _exit(0);
     }
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     put(queue, "x", 0);
     CHECK_EXITS(pid, 0);
     char text[128] = "";

@@ -56,22 +56,6 @@ static void expect_none(int id, long wanted, int flags) {
     CHECK_ERRNO(msgrcv(id, &packet, sizeof packet.text, wanted, flags | IPC_NOWAIT), ENOMSG);
 }
 
-/* Until a child sleeps in a call, as /proc says; there is no count of those that wait at a queue. */
-static void await_sleep(pid_t pid) {
-    char path[64], line[512];
-    for (;;) {
-        snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-        FILE *file = fopen(path, "r");
-        CHECK(file && fgets(line, sizeof line, file));
-        fclose(file);
-        const char *state = strrchr(line, ')');
-        CHECK(state);
-        if (state[2] == 'S')
-            return;
-        sched_yield();
-    }
-}
-
 static pid_t child_receives(int id, long wanted, int flags, long type, int error) {
     pid_t pid = fork();
     if (pid == 0) {
@@ -83,7 +67,7 @@ static pid_t child_receives(int id, long wanted, int flags, long type, int error
         _exit(0);
     }
     CHECK(pid > 0);
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     return pid;
 }
 
@@ -100,7 +84,7 @@ static pid_t child_sends(int id, long type, size_t size, int error) {
         _exit(0);
     }
     CHECK(pid > 0);
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     return pid;
 }
 
@@ -268,7 +252,7 @@ TEST(changes_reach_waiters) {
         CHECK_ERRNO(msgrcv(id, &packet, 8, 77, 0), EACCES);
         _exit(0);
     }
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     state.msg_perm.mode = 0600;
     CHECK(msgctl(id, IPC_SET, &state) == 0);
     CHECK_EXITS(pid, 0);
@@ -305,7 +289,7 @@ TEST(signals_and_kills) {
         _exit(0);
     }
     CHECK(read(ready[0], &byte, 1) == 1);
-    await_sleep(pid);
+    CHECK_STATE(pid, 'S');
     kill(pid, SIGUSR1);
     CHECK_EXITS(pid, 0);
     pid = child_receives(id, 0, 0, 1, 0);
