@@ -22,8 +22,15 @@ enum {
     REDIRECT_MASKED = 0x10000,
 };
 
+/* A CPU of QEMU before 8.2 whose access waited while another one changed what a device decodes sends the rest
+ * of its straight-line code's accesses elsewhere; after a jump it knows of the change. */
+static void decode_settle(void) {
+    __asm__ volatile("jmp 1f\n1:");
+}
+
 static void lapic_write(unsigned offset, uint32_t value) {
     machine.lapic[offset / 4] = value;
+    decode_settle();
 }
 static uint32_t lapic_read(unsigned offset) {
     return machine.lapic[offset / 4];
@@ -65,6 +72,7 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector) {
 
 static void ioapic_write(unsigned index, uint32_t value) {
     machine.ioapic[0] = index;
+    decode_settle();
     machine.ioapic[4] = value;
 }
 
