@@ -49,6 +49,8 @@ enum devices_call {
     DEVICES_INSPECT = 7, /* word 0: index, from 0; one handle: a RESOURCE_DEBUG with DEBUG, without which it
                             is -EACCES. The driver's state as bytes of the reply, struct devices_inspect, and
                             handles (READ WRITE) to its memory; -ENOENT after the last */
+    DEVICES_LEFT = 8,    /* word 0: id. The caller, who has its link, has finished with a device that is to be
+                            removed (DEVICES_DEPARTING). -ENOENT: no such device any more */
 };
 
 enum { DEVICES_PCI_AS_IS = 1 };
@@ -73,7 +75,13 @@ struct devices_device {
     char name[DEVICES_NAME];   /* "vda", "hwrng"; 0-terminated */
     char driver[DEVICES_NAME]; /* the driver's folder */
     uint64_t area_length;      /* bytes of the link's area; 0: no link */
+    uint32_t flags;            /* DEVICES_DEPARTING */
+    uint32_t reserved;
 };
+
+/* Somebody wants to take the device out: its client finishes and says so (DEVICES_LEFT). It works until then,
+ * or until the client has taken too long. */
+enum { DEVICES_DEPARTING = 1 };
 
 /* segment (16 bits), bus (8), device (5), function (3) */
 #define DEVICES_ADDRESS(segment, bus, device, function)                                                      \

@@ -325,6 +325,8 @@ static int piece_write(struct disk *disk, struct buffer *from, const struct piec
     int error;
     while (!(error = chunk_need(disk, chunk, edges, edges)) && chunk->reading & cover)
         disk_sleep(disk, &chunk->finished);
+    if (disk->departing) /* what is taken now could come too late */
+        error = -EIO;
     if (!error) {
         error = buffer_get(from, chunk_bytes(disk, chunk) + piece->from, piece->to - piece->from);
         /* After a fault a part may have been copied: over valid sectors it is as if written. */

@@ -55,6 +55,12 @@ int disk_flush(struct disk *disk) {
     return error;
 }
 
+int disk_finish(struct disk *disk) {
+    disk->departing = true;
+    cache_settle(disk, 0, UINT64_MAX);
+    return disk_flush(disk);
+}
+
 int disk_discard(struct disk *disk, uint64_t offset, uint64_t length) {
     struct block_request request = {
         .type = BLOCK_DISCARD, .offset = BLOCK_DATA, .length = sizeof(struct block_range)};
@@ -63,7 +69,7 @@ int disk_discard(struct disk *disk, uint64_t offset, uint64_t length) {
     if (!(disk->client.disk.features & BLOCK_FEATURE_DISCARD))
         return -EOPNOTSUPP;
     cache_settle(disk, offset, length);
-    if (!control_take(disk))
+    if (disk->departing || !control_take(disk))
         return -EIO;
     for (uint64_t at = offset / BLOCK_SECTOR, left = length / BLOCK_SECTOR; left && !error;) {
         uint32_t count = left < DISCARD_MOST ? (uint32_t)left : DISCARD_MOST;

@@ -140,7 +140,7 @@ int disk_open(struct inode *inode, struct file *file) {
     if (!disk)
         return -ENXIO;
     bool writes = (file->flags & O_ACCMODE) != O_RDONLY;
-    int error = writes && disk->client.disk.read_only ? -EACCES : 0;
+    int error = disk->departing ? -ENXIO : writes && disk->client.disk.read_only ? -EACCES : 0;
     struct disk_file *own = error ? NULL : heap_alloc(sizeof(*own));
     if (!own) {
         disk_put(disk);
@@ -233,6 +233,29 @@ static void *disk_appear(const struct device_offer *offer) {
     return disk;
 }
 
+static void finish_run(void *state) {
+    struct disk *disk = state;
+    mutex_lock(&disk->lock);
+    uint32_t errors = disk->write_errors;
+    int error = disk_finish(disk);
+    if (error || disk->write_errors != errors)
+        log_line("%s: not all that was written is on it", disk->name);
+    mutex_unlock(&disk->lock);
+    offers_left(disk->id);
+    disk_put(disk);
+}
+
+/* On a thread of its own: the caller is the one that takes the driver's answers. */
+static void disk_depart(void *state) {
+    struct disk *disk = disk_get(state);
+    int error = thread_spawn(finish_run, disk, NULL);
+    if (!error)
+        return;
+    log_line("%s: what was written last may be lost (error %d)", disk->name, -error);
+    offers_left(disk->id);
+    disk_put(disk);
+}
+
 static void disk_gone(void *state) {
     struct disk *disk = state;
     mutex_lock(&disks_lock);
@@ -249,8 +272,11 @@ static void disk_gone(void *state) {
     disk_put(disk);
 }
 
-static const struct device_kind disk_kind = {
-    .device_class = DEVICES_BLOCK, .appear = disk_appear, .event = disk_event, .gone = disk_gone};
+static const struct device_kind disk_kind = {.device_class = DEVICES_BLOCK,
+                                             .appear = disk_appear,
+                                             .event = disk_event,
+                                             .depart = disk_depart,
+                                             .gone = disk_gone};
 
 void disks_use(void) {
     offers_use(&disk_kind);

@@ -48,7 +48,8 @@ struct disk {
     uint32_t address; /* of the PCI function */
     char name[DISK_NAME];
     uint32_t major, minor;
-    _Atomic bool listed; /* has its node: the driver has described it */
+    _Atomic bool listed;    /* has its node: the driver has described it */
+    _Atomic bool departing; /* it is to be removed: what was written goes to it, and nothing new */
     handle_t kick;
 
     struct mutex lock; /* from here on */
@@ -126,6 +127,8 @@ int disk_flush(struct disk *disk);
 /* Drops the contents of whole sectors. 0, -EOPNOTSUPP, -EIO. */
 int disk_discard(struct disk *disk, uint64_t offset, uint64_t length);
 void control_answer(struct disk *disk, int32_t result);
+/* From now on nothing is written; all that was written before is durable after the return. 0 or -EIO. */
+int disk_finish(struct disk *disk);
 
 /* ---- node.c ---- */
 

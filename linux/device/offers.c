@@ -28,7 +28,8 @@ enum {
 struct entry {
     struct list link;
     uint32_t id;
-    bool seen; /* in the present walk over the list */
+    bool seen;      /* in the present walk over the list */
+    bool departing; /* its user knows that it is to go */
     const struct device_kind *kind;
     void *state;
     void *area;
@@ -61,6 +62,11 @@ int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *
         return -ENODEV;
     int64_t error = ipc_call(server, clock_monotonic() + CALL_TIME_NS, message);
     return error ? error : (int64_t)message->words[0];
+}
+
+void offers_left(uint32_t id) {
+    struct ipc_message message;
+    (void)offers_call(DEVICES_LEFT, (const uint64_t[3]){id}, &message); /* or it is gone already */
 }
 
 /* The device behind an id, -ENOENT at the end; and how often the list has changed. */
@@ -163,6 +169,16 @@ static void gone_drop(void) {
     }
 }
 
+static void device_depart(struct entry *entry) {
+    if (entry->departing)
+        return;
+    entry->departing = true;
+    if (entry->state && entry->kind->depart)
+        entry->kind->depart(entry->state);
+    else
+        offers_left(entry->id);
+}
+
 /* The list as it was at one moment: how many devices, or an error. */
 static int64_t list_read(struct devices_device *devices) {
     uint64_t first = 0, changes = 0;
@@ -199,6 +215,9 @@ static void list_follow(void) {
     for (int64_t i = 0; i < count; i++)
         if (!entry_find(devices[i].id))
             device_appear(&devices[i]);
+    for (int64_t i = 0; i < count; i++)
+        if (devices[i].flags & DEVICES_DEPARTING && (entry = entry_find(devices[i].id)))
+            device_depart(entry);
 }
 
 /* ---- the thread ---- */

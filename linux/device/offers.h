@@ -26,12 +26,17 @@ struct device_kind {
     void *(*appear)(const struct device_offer *offer);
     /* The driver signalled: it completed something, or was started again. */
     void (*event)(void *state);
+    /* The device is to be removed, and will be as soon as offers_left says so. NULL: it may go at once. */
+    void (*depart)(void *state);
     /* The device was taken away, for good. Its area must not be used after the return. */
     void (*gone)(void *state);
 };
 
 /* Makes a kind known; before offers_start. */
 void offers_use(const struct device_kind *kind);
+
+/* The user of a device that is to be removed has finished with it; by a thread of any kind, without locks. */
+void offers_left(uint32_t id);
 
 /* Waits until as many devices of a kind are counted as the number behind a word ("disks=") on the kernel's
  * command line says, or for ten seconds; without the word nobody waits. After offers_start. */

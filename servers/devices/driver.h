@@ -28,6 +28,7 @@ struct device_link {
     uint32_t awaited, asked; /* the request its client waits for, and how often it was that one */
     uint32_t number;         /* in place of the % of its name */
     bool numbered;
+    bool used; /* a client took it, and has not given it up */
     char name[DEVICES_NAME];
     uint64_t length;
     handle_t area, kick, call;
@@ -37,8 +38,9 @@ struct device_link {
 struct driver_run {
     const struct driver_kind *kind; /* NULL: this place is free */
     uint32_t address;               /* of the function; DEVICES_NO_ADDRESS */
-    uint64_t key; /* of its packets, never used again: alive; one more: its process has ended */
-    bool leaving; /* its device is gone; it does not start again */
+    uint64_t key;   /* of its packets, never used again: alive; one more: its process has ended */
+    bool departing; /* its device is to go: clients are to give it up */
+    bool leaving;   /* its device is gone; it does not start again */
     struct device_link links[MANIFEST_LINKS];
     handle_t ping, alive, dma;
     bool prepared; /* links, events and DMA memory are there */

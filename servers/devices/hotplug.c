@@ -88,18 +88,32 @@ static void card_begin(struct port_slot *at) {
     }
 }
 
+static void card_ask(struct port_slot *at) {
+    log_line("slot %u: its card is to go", number_of(at));
+    for (unsigned i = 0; i < pci_tree.count; i++)
+        if (behind(at, pci_tree.functions[i].address))
+            list_depart(pci_tree.functions[i].address);
+}
+
+/* Whether one of the card's functions is such; the slot has waited for its drivers, or users. */
+static bool card_any(const struct port_slot *at, bool (*is)(uint32_t address)) {
+    for (unsigned i = 0; i < pci_tree.count; i++)
+        if (behind(at, pci_tree.functions[i].address) && is(pci_tree.functions[i].address))
+            return true;
+    return false;
+}
+
+/* What the slot waits for has happened. */
+static bool wait_ended(const struct port_slot *at) {
+    return (at->slot.state == SLOT_STOPPING && !card_any(at, list_holds)) ||
+           (at->slot.state == SLOT_ASKING && !card_any(at, list_used));
+}
+
 static void card_end(struct port_slot *at) {
-    log_line("slot %u: its card goes", number_of(at));
+    log_line("slot %u: its card goes%s", number_of(at), card_any(at, list_used) ? " while it is used" : "");
     for (unsigned i = 0; i < pci_tree.count; i++)
         if (behind(at, pci_tree.functions[i].address))
             list_remove(pci_tree.functions[i].address);
-}
-
-static bool card_held(const struct port_slot *at) {
-    for (unsigned i = 0; i < pci_tree.count; i++)
-        if (behind(at, pci_tree.functions[i].address) && list_holds(pci_tree.functions[i].address))
-            return true;
-    return false;
 }
 
 /* ---- the slots ---- */
@@ -112,13 +126,16 @@ static void commands_send(struct port_slot *at) {
 
 static void slot_look(struct port_slot *at) {
     struct slot_view view = view_take(at);
+    view.used = card_any(at, list_used);
     bool failed = at->slot.failed;
     enum slot_action action = slot_step(&at->slot, &view, clock_now());
     if (action == SLOT_BEGIN)
         card_begin(at);
+    if (action == SLOT_ASK)
+        card_ask(at);
     if (action == SLOT_END)
         card_end(at);
-    if (at->slot.state == SLOT_STOPPING && !card_held(at)) {
+    if (at->slot.state == SLOT_STOPPING && wait_ended(at)) {
         pci_forget(&pci_tree, at->segment, at->first, at->last);
         slot_drivers_ended(&at->slot, clock_now());
     }
@@ -133,8 +150,8 @@ uint64_t hotplug_run(void) {
     for (unsigned i = 0; i < slot_count; i++) {
         struct port_slot *at = &slots[i];
         uint64_t now = clock_now();
-        bool ended = at->slot.state == SLOT_STOPPING && !card_held(at);
-        if (at->due || ended || slot_deadline(&at->slot, now) <= now || at->slot.state == SLOT_POWERING)
+        if (at->due || wait_ended(at) || slot_deadline(&at->slot, now) <= now ||
+            at->slot.state == SLOT_POWERING)
             slot_look(at);
         uint64_t deadline = slot_deadline(&at->slot, clock_now());
         next = deadline < next ? deadline : next;
@@ -199,7 +216,7 @@ static int64_t slot_listen(struct port_slot *at, struct devices_pci *function) {
     return error;
 }
 
-static void slot_start(struct port_slot *at, struct devices_pci *function) {
+static void slot_start(struct port_slot *at, struct devices_pci *function, uint64_t patience) {
     struct devices_pci *functions[FUNCTIONS];
     bool in_use = card_functions(at, functions) > 0;
     int64_t error = slot_listen(at, function);
@@ -212,13 +229,14 @@ static void slot_start(struct port_slot *at, struct devices_pci *function) {
     struct slot_view view = view_take(at);
     slot_open(&at->slot, at->slot.capabilities, at->slot.link_reported, &view,
               (uint16_t)express_read(at, EXPRESS_SLOT_CONTROL, 2), in_use, clock_now());
+    at->slot.patience = patience;
     slot_count++;
     commands_send(at);
 }
 
-unsigned hotplug_start(void) {
+unsigned hotplug_start(uint64_t patience) {
     for (unsigned i = 0; i < pci_tree.count && slot_count < HOTPLUG_SLOTS; i++)
         if (slot_find(&slots[slot_count], &pci_tree.functions[i]))
-            slot_start(&slots[slot_count], &pci_tree.functions[i]);
+            slot_start(&slots[slot_count], &pci_tree.functions[i], patience);
     return slot_count;
 }

@@ -166,7 +166,7 @@ static void link_list(struct driver_run *run, unsigned index) {
 
 static void link_withdraw(struct driver_run *run, unsigned index) {
     run->links[index].id = 0;
-    run->links[index].numbered = false;
+    run->links[index].numbered = run->links[index].used = false;
 }
 
 /* Lists what is there, takes off the list what has gone, or has been exchanged. True: there was a change. */
@@ -217,6 +217,29 @@ void list_packet(uint64_t key, int64_t status) {
     }
 }
 
+void list_depart(uint32_t address) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].kind && runs[i].address == address)
+            runs[i].departing = true;
+    changed();
+}
+
+bool list_used(uint32_t address) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        for (unsigned k = 0; runs[i].address == address && k < link_count(&runs[i]); k++)
+            if (runs[i].links[k].used)
+                return true;
+    return false;
+}
+
+int64_t list_left(uint32_t id) {
+    struct device_link *link = list_link(id);
+    if (!link)
+        return -ENOENT;
+    link->used = false;
+    return 0;
+}
+
 void list_remove(uint32_t address) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++) {
         struct driver_run *run = &runs[i];
@@ -224,7 +247,7 @@ void list_remove(uint32_t address) {
             continue;
         run->leaving = true;
         for (unsigned k = 0; k < link_count(run); k++)
-            run->links[k].id = 0;
+            run->links[k].id = 0, run->links[k].used = false;
         if (run->process != HANDLE_NONE)
             driver_kill(run, DRIVER_KILLED); /* its end is reported */
         else
@@ -296,6 +319,7 @@ static void describe(const struct driver_run *run, unsigned index, struct device
         .generation = run->ready ? run->generation : 0,
         .address = run->address,
         .area_length = link->length,
+        .flags = run->departing ? DEVICES_DEPARTING : 0,
     };
     memcpy(device->name, link->name, sizeof device->name);
     memcpy(device->driver, run->kind->manifest.name, sizeof device->driver);
@@ -317,7 +341,7 @@ uint64_t list_changes(void) {
     return changes;
 }
 
-const struct device_link *list_link(uint32_t id) {
+struct device_link *list_link(uint32_t id) {
     for (unsigned i = 0; id && i < DRIVERS_MOST; i++)
         for (unsigned k = 0; k < link_count(&runs[i]); k++)
             if (runs[i].links[k].id == id)

@@ -18,6 +18,11 @@ void list_packet(uint64_t key, int64_t status);
 
 /* A function has appeared, its BARs are in place: finds a driver for it, which list_start_due starts. */
 void list_add(const struct devices_pci *function);
+/* A function is to be removed: its clients are asked to give it up. list_used: until all have. */
+void list_depart(uint32_t address);
+bool list_used(uint32_t address);
+/* A client has given up a device. -ENOENT: no such one. */
+int64_t list_left(uint32_t id);
 /* A function is going, or gone: its links leave the list, its driver is ended. list_holds: until that has
  * happened and everything was given back. */
 void list_remove(uint32_t address);
@@ -35,7 +40,7 @@ bool list_next(uint32_t id, struct devices_device *device);
 /* How often the list has changed. */
 uint64_t list_changes(void);
 /* The link of a device; NULL: no such one. */
-const struct device_link *list_link(uint32_t id);
+struct device_link *list_link(uint32_t id);
 /* The page that clients of a device may read; 0: none. */
 uint64_t list_shown(uint32_t id);
 /* Ends and restarts the driver of a function; of DEVICES_NO_ADDRESS: the one of a name. -ENODEV: none runs.

@@ -53,7 +53,7 @@ static int64_t page_make(uint64_t base) {
 }
 
 static uint64_t serve_link(struct ipc_message *message) {
-    const struct device_link *link = list_link((uint32_t)message->words[0]);
+    struct device_link *link = list_link((uint32_t)message->words[0]);
     if (!link) {
         message->words[0] = (uint64_t)-ENOENT;
         return 0;
@@ -71,6 +71,7 @@ static uint64_t serve_link(struct ipc_message *message) {
         good += handles[i] >= 0;
     }
     if (good == count) {
+        link->used = true;
         message->words[0] = 0;
         message->words[1] = link->length;
         return IPC_LABEL(0, 0, count);
@@ -182,6 +183,9 @@ static void request_serve(struct ipc_message *message) {
     case DEVICES_RESET:
         message->words[0] = (uint64_t)serve_reset(message);
         break;
+    case DEVICES_LEFT:
+        message->words[0] = (uint64_t)list_left((uint32_t)message->words[0]);
+        break;
     default:
         message->words[0] = (uint64_t)-EOPNOTSUPP;
     }
@@ -190,7 +194,7 @@ static void request_serve(struct ipc_message *message) {
 
 /* ---- the loop ---- */
 
-static uint64_t ask_period; /* ns */
+static uint64_t ask_period, stall_period; /* ns */
 static uint32_t stalls_most;
 static handle_t timer;
 static bool timer_runs;
@@ -257,11 +261,13 @@ static uint64_t option(const char *word, uint64_t otherwise) {
     return at ? strtoul(at + strlen(word), NULL, 10) : otherwise;
 }
 
-/* heartbeat=MS: how often drivers are asked whether they live; stall=MS: how long a request may take. */
+/* heartbeat=MS: how often drivers are asked whether they live; stall=MS: how long a request may take, and
+ * users to give up a card that is to go. */
 static void periods_choose(void) {
     uint64_t ask = option("heartbeat=", ASK_MS), stall = option("stall=", STALL_MS);
     ask = ask < ASK_MS_LEAST ? ASK_MS_LEAST : ask;
     ask_period = ask * NS_PER_MS;
+    stall_period = stall < UINT64_MAX / NS_PER_MS / 2 ? stall * NS_PER_MS : UINT64_MAX / 2;
     stalls_most = stall <= ask ? 1 : stall / ask < UINT32_MAX ? (uint32_t)(stall / ask) : UINT32_MAX;
 }
 
@@ -292,7 +298,7 @@ int main(void) {
     iommu_start();
     scan();
     list_make();
-    unsigned slots = hotplug_start();
+    unsigned slots = hotplug_start(stall_period);
     log_line("%u PCI functions by %s, %u drivers, %u slots; %s", pci_tree.count,
              machine.acpi.segment_count ? "ECAM" : "ports", list_count(), slots,
              machine.acpi.power.known

@@ -67,13 +67,18 @@ static enum slot_action powering_step(struct slot *slot, const struct slot_view 
 }
 
 /* A change of presence ends a card even when one is there again: it may be another one. */
-static enum slot_action on_step(struct slot *slot, bool pressed, const struct slot_view *view) {
+static enum slot_action on_step(struct slot *slot, bool pressed, const struct slot_view *view, uint64_t now) {
     bool lost = !works(slot, view) || view->status & (SLOT_PRESENCE_CHANGED | SLOT_FAULT) || !view->answers;
-    if (!lost && !pressed)
+    bool over = slot->state == SLOT_ASKING ? !view->used || now >= slot->deadline : pressed && !view->used;
+    if (lost || over) {
+        slot->failed = view->status & SLOT_FAULT;
+        state_set(slot, SLOT_STOPPING, UINT64_MAX);
+        return SLOT_END;
+    }
+    if (slot->state == SLOT_ASKING || !pressed)
         return SLOT_NOTHING;
-    slot->failed = view->status & SLOT_FAULT;
-    state_set(slot, SLOT_STOPPING, UINT64_MAX);
-    return SLOT_END;
+    state_set(slot, SLOT_ASKING, now + slot->patience);
+    return SLOT_ASK;
 }
 
 enum slot_action slot_step(struct slot *slot, const struct slot_view *view, uint64_t now) {
@@ -90,7 +95,8 @@ enum slot_action slot_step(struct slot *slot, const struct slot_view *view, uint
     case SLOT_POWERING:
         return powering_step(slot, view, now);
     case SLOT_ON:
-        return on_step(slot, pressed, view);
+    case SLOT_ASKING:
+        return on_step(slot, pressed, view, now);
     case SLOT_STOPPING:
     case SLOT_RESTING:
         break;
@@ -107,7 +113,7 @@ void slot_drivers_ended(struct slot *slot, uint64_t now) {
 
 static uint16_t control_wanted(const struct slot *slot) {
     unsigned control = CONTROL_EVENTS | (slot->failed ? CONTROL_ATTENTION_ON : CONTROL_ATTENTION_OFF);
-    bool power = slot->state == SLOT_POWERING || slot->state == SLOT_ON || slot->state == SLOT_STOPPING;
+    bool power = slot->state != SLOT_OFF && slot->state != SLOT_RESTING;
     control |= slot->state == SLOT_ON ? CONTROL_INDICATOR_ON
                : power                ? CONTROL_INDICATOR_BLINK
                                       : CONTROL_INDICATOR_OFF;

@@ -3,11 +3,13 @@
  * fails (PCI Express Base Specification 6.7). Pure: status and time go in, actions and the wished value of
  * the slot control register come out, so that tests can play the slot.
  *
- *      OFF ──arrived or button──▶ POWERING ──it answers──▶ ON ──button, or gone──▶ STOPPING ──drivers
- * ended──▶ RESTING ▲                            │ gone, fault, or no answer │ 1 s
- *       └────────────────────────────┴────────────────────────────────────────────────────────────────────────────┘
+ *      OFF ──arrived, button──▶ POWERING ──it answers──▶ ON ──button──▶ ASKING
+ *       ▲                          │ gone, fault,        │ gone         │ gone, given up
+ *       │                          ▼ no answer           ▼              ▼ by its users, or too late
+ *       └────────── 1 s ────── RESTING ◀──drivers ended── STOPPING ◀────┘
  *
- * A card whose removal was asked for stays off until it has left, or its button is pressed again. The slot
+ * A card whose button was pressed works on until those who use it have given it up, so that what was written
+ * to a disk is on it; it stays off until it has left, or its button is pressed again. The slot
  * takes one command at a time: the next one waits until the last one is completed (6.7.3.2), or a second has
  * passed.
  */
@@ -57,11 +59,12 @@ enum { /* slot control */
        CONTROL_USED = CONTROL_EVENTS | 1 << 2 | 3 << 6 | 3 << 8 | 1 << 10,
 };
 
-enum slot_state { SLOT_OFF, SLOT_POWERING, SLOT_ON, SLOT_STOPPING, SLOT_RESTING };
+enum slot_state { SLOT_OFF, SLOT_POWERING, SLOT_ON, SLOT_ASKING, SLOT_STOPPING, SLOT_RESTING };
 
 enum slot_action {
     SLOT_NOTHING,
     SLOT_BEGIN /* find the card's functions */,
+    SLOT_ASK /* ask their users to give them up */,
     SLOT_END /* end their drivers */
 };
 
@@ -72,6 +75,7 @@ struct slot {
     bool arrived; /* a card that has not been tried yet */
     bool failed;  /* the last card did; the attention indicator says so */
     uint64_t answers_after, deadline;
+    uint64_t patience;      /* ns that users have to give a card up */
     uint16_t control;       /* as written last */
     uint64_t command_until; /* the last command may be under way so long; 0: it is completed */
 };
@@ -81,9 +85,11 @@ struct slot_view {
     uint16_t status; /* of the slot, with all events since the last look */
     bool link;       /* the link is up */
     bool answers;    /* a function answers behind the port */
+    bool used;       /* somebody has not given it up */
 };
 
-/* The slot as the firmware left it; in_use: functions were found behind it. */
+/* The slot as the firmware left it; in_use: functions were found behind it. The patience is set afterwards.
+ */
 void slot_open(struct slot *slot, uint32_t capabilities, bool link_reported, const struct slot_view *view,
                uint16_t control, bool in_use, uint64_t now);
 

@@ -22,7 +22,7 @@ static struct disk disk;
 static struct block_link link;
 static struct block_identity identity;
 static struct block_io held[BLOCK_SLOT_COUNT];
-static unsigned held_count, deaths, sleeps;
+static unsigned held_count, deaths, sleeps, flushes;
 static uint32_t generation, session_seen;
 static bool failing, deadly, stopped;
 static uint64_t turn = 1;
@@ -112,6 +112,8 @@ static void driver_step(void) {
             memcpy(at, area + io.offset, io.length);
         else if (io.type == BLOCK_DISCARD)
             memset(at, 0, (size_t)io.sectors * BLOCK_SECTOR);
+        else if (io.type == BLOCK_FLUSH)
+            flushes += memcmp(media, shadow, BYTES) == 0;
         block_link_done(&link, &io, fails && io.type == BLOCK_IN ? BLOCK_STATUS_ERROR : BLOCK_STATUS_OK);
     }
     (void)block_link_publish(&link);
@@ -264,12 +266,34 @@ TEST(small_writes_gather) {
     world_end();
 }
 
+/* Also a driver that dies meanwhile. */
+TEST(a_disk_that_is_to_go_is_finished) {
+    struct buffer buffer = {.kernel = bytes, .length = 1000};
+    for (unsigned i = 0; i < 200; i++) {
+        world_start(512);
+        deadly = i % 2;
+        for (unsigned writes = 0; writes < 20; writes++)
+            do_write(chance(BYTES - 5000), 1 + chance(5000));
+        flushes = sleeps = 0;
+        CHECK_EQ(disk_finish(&disk), 0);
+        CHECK_EQ(memcmp(media, shadow, BYTES), 0);
+        CHECK(flushes > 0); /* of all of it */
+        CHECK_EQ(cache_write(&disk, &buffer, 0, 1000), -EIO);
+        CHECK_EQ(disk_discard(&disk, 0, 512), -EIO);
+        CHECK_EQ(do_read(0, 1000, false), 1000);
+        CHECK_EQ(memcmp(bytes, shadow, 1000), 0);
+        world_end();
+    }
+}
+
 TEST(a_disk_that_goes_ends_every_wait) {
     world_start(512);
     do_write(0, 1000);
     stopped = true;
     CHECK_EQ(do_read(CHUNK_SIZE * 2, 4096, true), -EIO);
     CHECK_EQ(disk_flush(&disk), -EIO);
+    CHECK_EQ(disk_finish(&disk), -EIO);
+    disk.departing = false;
     CHECK_EQ(disk_discard(&disk, 0, 512), -EIO);
     CHECK_EQ(do_read(0, 512, true), -EIO);
     cache_settle(&disk, 0, UINT64_MAX);

@@ -8,7 +8,7 @@
 
 #include "tests/unit/check.h"
 
-enum { QEMU = 0x7b, PLAIN = 0x60, EMPTY = 0x7c0, RANDOM_STEPS = 200000 };
+enum { QEMU = 0x7b, PLAIN = 0x60, EMPTY = 0x7c0, RANDOM_STEPS = 200000, PATIENCE = 30000 };
 #define MS 1000000ULL
 
 /* The port: what its registers say, and what it does on commands. */
@@ -16,8 +16,8 @@ static struct {
     struct slot slot;
     uint64_t now;
     uint16_t status, control;
-    bool link, answers, mute; /* mute: commands are never completed */
-    unsigned begun, ended, commands;
+    bool link, answers, used, mute; /* mute: commands are never completed */
+    unsigned begun, asked, ended, commands;
 } world;
 
 static void world_start(uint32_t capabilities, uint16_t status, bool in_use) {
@@ -28,6 +28,7 @@ static void world_start(uint32_t capabilities, uint16_t status, bool in_use) {
     world.link = world.answers = in_use;
     world.control = in_use ? 0 : EMPTY;
     slot_open(&world.slot, capabilities, true, &view, world.control, in_use, world.now);
+    world.slot.patience = PATIENCE * MS;
 }
 
 static bool powered(void) {
@@ -36,11 +37,12 @@ static bool powered(void) {
 
 /* One look, as hotplug.c does it. */
 static void look(void) {
-    struct slot_view view = {world.status, world.link, world.answers};
+    struct slot_view view = {world.status, world.link, world.answers, world.used};
     uint16_t control;
     world.status &= (uint16_t)~SLOT_EVENTS;
     enum slot_action action = slot_step(&world.slot, &view, world.now);
     world.begun += action == SLOT_BEGIN;
+    world.asked += action == SLOT_ASK;
     world.ended += action == SLOT_END;
     while (slot_command(&world.slot, world.now, &control)) {
         CHECK(control != world.control);
@@ -107,6 +109,45 @@ TEST(a_card_comes_and_is_asked_for) {
     world.status |= SLOT_PRESSED;
     run(500 * MS);
     CHECK(world.begun == 2);
+}
+
+static void card_in_use(void) {
+    world_start(QEMU, SLOT_PRESENT, true);
+    world.used = true;
+    run(10 * MS);
+    world.status |= SLOT_PRESSED;
+    run(10 * MS);
+    CHECK(world.asked == 1 && !world.ended && powered() && indicator() == CONTROL_INDICATOR_BLINK);
+}
+
+TEST(users_give_a_card_up) {
+    card_in_use();
+    run((PATIENCE - 1000) * MS);
+    CHECK(world.asked == 1 && !world.ended && powered());
+    world.used = false;
+    look();
+    CHECK(world.ended == 1 && !world.slot.failed);
+    slot_drivers_ended(&world.slot, world.now);
+    run(10 * MS);
+    CHECK(!powered());
+}
+
+TEST(users_do_not_give_a_card_up) {
+    card_in_use();
+    world.status |= SLOT_PRESSED; /* again: they do not get more time */
+    run(PATIENCE * MS);
+    CHECK(world.asked == 1 && world.ended == 1);
+}
+
+TEST(a_card_is_pulled_while_users_finish) {
+    card_in_use();
+    pull();
+    look();
+    CHECK(world.ended == 1);
+    card_in_use();
+    world.status |= SLOT_FAULT;
+    look();
+    CHECK(world.ended == 1 && world.slot.failed);
 }
 
 TEST(a_card_is_pulled_and_put_back_at_once) {
@@ -208,14 +249,17 @@ TEST(random_events) {
             rand() % 2 ? insert() : pull();
         if (rand() % 3 == 0)
             world.answers = rand() % 2;
+        world.used = rand() % 2;
         look();
         CHECK(world.begun == world.ended || world.begun == world.ended + 1);
-        CHECK((world.slot.state == SLOT_ON) == (world.begun == world.ended + 1));
+        CHECK((world.slot.state == SLOT_ON || world.slot.state == SLOT_ASKING) ==
+              (world.begun == world.ended + 1));
         if (world.slot.state == SLOT_STOPPING && rand() % 2)
             slot_drivers_ended(&world.slot, world.now);
         world.now += (uint64_t)(rand() % 400) * MS;
     }
-    CHECK(world.begun > 100);
+    CHECK(world.begun > 100 && world.asked > 100);
+    world.used = false;
     slot_drivers_ended(&world.slot, world.now);
     pull();
     run(3000 * MS);

@@ -1,6 +1,8 @@
 """Devices that come and go while the system runs."""
+import hashlib
 import os
 import re
+import struct
 import tempfile
 
 from harness.guest import test_root
@@ -206,3 +208,95 @@ def hotplug_events(context):
     lines = [line.strip() for line in result.stdout.decode().splitlines()]
     expect(result.status == 0 and lines[lines.index("listening") + 1:] ==
            ["add block vda 254:0 disk", "remove block vda 254:0 disk", "add net eth0 :", "remove net eth0 :", "counted"], f"{lines}", result)
+
+
+WRITTEN = 256 << 10
+SECTOR = 512
+# Twice the same place: the second time waits in the cache until the device has done the first.
+WRITE = r"""
+until [ -b /dev/vda -a -b /dev/nvme0n1 -a -b /dev/sda ]; do usleep 1000; done
+dd if=/dev/urandom of=/tmp/first bs=64k count=4 2>/dev/null
+dd if=/dev/urandom of=/tmp/second bs=64k count=4 2>/dev/null
+md5sum < /tmp/second
+exec 4<> /dev/vda
+for file in first second; do
+    for disk in vda nvme0n1 sda; do dd if=/tmp/$file of=/dev/$disk bs=32k conv=notrunc 2>/dev/null || echo not ok write; done
+done
+echo written
+until ! dd if=/tmp/first bs=512 count=1 seek=2000 >&4; do usleep 1000; done 2>/dev/null
+dd if=/dev/vda of=/tmp/read bs=512 count=1 2>/dev/null && echo not ok opened
+echo refused
+while [ -e /dev/vda -o -e /dev/nvme0n1 -o -e /dev/sda ]; do usleep 1000; done
+"""
+STUCK = r"""
+until [ -b /dev/vda ]; do usleep 1000; done
+dd if=/dev/zero of=/dev/vda bs=32k count=4 conv=notrunc 2>/dev/null
+echo written
+while [ -e /dev/vda ]; do usleep 1000; done
+"""
+STORES = ("virtio-blk-pci,id=disk0,drive=log0,bus=port1,request-merging=off", "nvme,id=disk1,drive=log1,serial=nvme,bus=port2",
+          "qemu-xhci,id=disk2,bus=port3", "usb-storage,drive=log2,bus=disk2.0,serial=stick")
+
+
+def _stores(folder, count):
+    """QEMU's options for disks log0 …, each a file with a log of what was written and flushed, and limited by one group."""
+    more = ["-object", "throttle-group,id=limits"]
+    for number in range(count):
+        for name, size in (("file", SIZE), ("log", 0)):
+            with open(os.path.join(folder, f"{name}{number}"), "wb") as file:
+                file.truncate(size)
+        more += ["-blockdev", f"driver=file,node-name=file{number},filename={folder}/file{number}",
+                 "-blockdev", f"driver=file,node-name=to{number},filename={folder}/log{number}",
+                 "-blockdev", f"driver=blklogwrites,node-name=logged{number},file=file{number},log=to{number}",
+                 "-blockdev", f"driver=throttle,node-name=log{number},throttle-group=limits,file=logged{number}"]
+    return more
+
+
+def _durable(path):
+    """Whether a log of blklogwrites (Linux's dm-log-writes) has writes and a flush behind the last of them."""
+    with open(path, "rb") as file:
+        log = file.read()
+    magic, _, count, size = struct.unpack_from("<QQQI", log)
+    at, writes, flushed = size, 0, False
+    expect(magic == 0x6a736677736872, "a log")
+    for _ in range(count):
+        _, sectors, flags, _ = struct.unpack_from("<QQQQ", log, at)
+        at += size + sectors * size
+        flushed = bool(flags & 1) if sectors == 0 else False
+        writes += sectors != 0
+    return writes and flushed
+
+
+@case(cpus=(1,), peer=False)
+def hotplug_written(context):
+    """What was written to disks whose removal is asked for is on them and flushed, before they go; nothing new is taken."""
+    with tempfile.TemporaryDirectory(prefix="keel-plug-") as folder:
+        with Plugs(["/bin/sh", "-c", WRITE], test_root(), devices=PORTS + STORES, more=_stores(folder, 3), smp=context.cpus,
+                   timeout=120) as machine:
+            machine.monitor.call("qom-set", path="/objects/limits", property="limits", value={"bps-write": 2 * WRITTEN})
+            machine.expect(b"written\n")
+            for number in range(3):
+                machine.remove(f"disk{number}")
+            machine.expect(b"refused\n")
+            for number in range(3):
+                machine.gone(f"disk{number}")
+            result = machine.end()
+        expect(result.status == 0 and b"not ok" not in result.stdout, "writes", result)
+        for number in range(3):
+            with open(os.path.join(folder, f"file{number}"), "rb") as file:
+                expect(hashlib.md5(file.read(WRITTEN)).hexdigest().encode() in result.stdout, f"what is on disk {number}", result)
+            expect(_durable(os.path.join(folder, f"log{number}")), f"disk {number} was flushed", result)
+
+
+@case(cpus=(1,), peer=False)
+def hotplug_stuck(context):
+    """A disk that does not answer is let go all the same."""
+    with tempfile.TemporaryDirectory(prefix="keel-plug-") as folder:
+        with Plugs(["/bin/sh", "-c", STUCK], test_root(), devices=PORTS + STORES[:1], more=_stores(folder, 1), smp=context.cpus,
+                   append="stall=1000", timeout=60) as machine:
+            machine.monitor.call("qom-set", path="/objects/limits", property="limits", value={"bps-write": 1})
+            machine.expect(b"written\n")
+            machine.remove("disk0")
+            machine.gone("disk0")
+            result = machine.end()
+    expect(result.status == 0 and b"its card goes while it is used" in result.log, "the end", result)
