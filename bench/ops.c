@@ -472,20 +472,27 @@ struct worker {
     int orders, reports; /* pipes */
 };
 
+/* What a worker is told: to move to a CPU (no batches), to work there, or that it is over (no CPU). It
+ * reports when it has. */
 struct order {
     int cpu;
-    unsigned batches; /* 0: the end */
+    unsigned batches;
 };
+
+static void cpu_move(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    check(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
+}
 
 static void worker_run(const struct operation *operation, int orders, int reports) {
     struct order order;
     char done = 0;
-    while (read(orders, &order, sizeof order) == sizeof order && order.batches) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(order.cpu, &set);
-        check(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
-        while (order.batches--) {
+    while (read(orders, &order, sizeof order) == sizeof order && order.cpu >= 0) {
+        if (!order.batches)
+            cpu_move(order.cpu);
+        for (; order.batches; order.batches--) {
             operation->begin();
             operation->run(operation->count);
             operation->end();
@@ -511,13 +518,20 @@ static void worker_order(const struct worker *worker, int cpu, unsigned batches)
     check(write(worker->orders, &order, sizeof order) == sizeof order, "write");
 }
 
-static uint64_t turn_ns(const struct worker *workers, int cpus, unsigned batches) {
+/* Both at once; returns when both have reported. */
+static void workers_order(const struct worker *workers, int cpus, unsigned batches) {
     char done;
-    uint64_t start = now_ns();
     for (int i = 0; i < 2; i++)
         worker_order(&workers[i], i % cpus, batches);
     for (int i = 0; i < 2; i++)
         check(read(workers[i].reports, &done, 1) == 1, "read");
+}
+
+/* A worker that had yet to move would wait for the other one on the CPU that it comes from. */
+static uint64_t turn_ns(const struct worker *workers, int cpus, unsigned batches) {
+    workers_order(workers, cpus, 0);
+    uint64_t start = now_ns();
+    workers_order(workers, cpus, batches);
     return now_ns() - start;
 }
 
@@ -532,7 +546,7 @@ static void operation_measure_two(const struct operation *operation) {
         two = least(two, turn_ns(workers, 2, batches));
     }
     for (int i = 0; i < 2; i++) {
-        worker_order(&workers[i], 0, 0);
+        worker_order(&workers[i], -1, 0);
         child_reap(workers[i].process);
         close(workers[i].orders);
         close(workers[i].reports);
