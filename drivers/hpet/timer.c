@@ -74,7 +74,21 @@ static void compare_set(struct timer *timer, uint32_t ticks) {
     }
 }
 
+/* The same for one that repeats by itself. */
+static void repeat_set(struct timer *timer, uint32_t ticks) {
+    uint32_t lead = timer->lead;
+    for (unsigned i = 0; i < TRIES; i++, lead *= 2) {
+        timer->next = now(timer) + (ticks > lead ? ticks : lead);
+        bits_change(timer, 0, HPET_32_BITS | HPET_PERIODIC | HPET_SET_FIRST);
+        put(timer, own(timer, HPET_COMPARE), timer->next);
+        put(timer, own(timer, HPET_COMPARE), ticks);
+        if ((int32_t)(timer->next - now(timer)) > 0)
+            return;
+    }
+}
+
 void timer_start(struct timer *timer, uint32_t ticks, bool periodic) {
+    timer->begun = false;
     timer->next = now(timer) + ticks;
     if (timer->by_level)
         put(timer, HPET_STATUS, 1U << timer->index);
@@ -84,9 +98,7 @@ void timer_start(struct timer *timer, uint32_t ticks, bool periodic) {
         compare_set(timer, ticks);
         return;
     }
-    bits_change(timer, 0, HPET_32_BITS | HPET_PERIODIC | HPET_SET_FIRST);
-    put(timer, own(timer, HPET_COMPARE), timer->next + timer->lead);
-    put(timer, own(timer, HPET_COMPARE), ticks);
+    repeat_set(timer, ticks);
     bits_change(timer, 0, HPET_INTERRUPTS);
 }
 
@@ -99,8 +111,10 @@ void timer_stop(struct timer *timer) {
 
 bool timer_fired(struct timer *timer) {
     uint32_t bit = 1U << timer->index;
-    if (!timer->by_level)
-        return true;
+    if (!timer->by_level) { /* a message may have been on its way when the timer was stopped */
+        timer->begun = timer->begun || (int32_t)(now(timer) - timer->next) >= 0;
+        return timer->begun;
+    }
     if (!(get(timer, HPET_STATUS) & bit))
         return false;
     put(timer, HPET_STATUS, bit);

@@ -14,7 +14,8 @@ struct timer {
     bool by_level;  /* the interrupt is a level, until it is cleared */
     uint64_t hz;    /* of the counter */
     uint32_t lead;  /* ticks within which a comparator can be set */
-    uint32_t next;  /* what it compares with, when it is not periodic */
+    uint32_t next;  /* what it compares with; when it is periodic, at first */
+    bool begun;     /* an interrupt came since the start */
 };
 
 /* Chooses the comparator, the first one that is connected; starts the counter. False: no timer answers. */
@@ -31,7 +32,7 @@ bool timer_can_repeat(const struct timer *timer);
 void timer_start(struct timer *timer, uint32_t ticks, bool periodic);
 void timer_stop(struct timer *timer);
 
-/* Whether an interrupt that came was its own, and clears it. */
+/* Whether an interrupt that came was its own since the start, and clears it. */
 bool timer_fired(struct timer *timer);
 /* The next interrupt of one that is not periodic; those whose time is over already do not come. */
 void timer_again(struct timer *timer, uint32_t ticks);

@@ -260,4 +260,27 @@ TEST(periodic) {
     CHECK_EQ(fired, 6);
 }
 
+/* The first time has passed when the comparator gets it: it would repeat from the counter's next turn on. */
+TEST(periodic_on_a_slow_processor) {
+    open(true);
+    step = 2000;
+    timer_start(&timer, 10, true);
+    step = 0;
+    advance(2000 * 100);
+    CHECK(fired > 0);
+}
+
+/* A message that was on its way when the timer was stopped is none of the next start's. */
+TEST(a_message_of_before) {
+    for (unsigned periodic = 0; periodic < 2; periodic++) {
+        open(true);
+        timer_start(&timer, 100000, periodic);
+        CHECK(!timer_fired(&timer));
+        while (!fired)
+            advance(1);
+        for (unsigned i = 0; i < 3; i++)
+            CHECK(timer_fired(&timer));
+    }
+}
+
 TEST_MAIN();
