@@ -1,7 +1,7 @@
 /*
  * The PC's speaker as Linux's pcspkr has it: an input device without input, which sounds when a program or
- * the console writes it EV_SND events. A tone ends when the driver does. Without a speaker the driver stays,
- * and offers nothing.
+ * the console writes it EV_SND events. A tone ends with the driver, and with the session of the client that
+ * asked for it. Without a speaker the driver stays, and offers nothing.
  */
 #include "drivers/speaker/tone.h"
 #include "lib/driver/input.h"
@@ -40,6 +40,8 @@ static int64_t init(struct driver_device *device) {
 
 static void session(struct driver_device *device, struct driver_link *link) {
     (void)device;
+    if (server.offered)
+        tone_sound(&tone, 0);
     if (link->session)
         input_server_session(link->state);
 }
