@@ -122,8 +122,8 @@ static void chain_take(struct driver_device *device, struct driver_link *link,
 void char_kick(struct driver_device *device, struct driver_link *link) {
     struct char_link *state = link->state;
     struct virtqueue_chain chain;
-    do {
-        while (virtqueue_pop(&state->queue, &chain) == 1)
-            chain_take(device, link, &chain);
-    } while (virtqueue_device_enable(&state->queue));
+    for (unsigned i = 0; i < CHAR_QUEUE_SIZE && virtqueue_pop(&state->queue, &chain) == 1; i++)
+        chain_take(device, link, &chain);
+    if (virtqueue_device_enable(&state->queue))
+        driver_kick_again(link);
 }

@@ -142,15 +142,39 @@ static void packet_take(struct driver_device *device, const struct port_packet *
     }
 }
 
+static bool kicks_wait(const struct driver_device *device) {
+    bool found = false;
+    for (unsigned i = 0; i < device->link_count; i++)
+        found = found || device->links[i].again;
+    return found;
+}
+
+static void kicks_again(struct driver_device *device) {
+    for (unsigned i = 0; i < device->link_count; i++) {
+        bool again = device->links[i].again;
+        device->links[i].again = false;
+        if (again)
+            link_kicked(device, &device->links[i]);
+    }
+}
+
+static void timer_check(struct driver_device *device) {
+    if (device->deadline > clock_now())
+        return;
+    device->deadline = DEADLINE_NEVER;
+    if (device->driver->timer)
+        device->driver->timer(device);
+}
+
+/* Packets come first: nothing that is done again keeps the heartbeat's question waiting. */
 static void step(struct driver_device *device) {
     struct port_packet packet;
-    int64_t result = packet_receive(device->port, device->deadline, &packet);
+    int64_t result = packet_receive(device->port, kicks_wait(device) ? 0 : device->deadline, &packet);
     if (result == 0) {
         packet_take(device, &packet);
-    } else if (result == -ETIMEDOUT) {
-        device->deadline = DEADLINE_NEVER;
-        if (device->driver->timer)
-            device->driver->timer(device);
+    } else if (result == -EAGAIN || result == -ETIMEDOUT) {
+        timer_check(device);
+        kicks_again(device);
     } else {
         driver_fail("port_receive", result);
     }

@@ -60,6 +60,7 @@ struct driver_link {
     uint32_t presence; /* as in the header; odd: nothing is offered now */
     bool optional;     /* offered when driver_offer_present says so */
     bool announced;    /* of this generation */
+    bool again;        /* driver_kick_again */
     void *state;       /* the driver's */
 };
 
@@ -133,6 +134,12 @@ _Noreturn void driver_fail(const char *what, int64_t error);
 
 /* Tells the link's client that there are used chains. */
 void driver_call(struct driver_link *link);
+
+/* There is more to do for the link's client than one call should: its kick comes again once everything else
+ * that waits, the heartbeat's question too, was served. */
+static inline void driver_kick_again(struct driver_link *link) {
+    link->again = true;
+}
 
 /* Tells `devices` whether something is there at an optional link (the manifest's `offers … optional`): its
  * node appears, or goes with EIO for whoever uses it. Each time that something is there after a time without

@@ -153,10 +153,10 @@ void input_server_run(struct input_server *server) {
     struct virtqueue_chain chain;
     if (!server->link->session)
         return;
-    do {
-        while (virtqueue_pop(&server->status_queue, &chain) == 1)
-            status_take(server, &chain);
-    } while (virtqueue_device_enable(&server->status_queue));
+    while (virtqueue_pop(&server->status_queue, &chain) == 1)
+        status_take(server, &chain);
+    if (virtqueue_device_enable(&server->status_queue))
+        driver_kick_again(server->link);
     if (virtqueue_device_publish(&server->status_queue))
         driver_call(server->link);
     deliver(server);

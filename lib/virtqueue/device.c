@@ -59,10 +59,12 @@ static bool chain_walk(const struct virtqueue_device *queue, struct virtqueue_ch
 int virtqueue_pop(struct virtqueue_device *queue, struct virtqueue_chain *chain) {
     if (queue->broken)
         return -EPROTO;
-    uint16_t pending = (uint16_t)(ring_load(queue->ring.avail->idx) - queue->avail_idx);
-    if (pending == 0)
+    uint16_t offered = ring_load(queue->ring.avail->idx);
+    if (offered == queue->avail_idx)
         return 0;
-    if (pending > queue->ring.size)
+    /* No more can be under way than there are descriptors: so a loop over pop ends, whoever adds meanwhile.
+     */
+    if ((uint16_t)(offered - queue->published) > queue->ring.size)
         return device_refuse(queue);
     uint16_t head = ring_load(queue->ring.avail->ring[queue->avail_idx & (queue->ring.size - 1)]);
     if (!chain_walk(queue, chain, head))

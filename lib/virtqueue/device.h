@@ -39,9 +39,9 @@ struct virtqueue_device {
 void virtqueue_device_init(struct virtqueue_device *queue, const struct virtqueue_memory *ring, void *area,
                            uint64_t area_length, bool resume);
 
-/* Takes the next chain: 1, 0 when there is none, -EPROTO when the index moved too far or the chain loops,
- * leaves the area, is longer than VIRTQUEUE_CHAIN_MAX, has an indirect table, or a readable part behind a
- * writable one. */
+/* Takes the next chain: 1, 0 when there is none, -EPROTO when more chains are offered than the ring has
+ * entries, those counted that were taken and are not shown as used; or when the chain loops, leaves the area,
+ * is longer than VIRTQUEUE_CHAIN_MAX, has an indirect table, or a readable part behind a writable one. */
 int virtqueue_pop(struct virtqueue_device *queue, struct virtqueue_chain *chain);
 
 /* Returns a chain taken by virtqueue_pop with the number of bytes written to it. */

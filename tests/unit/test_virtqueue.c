@@ -135,6 +135,18 @@ TEST(hostile_driver) {
     CHECK_EQ(virtqueue_pop(&device, &chain), 1);
 }
 
+/* Who adds and adds, whatever comes back: no more is taken than can be under way. */
+TEST(endless_driver) {
+    unsigned taken = 0;
+    queue_start();
+    device.ring.desc[0] = (struct virtq_desc){DATA, 16, 0, 0};
+    do {
+        virtqueue_push(&device, 0, 0);
+        device.ring.avail->idx++;
+    } while (virtqueue_pop(&device, &chain) == 1 && ++taken < 100);
+    CHECK(taken == SIZE && device.broken);
+}
+
 static void one_used(uint32_t id, uint32_t written) {
     queue_start();
     CHECK_EQ(add(0, 1, 5), 0);
