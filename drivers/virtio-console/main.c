@@ -22,6 +22,7 @@
 
 enum { CONFIG_COLUMNS = 0, CONFIG_ROWS = 2, CONFIG_PORTS = 4, IRQ_CONFIG = 0, IRQ_QUEUES = 1 };
 enum { QUEUE_CONTROL = 2, CONTROL_BUFFERS = 32, CONTROL_BYTES = 512, PORTS = DRIVER_LINKS };
+enum { MESSAGES_MOST = 256 }; /* that a device sends at once: it has 5 for each port */
 
 struct port {
     struct driver_link *link;
@@ -30,8 +31,9 @@ struct port {
     struct port_state state; /* what the client shall see */
     bool added;              /* by the device */
     bool offered;
-    bool served;    /* a session began in this generation */
-    bool told_open; /* the device knows that somebody has it open */
+    bool served;     /* a session began in this generation */
+    bool told_ready; /* the device knows that the port can be used, */
+    bool told_open;  /* and that somebody has it open */
     bool complained;
 };
 
@@ -76,22 +78,23 @@ static void control_collect(void) {
     used_check(result);
 }
 
-/* A device that takes no messages gets no more. */
-static void control_send(uint32_t port, enum control_event event, uint16_t value) {
+/* False: the device has yet to take what it was sent. */
+static bool control_send(uint32_t port, enum control_event event, uint16_t value) {
     if (!multiport())
-        return;
+        return true;
     control_collect();
     if (!console.free)
-        return;
+        return false;
     unsigned n = (unsigned)__builtin_ctz(console.free);
     struct virtqueue_buffer buffer = {console.out_physical + n * sizeof console.messages[0],
                                       sizeof console.messages[0]};
     console.sent[n] = console.messages[n] =
         (struct control_header){.port = port, .event = (uint16_t)event, .value = value};
     if (virtqueue_add(&console.out.ring, &buffer, 1, 0, n))
-        return;
+        return false;
     console.free &= ~(1U << n);
     virtio_publish(&console.out);
+    return true;
 }
 
 static void control_offer(uint64_t n) {
@@ -123,13 +126,18 @@ static bool may_send(const struct port *port) {
 }
 
 /* A terminal is always open. */
-static void open_tell(struct port *port) {
+static bool is_open(const struct port *port) {
     const struct port_wish *wish = (const struct port_wish *)(port->link->area.bytes + PORT_CLIENT);
-    bool open = port->offered && (is_console(port) || (port->link->session && ring_load(wish->open)));
-    if (open == port->told_open)
-        return;
-    port->told_open = open;
-    control_send(port->link->index, CONTROL_OPEN, open);
+    return port->offered && (is_console(port) || (port->link->session && ring_load(wish->open)));
+}
+
+/* Tells the device what it does not know; what it has no room for now, when it has taken other messages. */
+static void port_tell(struct port *port) {
+    bool open = is_open(port);
+    if (port->added && !port->told_ready)
+        port->told_ready = control_send(port->link->index, CONTROL_PORT_READY, 1);
+    if (open != port->told_open && control_send(port->link->index, CONTROL_OPEN, open))
+        port->told_open = open;
 }
 
 static void port_offer(struct port *port) {
@@ -138,11 +146,11 @@ static void port_offer(struct port *port) {
     port->offered = true;
     state_show(port);
     driver_offer_present(console.device, port->link->index, true);
-    open_tell(port);
+    port_tell(port);
 }
 
 static void port_withdraw(struct port *port) {
-    port->added = port->offered = port->told_open = false;
+    port->added = port->offered = port->told_ready = port->told_open = false;
     driver_offer_present(console.device, port->link->index, false);
 }
 
@@ -180,13 +188,12 @@ static bool port_await(struct port *port) {
 }
 
 static void port_run(struct port *port) {
-    bool call = false;
-    do {
-        call = port_return(port) || call;
-        port_forward(port);
-    } while (port_await(port));
+    bool call = port_return(port);
+    port_forward(port);
     if (call)
         driver_call(port->link);
+    if (port_await(port))
+        driver_kick_again(port->link);
 }
 
 /* ---- what the device says ---- */
@@ -194,10 +201,8 @@ static void port_run(struct port *port) {
 static void port_event(struct port *port, const struct control_message *message) {
     switch (message->event) {
     case CONTROL_PORT_ADD:
-        if (!port->added)
-            control_send(message->port, CONTROL_PORT_READY, 1);
         port->added = true;
-        return;
+        break;
     case CONTROL_PORT_REMOVE:
         port_withdraw(port);
         port->state = (struct port_state){0};
@@ -218,22 +223,25 @@ static void port_event(struct port *port, const struct control_message *message)
         break;
     }
     state_show(port);
-    open_tell(port);
+    port_tell(port);
 }
 
 static void message_take(const struct control_message *message) {
     if (message->port < console.port_count)
         port_event(&console.ports[message->port], message);
     else if (message->event == CONTROL_PORT_ADD)
-        control_send(message->port, CONTROL_PORT_READY, 0);
+        (void)control_send(message->port, CONTROL_PORT_READY, 0);
 }
 
-static void messages_take(void) {
+/* count: of the messages that came in at once. */
+static void messages_take(unsigned *count) {
     uint64_t token;
     uint32_t length;
     int result;
     while ((result = virtqueue_get_used(&console.in.ring, &token, &length)) == 1) {
         struct control_message message;
+        if (++*count > MESSAGES_MOST)
+            driver_fail("the device sends messages without end", -EPROTO);
         bool valid = control_parse(console.in_bytes + token * CONTROL_BYTES, length, &message);
         control_offer(token);
         virtio_publish(&console.in);
@@ -245,13 +253,14 @@ static void messages_take(void) {
 
 /* A device answers a message before it gives its buffer back: what is read after that is all there was. */
 static void controls_run(void) {
+    unsigned count = 0;
     control_collect();
     do {
         uint32_t taken = console.taken;
         bool ready = console.device_ready;
         console.taken = 0;
         console.device_ready = false;
-        messages_take();
+        messages_take(&count);
         for (unsigned i = 0; i < console.port_count; i++)
             if (taken >> i & 1)
                 port_offer(&console.ports[i]);
@@ -280,8 +289,10 @@ static void console_interrupt(struct driver_device *device, unsigned index) {
     }
     if (multiport())
         controls_run();
-    for (unsigned i = 0; i < console.port_count; i++)
+    for (unsigned i = 0; i < console.port_count; i++) {
+        port_tell(&console.ports[i]);
         port_run(&console.ports[i]);
+    }
 }
 
 static uint32_t used_place(const struct virtio_queue *queue) {
@@ -294,6 +305,7 @@ static void console_session(struct driver_device *device, struct driver_link *li
     if (!link->session) {
         stream_detach(&port->receive);
         stream_detach(&port->transmit);
+        port_tell(port);
         return;
     }
     if (port->served)
@@ -305,7 +317,7 @@ static void console_session(struct driver_device *device, struct driver_link *li
 
 static void console_kick(struct driver_device *device, struct driver_link *link) {
     (void)device;
-    open_tell(&console.ports[link->index]);
+    port_tell(&console.ports[link->index]);
     port_run(&console.ports[link->index]);
 }
 
@@ -386,7 +398,7 @@ static int64_t console_init(struct driver_device *device) {
     virtio_ready(&console.virtio);
     if (multiport()) {
         virtio_publish(&console.in);
-        control_send(UINT32_MAX, CONTROL_DEVICE_READY, 1);
+        (void)control_send(UINT32_MAX, CONTROL_DEVICE_READY, 1);
         return 0;
     }
     if (console.port_count) {
