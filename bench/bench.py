@@ -198,16 +198,14 @@ def _boot_rows(root, quick, names):
 
 
 def _scaling_rows(root, names):
-    """How much more two programs do in the same time on a CPU each than both on one, of the same machine with two CPUs; for calls, in a
-    machine with two than in one with one. The column of times has those of two CPUs. (QEMU makes a machine with one CPU faster than
-    each of two: it needs no atomic operations.)"""
+    """How much more two programs do in the same time on a CPU each than both on one, of the same machine with two CPUs. The column of
+    times has those of two CPUs."""
     programs = [SCALING[name][1] for name in names]
     found, linux = {}, {}  # program: ns on one CPU, on two
     if "call_pairs" in programs:
-        def pairs(smp):
-            return native.figures(["call_pairs"], False, CPU, TIMEOUT, smp)["call_pairs"][1]
-        boots = [(pairs(1), pairs(2)) for _ in range(SCALING_BOOTS)]
-        found["call_pairs"] = [min(boot[i] for boot in boots) for i in (0, 1)]
+        rows = ["call_pairs_one", "call_pairs_two"]
+        boots = [native.figures(rows, False, CPU, TIMEOUT, smp=2) for _ in range(SCALING_BOOTS)]
+        found["call_pairs"] = [min(boot[name][1] for boot in boots) for name in rows]
     others = [name for name in programs if name in ROWS]
     if others:
         found.update(_figures(_run(root, [PROGRAM, "--two", *others], smp=2)))

@@ -1,7 +1,7 @@
 /* Calls of the kernel and, through ports and channels, of others. */
 #include "bench/kbench.h"
 
-enum { CALLS_PER_CLIENT = 2000 };
+enum { CALLS_PER_CLIENT = 500, PAIR_TURNS = 20 };
 
 static uint64_t run_null(unsigned count) {
     if (count)
@@ -55,7 +55,9 @@ static void end_handles(void) {
     partner_join();
 }
 
-/* Two clients with a server each, on a CPU each where there are two: called by both at once. */
+/* Two clients with a server each, called by both at once: on one CPU, or a pair on each. */
+static unsigned pairs_cpus;
+
 static void serve_pair(uint64_t i) {
     bench_serve(i ? HIS_SECOND_PORT : HIS_PORT, IPC_LABEL(0, 0, 0));
     thread_leave((unsigned)i);
@@ -64,16 +66,17 @@ static void serve_pair(uint64_t i) {
 static void second_client(uint64_t unused) {
     (void)unused;
     while (!shared->turns)
-        continue;
+        keel_thread_yield();
     bench_calls(second_port, IPC_LABEL(0, 0, 0), CALLS_PER_CLIENT);
     thread_leave(SECOND_CLIENT);
 }
 
 static void thread_pin(handle_t thread, uint64_t i) {
-    MUST(keel_thread_set(thread, 1, 1ULL << i % cpus));
+    MUST(keel_thread_set(thread, 1, 1ULL << i % pairs_cpus));
 }
 
-static void begin_pairs(void) {
+static void begin_pairs(unsigned on) {
+    pairs_cpus = on;
     shared->turns = 0;
     thread_pin(0, 0);
     for (uint64_t i = 0; i < 2; i++) {
@@ -82,9 +85,15 @@ static void begin_pairs(void) {
     }
 }
 
-static uint64_t run_pairs(unsigned count) {
-    if (!count)
-        return 1;
+static void begin_pairs_one(void) {
+    begin_pairs(1);
+}
+
+static void begin_pairs_two(void) {
+    begin_pairs(2);
+}
+
+static uint64_t turn_ticks(void) {
     shared->turns = 0;
     thread_start(SECOND_CLIENT, 0, second_client, 0, LEVEL_MAIN);
     thread_pin(threads[SECOND_CLIENT], 1);
@@ -97,6 +106,16 @@ static uint64_t run_pairs(unsigned count) {
     uint64_t end = ticks_now();
     thread_join(SECOND_CLIENT);
     return end - start;
+}
+
+/* The shortest of many short turns: of a longer one, the host takes its part. */
+static uint64_t run_pairs(unsigned count) {
+    uint64_t least = count ? UINT64_MAX : 1;
+    for (unsigned i = 0; count && i < PAIR_TURNS; i++) {
+        uint64_t ticks = turn_ticks();
+        least = ticks < least ? ticks : least;
+    }
+    return least;
 }
 
 static void end_pairs(void) {
@@ -152,7 +171,8 @@ const struct operation calls_operations[] = {
     {"call_8_words", 500, begin_serve, run_calls, end_serve},
     {"call_4_handles", 200, begin_handles, run_handles, end_handles},
     {"call_4_kb", 200, begin_serve, run_bytes, end_serve},
-    {"call_pairs", 2 * CALLS_PER_CLIENT, begin_pairs, run_pairs, end_pairs},
+    {"call_pairs_one", 2 * CALLS_PER_CLIENT, begin_pairs_one, run_pairs, end_pairs},
+    {"call_pairs_two", 2 * CALLS_PER_CLIENT, begin_pairs_two, run_pairs, end_pairs},
     {"send_receive", 500, nothing, run_packets, nothing},
     {"channel_write_read", 500, nothing, run_channel, nothing},
     {"event_create_close", 500, nothing, run_create_close, nothing},
