@@ -40,7 +40,7 @@ enum devices_call {
                             DEVICES_WATCHERS others have one */
     DEVICES_PCI = 4,     /* word 0: 0, or one more than an address. The PCI function with the next address as
                             bytes of the reply, struct devices_pci; -ENOENT after the last. BARs are measured for
-                            it, unless word 1 is DEVICES_PCI_AS_IS */
+                            it, unless word 1 is DEVICES_PCI_AS_IS. Word 1 of the reply: as DEVICES_NEXT */
     DEVICES_CONFIG = 5,  /* words 0-2: address, offset, length. Bytes of the function's configuration space as
                             they are now; fewer than length at its end */
     DEVICES_RESET = 6,   /* word 0: address; DEVICES_NO_ADDRESS: words 1 and 2 are the driver's name. Ends the
@@ -128,6 +128,8 @@ struct devices_pci {
     uint8_t bus_first, bus_last; /* behind a bridge */
     uint16_t config_length;      /* 256 or 4096 bytes */
     uint32_t measured;           /* which bars are filled in: 1 ports, 2 memory */
+    uint32_t parent;             /* the bridge that it is behind; DEVICES_NO_ADDRESS: none */
+    uint32_t serial;             /* another one at the same address has another */
     uint32_t reserved;
     struct devices_bar bars[7]; /* the seventh is the expansion ROM */
     char driver[DEVICES_NAME];  /* "" none runs */

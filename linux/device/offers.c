@@ -8,6 +8,7 @@
 #include "lib/base/list.h"
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
+#include "linux/device/functions.h"
 #include "linux/device/ipc.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
@@ -179,28 +180,34 @@ static void device_depart(struct entry *entry) {
         offers_left(entry->id);
 }
 
-/* The list as it was at one moment: how many devices, or an error. */
-static int64_t list_read(struct devices_device *devices) {
-    uint64_t first = 0, changes = 0;
+/* The list as it was at one moment, and how often it had changed: how many devices, or an error. */
+static int64_t list_read(struct devices_device *devices, uint64_t *changes) {
+    uint64_t first = 0;
     unsigned count;
     int64_t error;
     do {
         uint32_t id = 0;
         count = 0;
-        while (!(error = device_next(id, &devices[count], &changes)) && (count == 0 || changes == first)) {
-            first = changes;
+        while (!(error = device_next(id, &devices[count], changes)) && (count == 0 || *changes == first)) {
+            first = *changes;
             id = devices[count].id;
             if (++count == DEVICES_MOST)
                 return count;
         }
-    } while ((!error || error == -ENOENT) && count && changes != first);
+    } while ((!error || error == -ENOENT) && count && *changes != first);
     return error == -ENOENT ? count : error;
 }
 
 static void list_follow(void) {
     static struct devices_device devices[DEVICES_MOST];
     struct entry *entry;
-    int64_t count = list_read(devices);
+    uint64_t changes, then = 0;
+    int64_t count;
+    int error;
+    do { /* both at one moment: a function comes before its devices, and goes after them */
+        count = list_read(devices, &changes);
+        error = functions_read(&then);
+    } while (count >= 0 && !error && changes != then);
     if (count < 0) {
         log_line("the list of devices cannot be read (error %d)", (int)-count);
         return;
@@ -212,6 +219,10 @@ static void list_follow(void) {
         if ((entry = entry_find(devices[i].id)))
             entry->seen = true;
     gone_drop();
+    if (!error) {
+        functions_tell_gone();
+        functions_tell_new();
+    }
     for (int64_t i = 0; i < count; i++)
         if (!entry_find(devices[i].id))
             device_appear(&devices[i]);

@@ -7,8 +7,7 @@
 #include "abi/errors.h"
 #include "lib/base/string.h"
 #include "lib/pci/accelerator.h"
-#include "linux/device/ipc.h"
-#include "linux/device/offers.h"
+#include "linux/device/functions.h"
 #include "linux/fs/proc_internal.h"
 
 static void function_add(struct text *text, const struct devices_pci *function) {
@@ -24,18 +23,10 @@ static void function_add(struct text *text, const struct devices_pci *function) 
 }
 
 int proc_show_accelerators(const struct proc_ref *ref, struct text *text) {
-    struct ipc_message message;
     struct devices_pci function;
-    uint64_t from = 0;
     (void)ref;
     text_add(text, "cpu\n");
-    /* Nothing is measured for this: that would cut the functions off for a moment. */
-    while (!offers_call(DEVICES_PCI, (const uint64_t[3]){from, DEVICES_PCI_AS_IS}, &message) &&
-           IPC_LABEL_BYTES(message.label) >= sizeof(function)) {
-        memcpy(&function, thread_message(), sizeof(function));
-        function.driver[DEVICES_NAME - 1] = 0;
+    for (uint64_t from = 0; !function_from(from, false, &function); from = function.address + 1ULL)
         function_add(text, &function);
-        from = function.address + 1ULL;
-    }
     return 0;
 }

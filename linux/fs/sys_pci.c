@@ -1,12 +1,14 @@
 /*
- * PCI in /sys, as lspci and others look for it: /sys/bus/pci/devices/ADDRESS. Everything is asked of
- * `devices` when it is read. A reference's fd is the function's address (DEVICES_ADDRESS).
+ * PCI in /sys, as lspci and others look for it: /sys/bus/pci/devices/ADDRESS, links to the tree of bridges
+ * and what is behind them. Everything is asked of `devices` when it is read. A reference's fd is the
+ * function's address (DEVICES_ADDRESS).
  */
 #include "abi/devices.h"
 #include "abi/errors.h"
 #include "lib/base/format.h"
 #include "lib/base/string.h"
 #include "linux/abi/stat.h"
+#include "linux/device/functions.h"
 #include "linux/device/ipc.h"
 #include "linux/device/offers.h"
 #include "linux/fs/file.h"
@@ -31,71 +33,18 @@ enum {
     ROM_INDEX = 6,
 };
 
-/* The first function at an address or behind it. */
-static int function_from(uint64_t address, struct devices_pci *function) {
-    struct ipc_message message;
-    int64_t error = offers_call(DEVICES_PCI, (const uint64_t[3]){address}, &message);
-    if (!error && IPC_LABEL_BYTES(message.label) < sizeof(*function))
-        error = -EPROTO;
-    if (!error)
-        memcpy(function, thread_message(), sizeof(*function));
-    return (int)error;
-}
-
-static int function_of(const struct proc_ref *ref, struct devices_pci *function) {
-    int error = function_from((uint32_t)ref->fd, function);
+static int function_of(const struct proc_ref *ref, bool measured, struct devices_pci *function) {
+    int error = function_from((uint32_t)ref->fd, measured, function);
     return error ? error : function->address == (uint32_t)ref->fd ? 0 : -ENODEV;
-}
-
-static void name_make(char name[16], uint32_t address) {
-    format_text(name, 16, "%04x:%02x:%02x.%u", address >> 16, address >> 8 & 0xff, address >> 3 & 0x1f,
-                address & 7);
 }
 
 /* ---- texts ---- */
 
 enum what { VENDOR, DEVICE, SUB_VENDOR, SUB_DEVICE, CLASS, REVISION, IRQ, MODALIAS, UEVENT, ENABLE };
 
-/* A name and hexadecimal digits in capitals, at least so many. */
-static void capitals_add(struct text *text, const char *name, uint32_t value, unsigned least) {
-    char digits[9];
-    unsigned count = 8;
-    for (unsigned i = 0; i < 8; i++)
-        digits[i] = "0123456789ABCDEF"[value >> (28 - 4 * i) & 15];
-    digits[8] = 0;
-    while (count > least && digits[8 - count] == '0')
-        count--;
-    text_add(text, "%s%s", name, digits + 8 - count);
-}
-
-static void modalias_add(struct text *text, const struct devices_pci *function) {
-    capitals_add(text, "pci:v", function->vendor, 8);
-    capitals_add(text, "d", function->device, 8);
-    capitals_add(text, "sv", function->subsystem_vendor, 8);
-    capitals_add(text, "sd", function->subsystem, 8);
-    capitals_add(text, "bc", function->class_code >> 16, 2);
-    capitals_add(text, "sc", function->class_code >> 8 & 0xff, 2);
-    capitals_add(text, "i", function->class_code & 0xff, 2);
-    text_add(text, "\n");
-}
-
-static void uevent_add(struct text *text, const struct devices_pci *function) {
-    char name[16];
-    name_make(name, function->address);
-    if (function->driver[0])
-        text_add(text, "DRIVER=%s\n", function->driver);
-    capitals_add(text, "PCI_CLASS=", function->class_code, 4);
-    capitals_add(text, "\nPCI_ID=", function->vendor, 4);
-    capitals_add(text, ":", function->device, 4);
-    capitals_add(text, "\nPCI_SUBSYS_ID=", function->subsystem_vendor, 4);
-    capitals_add(text, ":", function->subsystem, 4);
-    text_add(text, "\nPCI_SLOT_NAME=%s\nMODALIAS=", name);
-    modalias_add(text, function);
-}
-
 static int show(const struct proc_ref *ref, struct text *text, enum what what) {
     struct devices_pci function;
-    int error = function_of(ref, &function);
+    int error = function_of(ref, false, &function);
     if (error)
         return error;
     switch (what) {
@@ -121,10 +70,10 @@ static int show(const struct proc_ref *ref, struct text *text, enum what what) {
         text_add(text, "%u\n", function.irq_pin ? function.irq_line : 0);
         break;
     case MODALIAS:
-        modalias_add(text, &function);
+        function_modalias(text, &function);
         break;
     case UEVENT:
-        uevent_add(text, &function);
+        function_describe(text, &function);
         break;
     case ENABLE:
         text_add(text, "%u\n", function.driver[0] != 0);
@@ -159,7 +108,7 @@ static uint32_t resource_flags(const struct devices_bar *bar, bool rom) {
 
 static int show_resource(const struct proc_ref *ref, struct text *text) {
     struct devices_pci function;
-    int error = function_of(ref, &function);
+    int error = function_of(ref, true, &function);
     for (unsigned i = 0; i < RESOURCES && !error; i++) {
         const struct devices_bar *bar = i <= ROM_INDEX ? &function.bars[i] : NULL;
         bool there = bar && bar->length && bar->base;
@@ -184,13 +133,38 @@ static int store_reset(const struct proc_ref *ref, const char *bytes, size_t len
     return (int)offers_call(DEVICES_RESET, (const uint64_t[3]){(uint32_t)ref->fd}, &message);
 }
 
+/* A link out of a function's directory, as deep as that lies below /sys. */
+static int64_t link_up(const struct devices_pci *function, const char *place, char *to, size_t size) {
+    char path[FUNCTION_PATH];
+    struct text text = {0};
+    int error = function_path(function, path);
+    if (error)
+        return error;
+    text_add(&text, "../../");
+    for (const char *at = path; (at = strchr(at, '/')); at++)
+        text_add(&text, "../");
+    text_add(&text, "%s", place);
+    int64_t length = text.failed ? -ENOMEM : (int64_t)(text.length < size ? text.length : size);
+    if (length > 0)
+        memcpy(to, text.bytes, (size_t)length);
+    text_free(&text);
+    return length;
+}
+
 static int64_t link_driver(const struct proc_ref *ref, char *to, size_t size) {
     struct devices_pci function;
-    int error = function_of(ref, &function);
+    char place[DEVICES_NAME + 20];
+    int error = function_of(ref, false, &function);
     if (error || !function.driver[0])
         return error ? error : -ENOENT;
-    size_t length = format_text(to, size, "../../../bus/pci/drivers/%s", function.driver);
-    return length < size ? (int64_t)length : (int64_t)size;
+    format_text(place, sizeof(place), "bus/pci/drivers/%s", function.driver);
+    return link_up(&function, place, to, size);
+}
+
+static int64_t link_subsystem(const struct proc_ref *ref, char *to, size_t size) {
+    struct devices_pci function;
+    int error = function_of(ref, false, &function);
+    return error ? error : link_up(&function, "bus/pci", to, size);
 }
 
 /* ---- configuration space ---- */
@@ -246,19 +220,33 @@ static const struct proc_node function_children[] = {
     {.name = "reset", .mode = FILE_W, .store = store_reset},
     {.name = "resource", .mode = FILE_R, .show = show_resource},
     {.name = "revision", .mode = FILE_R, .show = show_revision},
+    {.name = "subsystem", .mode = LINK, .link = link_subsystem},
     {.name = "subsystem_device", .mode = FILE_R, .show = show_sub_device},
     {.name = "subsystem_vendor", .mode = FILE_R, .show = show_sub_vendor},
     {.name = "uevent", .mode = FILE_R, .show = show_uevent},
     {.name = "vendor", .mode = FILE_R, .show = show_vendor},
 };
 
-static const struct proc_node function_node = {
-    .name = "pci", .mode = DIRECTORY, .children = function_children, .count = PROC_COUNT(function_children)};
+static int find_behind(const struct proc_ref *directory, const char *name, size_t length,
+                       struct proc_child *child);
+static bool next_behind(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
+
+static const struct proc_node function_node = {.name = "pci",
+                                               .mode = DIRECTORY,
+                                               .children = function_children,
+                                               .count = PROC_COUNT(function_children),
+                                               .find = find_behind,
+                                               .next = next_behind};
 
 static int64_t link_function(const struct proc_ref *ref, char *to, size_t size) {
-    char name[16];
-    name_make(name, (uint32_t)ref->fd);
-    size_t length = format_text(to, size, "../../../devices/pci0000:00/%s", name);
+    struct devices_pci function;
+    char path[FUNCTION_PATH];
+    int error = function_of(ref, false, &function);
+    if (!error)
+        error = function_path(&function, path);
+    if (error)
+        return error;
+    size_t length = format_text(to, size, "../../../devices/%s", path);
     return length < size ? (int64_t)length : (int64_t)size;
 }
 
@@ -280,50 +268,70 @@ static uint32_t address_read(const char *name, size_t length) {
         else if (i == 11)
             address = address << 3 | (digit & 7);
     }
-    name_make(again, address);
+    function_name(again, address);
     return length == NAME_LENGTH && !memcmp(again, name, length) ? address : UINT32_MAX;
 }
 
 static void child_make(struct proc_child *child, const struct proc_node *node, uint32_t address) {
     child->ref = (struct proc_ref){.node = node, .fd = (int32_t)address};
-    name_make(child->name, address);
+    function_name(child->name, address);
 }
 
-static int find(const struct proc_node *node, const char *name, size_t length, struct proc_child *child) {
+/* Functions behind one bridge (DEVICES_NO_ADDRESS: behind none), or all. */
+#define ALL UINT64_MAX
+
+static bool is_behind(const struct devices_pci *function, uint64_t parent) {
+    return parent == ALL || function->parent == parent;
+}
+
+static int find(const struct proc_node *node, uint64_t parent, const char *name, size_t length,
+                struct proc_child *child) {
     struct devices_pci function;
     uint32_t address = address_read(name, length);
-    if (address >= ADDRESSES || function_from(address, &function) || function.address != address)
+    if (address >= ADDRESSES || function_from(address, false, &function) || function.address != address ||
+        !is_behind(&function, parent))
         return -ENOENT;
     child_make(child, node, address);
     return 0;
 }
 
-static bool next(const struct proc_node *node, uint64_t *number, struct proc_child *child) {
+static bool next(const struct proc_node *node, uint64_t parent, uint64_t *number, struct proc_child *child) {
     struct devices_pci function;
-    if (*number >= ADDRESSES || function_from(*number, &function))
-        return false;
-    *number = function.address;
-    child_make(child, node, function.address);
-    return true;
+    for (; *number < ADDRESSES && !function_from(*number, false, &function);
+         *number = function.address + 1ULL) {
+        if (!is_behind(&function, parent))
+            continue;
+        *number = function.address;
+        child_make(child, node, function.address);
+        return true;
+    }
+    return false;
 }
 
 int sysfs_pci_find(const struct proc_ref *directory, const char *name, size_t length,
                    struct proc_child *child) {
     (void)directory;
-    return find(&function_node, name, length, child);
+    return find(&function_node, DEVICES_NO_ADDRESS, name, length, child);
 }
 bool sysfs_pci_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
     (void)directory;
-    return next(&function_node, number, child);
+    return next(&function_node, DEVICES_NO_ADDRESS, number, child);
+}
+static int find_behind(const struct proc_ref *directory, const char *name, size_t length,
+                       struct proc_child *child) {
+    return find(&function_node, (uint32_t)directory->fd, name, length, child);
+}
+static bool next_behind(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
+    return next(&function_node, (uint32_t)directory->fd, number, child);
 }
 static int find_link(const struct proc_ref *directory, const char *name, size_t length,
                      struct proc_child *child) {
     (void)directory;
-    return find(&link_node, name, length, child);
+    return find(&link_node, ALL, name, length, child);
 }
 static bool next_link(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
     (void)directory;
-    return next(&link_node, number, child);
+    return next(&link_node, ALL, number, child);
 }
 
 /* ---- /sys/bus/pci/drivers ---- */
@@ -333,7 +341,7 @@ static const struct proc_node driver_node = {.name = "pci-driver", .mode = DIREC
 /* The first function that a driver serves. */
 static uint32_t driver_function(const char *name) {
     struct devices_pci function;
-    for (uint64_t next = 0; !function_from(next, &function); next = function.address + 1ULL)
+    for (uint64_t next = 0; !function_from(next, false, &function); next = function.address + 1ULL)
         if (!strncmp(function.driver, name, sizeof(function.driver)))
             return function.address;
     return UINT32_MAX;
@@ -361,7 +369,8 @@ static int find_driver(const struct proc_ref *directory, const char *name, size_
 static bool next_driver(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
     struct devices_pci function;
     (void)directory;
-    for (; *number < ADDRESSES && !function_from(*number, &function); *number = function.address + 1ULL)
+    for (; *number < ADDRESSES && !function_from(*number, false, &function);
+         *number = function.address + 1ULL)
         if (function.driver[0] && driver_function(function.driver) == function.address) {
             *number = function.address;
             driver_make(child, function.address, function.driver);

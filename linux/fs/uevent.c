@@ -6,7 +6,7 @@
 #include "linux/abi/stat.h"
 #include "linux/lock.h"
 
-enum { EVENT_MOST = 512, PATH_MOST = 96 };
+enum { EVENT_MOST = 1024, PATH_MOST = 160 };
 
 static struct mutex uevents_lock = MUTEX_INIT(uevents_lock);
 static struct list listeners = LIST_INIT(listeners);
@@ -31,7 +31,7 @@ static void number_add(struct event *event, const char *name, uint64_t value) {
 }
 
 static void begin(struct event *event, const char *action, const char *path, const char *subsystem) {
-    char first[PATH_MOST];
+    char first[PATH_MOST + 16];
     event->length = 0;
     format_text(first, sizeof first, "%s@%s", action, path);
     line_add(event, first, "");
@@ -107,6 +107,17 @@ void uevent_node(const char *action, const char *name, uint32_t mode, uint64_t n
     line_add(&event, "DEVNAME=", name);
     if ((mode & S_IFMT) == S_IFBLK)
         line_add(&event, "DEVTYPE=", "disk");
+    tell(&event);
+}
+
+void uevent_device(const char *action, const char *folder, const char *path, const char *subsystem,
+                   const char *lines, size_t length) {
+    struct event event;
+    char whole[PATH_MOST];
+    format_text(whole, sizeof whole, "%s%s", folder, path);
+    begin(&event, action, whole, subsystem);
+    for (size_t i = 0; i < length && event.length < sizeof event.text; i++)
+        event.text[event.length++] = lines[i] == '\n' ? 0 : lines[i];
     tell(&event);
 }
 

@@ -86,6 +86,7 @@ static void card_begin(struct port_slot *at) {
         log_line("slot %u: %04x:%04x has arrived", number_of(at), functions[i]->vendor, functions[i]->device);
         list_add(functions[i]);
     }
+    list_changed();
 }
 
 static void card_ask(struct port_slot *at) {
@@ -137,6 +138,7 @@ static void slot_look(struct port_slot *at) {
         card_end(at);
     if (at->slot.state == SLOT_STOPPING && wait_ended(at)) {
         pci_forget(&pci_tree, at->segment, at->first, at->last);
+        list_changed();
         slot_drivers_ended(&at->slot, clock_now());
     }
     if (at->slot.failed && !failed)

@@ -136,7 +136,7 @@ uint64_t list_start_due(void) {
     return next;
 }
 
-static void changed(void) {
+void list_changed(void) {
     changes++;
     for (unsigned i = 0; i < DEVICES_WATCHERS; i++)
         if (watchers[i] != HANDLE_NONE && keel_event_signal(watchers[i]) < 0) {
@@ -192,7 +192,7 @@ static void run_ended(struct driver_run *run, int64_t status) {
     driver_ended(run, function_of(run), status);
     if (run->leaving)
         driver_release(run);
-    changed();
+    list_changed();
 }
 
 static void run_alive(struct driver_run *run) {
@@ -202,7 +202,7 @@ static void run_alive(struct driver_run *run) {
         return;
     run->ready = true;
     if (links_follow(run) || first)
-        changed();
+        list_changed();
 }
 
 void list_packet(uint64_t key, int64_t status) {
@@ -221,7 +221,7 @@ void list_depart(uint32_t address) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++)
         if (runs[i].kind && runs[i].address == address)
             runs[i].departing = true;
-    changed();
+    list_changed();
 }
 
 bool list_used(uint32_t address) {
@@ -252,7 +252,7 @@ void list_remove(uint32_t address) {
             driver_kill(run, DRIVER_KILLED); /* its end is reported */
         else
             driver_release(run);
-        changed();
+        list_changed();
     }
 }
 

@@ -37,8 +37,9 @@ unsigned list_count(void);
 
 /* The device with the next larger id: false when there is none. */
 bool list_next(uint32_t id, struct devices_device *device);
-/* How often the list has changed. */
+/* How often the list, or that of PCI functions, has changed; and that it has. */
 uint64_t list_changes(void);
+void list_changed(void);
 /* The link of a device; NULL: no such one. */
 struct device_link *list_link(uint32_t id);
 /* The page that clients of a device may read; 0: none. */

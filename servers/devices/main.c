@@ -87,6 +87,7 @@ static uint64_t serve_pci(struct ipc_message *message) {
     uint64_t from = message->words[0];
     bool measure = message->words[1] != DEVICES_PCI_AS_IS;
     message->words[0] = (uint64_t)-ENOENT;
+    message->words[1] = list_changes();
     for (unsigned i = 0; i < pci_tree.count; i++)
         if (pci_tree.functions[i].address >= from) {
             message->words[0] = 0;

@@ -166,6 +166,18 @@ static void function_read(const struct pci_tree *tree, struct devices_pci *funct
     }
 }
 
+/* The first bridge to a function's bus; only lower buses lead to it. */
+static uint32_t parent_find(const struct pci_tree *tree, uint32_t address) {
+    uint8_t bus = (uint8_t)(address >> BUS_SHIFT);
+    for (unsigned i = 0; i < tree->count; i++) {
+        const struct devices_pci *bridge = &tree->functions[i];
+        if (bridge->bus_first == bus && (uint8_t)(bridge->address >> BUS_SHIFT) < bus &&
+            bridge->address >> SEGMENT_SHIFT == address >> SEGMENT_SHIFT)
+            return bridge->address;
+    }
+    return DEVICES_NO_ADDRESS;
+}
+
 /* True when there is a function. Behind a bridge lie only buses with higher numbers. */
 static bool function_scan(struct pci_tree *tree, uint32_t address) {
     uint32_t vendor = config_read(tree->access, address, PCI_VENDOR, 2);
@@ -177,6 +189,8 @@ static bool function_scan(struct pci_tree *tree, uint32_t address) {
     }
     struct devices_pci *function = function_add(tree, address);
     function_read(tree, function);
+    function->parent = parent_find(tree, address);
+    function->serial = ++tree->found;
     uint8_t behind = function->bus_first;
     if ((function->header_type & PCI_HEADER_MASK) == PCI_HEADER_BRIDGE &&
         behind > (uint8_t)(address >> BUS_SHIFT))

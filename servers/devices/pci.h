@@ -22,7 +22,8 @@ struct pci_tree {
     const struct pci_access *access;
     struct devices_pci functions[PCI_FUNCTIONS_MOST]; /* in the order of their addresses */
     unsigned count;
-    bool full; /* there are more, which are not used */
+    uint32_t found; /* so far */
+    bool full;      /* there are more, which are not used */
     uint8_t visited[PCI_BUSES / 8];
 };
 

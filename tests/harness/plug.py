@@ -27,8 +27,8 @@ class Plugs(Session):
         self.monitor.close()
         super().__exit__(*exception)
 
-    def _wait(self, done, what):
-        end = time.monotonic() + WAIT * self.patience
+    def _wait(self, done, what, seconds=WAIT):
+        end = time.monotonic() + seconds * self.patience
         while not done():
             if time.monotonic() > end or not self.pump.open_lines:
                 log = self.machine.log()[-3000:].decode(errors="replace")
@@ -36,9 +36,9 @@ class Plugs(Session):
                               f"output: {self.output[-1500:].decode(errors='replace')}\nlog: {log}")
             self.pump.step(0.02)
 
-    def expect(self, text):
+    def expect(self, text, seconds=WAIT):
         """Waits until the program has written a text, after the last one waited for."""
-        self._wait(lambda: text in self.output[self.seen:], f"the program writes {text.decode()}")
+        self._wait(lambda: text in self.output[self.seen:], f"the program writes {text.decode()}", seconds)
         self.seen = self.output.index(text, self.seen) + len(text)
 
     def expect_log(self, text):

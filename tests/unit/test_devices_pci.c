@@ -97,6 +97,13 @@ TEST(functions_behind_bridges) {
     CHECK(pci_find(&tree, DEVICES_ADDRESS(0, 6, 2, 0)) != NULL);
     CHECK(pci_find(&tree, DEVICES_ADDRESS(0, 30, 2, 0)) == NULL);
     CHECK_EQ(tree.functions[1].bus_first, 5);
+    CHECK_EQ(pci_find(&tree, DEVICES_ADDRESS(0, 0, 31, 3))->parent, DEVICES_NO_ADDRESS);
+    CHECK_EQ(pci_find(&tree, DEVICES_ADDRESS(0, 6, 2, 0))->parent, DEVICES_ADDRESS(0, 5, 0, 0));
+    uint32_t serial = pci_find(&tree, DEVICES_ADDRESS(0, 6, 2, 0))->serial;
+    pci_forget(&tree, 0, 6, 6);
+    pci_scan(&tree, &access, 0, 6); /* another card */
+    CHECK_EQ(pci_find(&tree, DEVICES_ADDRESS(0, 6, 2, 0))->parent, DEVICES_ADDRESS(0, 5, 0, 0));
+    CHECK(pci_find(&tree, DEVICES_ADDRESS(0, 6, 2, 0))->serial > serial);
 }
 
 TEST(buses_that_loop) {
@@ -108,6 +115,10 @@ TEST(buses_that_loop) {
     bridge_add(DEVICES_ADDRESS(0, 3, 1, 0), 3);
     pci_scan(&tree, &access, 0, 0);
     CHECK_EQ(tree.count, 5);
+    for (unsigned i = 0; i < tree.count; i++) {
+        uint32_t parent = tree.functions[i].parent;
+        CHECK(parent == DEVICES_NO_ADDRESS || (parent >> 8 & 0xff) < (tree.functions[i].address >> 8 & 0xff));
+    }
 }
 
 TEST(more_functions_than_room) {

@@ -189,25 +189,39 @@ def accelerators_listed(context):
 
 EVENTS = """
 [ -d /sys/class ] || mount -t sysfs sysfs /sys
-/test/bin/uevents 4 && [ $(cat /sys/kernel/uevent_seqnum) -ge 4 ] && echo counted
+cd /sys/bus/pci/devices && ls -l | grep -o '0000:00:0[12].*'
+[ $(cat 0000:00:01.0/subsystem/devices/0000:00:01.0/device) = 0x000c ] && echo subsystem
+/test/bin/uevents 8 && [ $(cat /sys/kernel/uevent_seqnum) -ge 8 ] && echo counted
 """
+FUNCTION = "{} pci 0000:0{}:00.0 1AF4:{} 1AF4:1100 {}0000 pci:v00001AF4d0000{}sv00001AF4sd00001100bc0{}sc00i00 " \
+    "/devices/pci0000:00/0000:00:0{}.0/0000:0{}:00.0"
+
+
+def _function(action, port, device, kind):
+    return FUNCTION.format(action, port, device, kind, device, kind, port, port)
 
 
 @case(cpus=(1,))
 def hotplug_events(context):
-    """Netlink tells of a disk and a network card that come and go, as on Linux."""
+    """Netlink tells of a disk and a network card that come and go, and of their PCI functions, as on Linux."""
     peer = {"peer": True, "modules": ("virtio_blk", "virtio_net", "virtio_pci")} if context.on == "linux" else {}
     with Cards(context, EVENTS, test_root((("uevents", "musl"),)), **peer) as machine:
-        machine.expect(b"listening\n")
+        machine.expect(b"listening\n", seconds=60)
         for name in ("disk", "net"):
             machine.plug(name)
+            machine.expect(b"add pci ")
             machine.expect(b"add ")
             machine.take_soon(name)
             machine.expect(b"remove ")
+            machine.expect(b"remove pci ")
         result = machine.end()
     lines = [line.strip() for line in result.stdout.decode().splitlines()]
-    expect(result.status == 0 and lines[lines.index("listening") + 1:] ==
-           ["add block vda 254:0 disk", "remove block vda 254:0 disk", "add net eth0 :", "remove net eth0 :", "counted"], f"{lines}", result)
+    links = [f"0000:00:0{n}.0 -> ../../../devices/pci0000:00/0000:00:0{n}.0" for n in (1, 2)]
+    expect(result.status == 0 and lines[lines.index("begin") + 1:] ==
+           [*links, "subsystem", "listening",
+            _function("add", 2, 1042, 1), "add block vda 254:0 disk", "remove block vda 254:0 disk", _function("remove", 2, 1042, 1),
+            _function("add", 4, 1041, 2), "add net eth0 :", "remove net eth0 :", _function("remove", 4, 1041, 2), "counted"], f"{lines}",
+           result)
 
 
 WRITTEN = 256 << 10

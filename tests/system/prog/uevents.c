@@ -1,6 +1,6 @@
 /*
- * uevents COUNT: tells of the next COUNT events of disks and network interfaces, one a line: action,
- * subsystem, name, numbers. Says "listening" when it does. Helper of the case hotplug-events.
+ * uevents COUNT: tells of the next COUNT events of disks, network interfaces and PCI functions, one a line:
+ * action, subsystem, name, numbers. Says "listening" when it does. Helper of the case hotplug-events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +32,24 @@ static const char *value(const char *name) {
     return "";
 }
 
+/* Whether it is an event that is waited for: drivers that come and go (bind) are not. */
+static int told(void) {
+    const char *subsystem = value("SUBSYSTEM"), *action = value("ACTION");
+    return !strcmp(subsystem, "block") || !strcmp(subsystem, "net") ||
+           (!strcmp(subsystem, "pci") && (!strcmp(action, "add") || !strcmp(action, "remove")));
+}
+
+static void print(void) {
+    if (!strcmp(value("SUBSYSTEM"), "pci"))
+        printf("%s pci %s %s %s %s %s %s%s\n", value("ACTION"), value("PCI_SLOT_NAME"), value("PCI_ID"),
+               value("PCI_SUBSYS_ID"), value("PCI_CLASS"), value("MODALIAS"), value("DEVPATH"),
+               value("DRIVER"));
+    else
+        printf("%s %s %s%s %s:%s %s\n", value("ACTION"), value("SUBSYSTEM"), value("DEVNAME"),
+               value("INTERFACE"), value("MAJOR"), value("MINOR"), value("DEVTYPE"));
+    fflush(stdout);
+}
+
 static void check(unsigned long long *last) {
     char first[512], path[512];
     unsigned long long number = strtoull(value("SEQNUM"), NULL, 10);
@@ -42,7 +60,8 @@ static void check(unsigned long long *last) {
     if (number <= *last)
         fail("the numbers of events");
     *last = number;
-    if (!strcmp(value("ACTION"), "add") && access(path, F_OK) && !strcmp(value("SUBSYSTEM"), "net"))
+    if (!strcmp(value("ACTION"), "add") && access(path, F_OK) && strcmp(value("SUBSYSTEM"), "block") != 0 &&
+        told())
         fail(path);
 }
 
@@ -71,12 +90,10 @@ int main(int argc, char **argv) {
     while (count > 0) {
         receive(line);
         check(&last);
-        if (strcmp(value("SUBSYSTEM"), "block") != 0 && strcmp(value("SUBSYSTEM"), "net") != 0)
-            continue;
-        printf("%s %s %s%s %s:%s %s\n", value("ACTION"), value("SUBSYSTEM"), value("DEVNAME"),
-               value("INTERFACE"), value("MAJOR"), value("MINOR"), value("DEVTYPE"));
-        fflush(stdout);
-        count--;
+        if (told()) {
+            print();
+            count--;
+        }
     }
     if (recv(line, text, sizeof text, MSG_DONTWAIT) >= 0 && !strcmp(value("SUBSYSTEM"), "block"))
         fail("another event");
