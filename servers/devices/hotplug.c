@@ -207,14 +207,15 @@ static int64_t slot_listen(struct port_slot *at, struct devices_pci *function) {
     config_write(at->port, PCI_COMMAND, 2,
                  command | PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
     interrupts_own(&grants, function);
-    if (grants.count == 0)
-        return -ENODEV;
-    at->interrupt = grants.handles[0].handle;
-    int64_t error = keel_object_bind(at->interrupt, machine.port, (uint64_t)(at - slots) + HOTPLUG_KEY_FIRST);
-    if (error) {
-        interrupts_stop(function);
-        (void)keel_handle_close(at->interrupt);
+    int64_t error = -ENODEV;
+    if (grants.count) {
+        at->interrupt = grants.handles[0].handle;
+        error = keel_object_bind(at->interrupt, machine.port, (uint64_t)(at - slots) + HOTPLUG_KEY_FIRST);
     }
+    if (error)
+        interrupts_stop(function);
+    if (error && grants.count)
+        (void)keel_handle_close(at->interrupt);
     return error;
 }
 
