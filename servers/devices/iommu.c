@@ -44,6 +44,7 @@ static struct unit {
     uint64_t capability;
     uint32_t entries; /* where the register is that forgets translations */
     uint32_t records, record_count;
+    bool gone; /* its registers read as all ones */
 } units[ACPI_IOMMUS];
 static unsigned unit_count; /* that are on */
 static struct iommu_tables tables;
@@ -202,24 +203,31 @@ void iommu_forbid(uint32_t address) {
         iommu_tables_free(&tables, top);
 }
 
+static void records_take(const struct unit *unit) {
+    bool said = false;
+    for (unsigned k = 0; k < unit->record_count; k++) {
+        uint32_t record = unit->records + k * RECORD_BYTES;
+        uint64_t high = get64(unit, record + 8);
+        if (!(high & RECORD_VALID))
+            continue;
+        if (!said)
+            log_line("device %02x:%02x.%x was refused memory at 0x%llx", (unsigned)(high >> 8 & 0xff),
+                     (unsigned)(high >> 3 & 0x1f), (unsigned)(high & 7),
+                     (unsigned long long)(get64(unit, record) & ~0xfffULL));
+        said = true;
+        set64(unit, record + 8, RECORD_VALID);
+    }
+    *(volatile uint32_t *)(unit->at + FAULT_STATUS) = OVERFLOW;
+}
+
 void iommu_report(void) {
     for (unsigned i = 0; i < unit_count; i++) {
-        const struct unit *unit = &units[i];
-        bool said = false;
-        if (!(get32(unit, FAULT_STATUS) & (PENDING | OVERFLOW)))
-            continue;
-        for (unsigned k = 0; k < unit->record_count; k++) {
-            uint32_t record = unit->records + k * RECORD_BYTES;
-            uint64_t high = get64(unit, record + 8);
-            if (!(high & RECORD_VALID))
-                continue;
-            if (!said)
-                log_line("device %02x:%02x.%x was refused memory at 0x%llx", (unsigned)(high >> 8 & 0xff),
-                         (unsigned)(high >> 3 & 0x1f), (unsigned)(high & 7),
-                         (unsigned long long)(get64(unit, record) & ~0xfffULL));
-            said = true;
-            set64(unit, record + 8, RECORD_VALID);
-        }
-        *(volatile uint32_t *)(unit->at + FAULT_STATUS) = OVERFLOW;
+        struct unit *unit = &units[i];
+        uint32_t status = unit->gone ? 0 : get32(unit, FAULT_STATUS);
+        unit->gone = unit->gone || status == UINT32_MAX;
+        if (status == UINT32_MAX)
+            log_line("an IOMMU answers no more");
+        else if (status & (PENDING | OVERFLOW))
+            records_take(unit);
     }
 }
