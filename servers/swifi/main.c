@@ -154,6 +154,7 @@ int main(void) {
     for (unsigned i = 0; i < target_count; i++)
         target_report(&targets[i]);
     sum_report();
-    log_line("end: %s", failed || !wanted_count ? "not ok" : "ok");
+    failed = failed || !wanted_count;
+    log_line("end: %s", failed ? "not ok" : "ok");
     return failed;
 }
