@@ -5,7 +5,7 @@ from harness.guest import test_root
 from harness.system import case, expect
 from launch import build
 
-CALLS = int(os.environ.get("KEEL_TORTURE_CALLS", "1000000"))
+CALLS = int(os.environ.get("KEEL_TORTURE_CALLS", "500000"))
 SHORT = 100_000
 WORKERS = 12
 SECONDS = 3000
@@ -26,7 +26,7 @@ def grind(context, calls, seed, **options):
     context.detail(result.stdout.decode(errors="replace").splitlines()[-2].split(";")[0])
 
 
-@case(cpus=(4,), peer=False, cost=180)
+@case(cpus=(4,), peer=False, cost=100)
 def torture(context):
     grind(context, CALLS, 1)
 
