@@ -69,6 +69,7 @@ int64_t ipc_add(struct ipc_family *family, struct ipc_object *object, int32_t ke
     object->uid = object->cuid = who->euid;
     object->gid = object->cgid = who->egid;
     object->mode = flags & PERMISSIONS;
+    object->change_time = ipc_now();
     return object->id;
 }
 
@@ -77,13 +78,13 @@ void ipc_remove(struct ipc_family *family, struct ipc_object *object) {
     family->used--;
 }
 
-struct ipc_object *ipc_by_index(const struct ipc_family *family, int32_t index) {
+static struct ipc_object *by_index(const struct ipc_family *family, int32_t index) {
     uint32_t slot = (uint32_t)index % IPC_INDICES;
     return index >= 0 && slot < family->capacity ? family->slots[slot] : NULL;
 }
 
 struct ipc_object *ipc_by_id(const struct ipc_family *family, int32_t id) {
-    struct ipc_object *object = ipc_by_index(family, id);
+    struct ipc_object *object = by_index(family, id);
     return object && object->id == id ? object : NULL;
 }
 
@@ -122,19 +123,9 @@ int ipc_owned(const struct ipc_family *family, int32_t id, struct ipc_object **o
     return euid == (*object)->uid || euid == (*object)->cuid || task_is_root(task) ? 0 : -EPERM;
 }
 
-int64_t ipc_readable(const struct ipc_family *family, int32_t id, bool by_index, bool any,
-                     struct ipc_object **object) {
-    *object = by_index ? ipc_by_index(family, id) : ipc_by_id(family, id);
-    if (!*object)
-        return -EINVAL;
-    if (!any && !ipc_permitted(*object, IPC_READ))
-        return -EACCES;
-    return by_index ? (*object)->id : 0;
-}
-
 /* ---- what …ctl tells and takes ---- */
 
-void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm) {
+static void describe(const struct ipc_object *object, struct ipc64_perm *perm) {
     *perm = (struct ipc64_perm){
         .key = object->key,
         .uid = object->uid,
@@ -146,13 +137,68 @@ void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm) {
     };
 }
 
+static int64_t state_tell(struct ipc_family *family, const struct ipc_control *control, int32_t id,
+                          uint32_t command, uint64_t to) {
+    bool by_id = command == IPC_STAT;
+    union ipc_state state;
+    memset(&state, 0, sizeof(state));
+    mutex_lock(&family->lock);
+    const struct ipc_object *object = by_id ? ipc_by_id(family, id) : by_index(family, id);
+    int64_t result = !object ? -EINVAL : by_id ? 0 : object->id;
+    if (object && command != control->stat_any && !ipc_permitted(object, IPC_READ))
+        result = -EACCES;
+    if (result >= 0) {
+        control->describe(object, &state);
+        describe(object, &state.perm);
+    }
+    mutex_unlock(&family->lock);
+    return result >= 0 && guest_copy_out(to, &state, control->size) ? -EFAULT : result;
+}
+
 int ipc_change(struct ipc_object *object, const struct ipc64_perm *perm) {
     if (perm->uid == UINT32_MAX || perm->gid == UINT32_MAX)
         return -EINVAL;
     object->uid = perm->uid;
     object->gid = perm->gid;
     object->mode = (object->mode & ~(uint32_t)PERMISSIONS) | (perm->mode & PERMISSIONS);
+    object->change_time = ipc_now();
     return 0;
+}
+
+static int64_t state_set(struct ipc_family *family, const struct ipc_control *control, int32_t id,
+                         uint64_t from) {
+    union ipc_state state;
+    struct ipc_object *object;
+    if (guest_copy_in(&state, from, control->size))
+        return -EFAULT;
+    mutex_lock(&family->lock);
+    int64_t result = ipc_owned(family, id, &object);
+    if (!result)
+        result = control->change ? control->change(object, &state) : ipc_change(object, &state.perm);
+    mutex_unlock(&family->lock);
+    return result;
+}
+
+static int64_t object_remove(struct ipc_family *family, const struct ipc_control *control, int32_t id) {
+    struct ipc_object *object;
+    mutex_lock(&family->lock);
+    int64_t result = ipc_owned(family, id, &object);
+    bool gone = !result && control->remove(object);
+    mutex_unlock(&family->lock);
+    if (gone)
+        control->release(object);
+    return result;
+}
+
+int64_t ipc_control(struct ipc_family *family, const struct ipc_control *control, int32_t id,
+                    uint32_t command, uint64_t buffer) {
+    if (command == IPC_SET)
+        return state_set(family, control, id, buffer);
+    if (command == IPC_RMID)
+        return object_remove(family, control, id);
+    if (command == IPC_STAT || command == control->stat || command == control->stat_any)
+        return state_tell(family, control, id, command, buffer);
+    return -EINVAL;
 }
 
 int64_t ipc_now(void) {

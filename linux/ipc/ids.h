@@ -9,6 +9,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "linux/abi/ipc.h"
@@ -22,6 +23,7 @@ struct ipc_object {
     int32_t id;
     uint32_t uid, gid, cuid, cgid;
     uint32_t mode; /* permissions, and bits of the family's above them */
+    int64_t change_time;
 };
 
 struct ipc_family {
@@ -39,7 +41,7 @@ enum { IPC_INDICES = 32768 };
 
 /* For …get: the object that the key means, if the caller may have it as the flags say. 0 with *found NULL: a
  * new one is to be made. -ENOENT, -EEXIST. Permission is the caller's to ask for (ipc_permitted), after its
- * own checks. Family locked, as for all of these. */
+ * own checks. Family locked, as for all of these but ipc_control. */
 int ipc_find(struct ipc_family *family, int32_t key, uint32_t flags, struct ipc_object **found);
 /* Enters a new object: its id, or -ENOSPC, -ENOMEM. Owner and creator are the caller. */
 int64_t ipc_add(struct ipc_family *family, struct ipc_object *object, int32_t key, uint32_t flags);
@@ -47,8 +49,6 @@ void ipc_remove(struct ipc_family *family, struct ipc_object *object);
 
 /* The object of an id; NULL: -EINVAL. */
 struct ipc_object *ipc_by_id(const struct ipc_family *family, int32_t id);
-/* The object at an index (…_STAT); NULL: -EINVAL. */
-struct ipc_object *ipc_by_index(const struct ipc_family *family, int32_t index);
 /* The largest index in use; 0 when there is none. */
 int64_t ipc_last_index(const struct ipc_family *family);
 
@@ -56,14 +56,33 @@ int64_t ipc_last_index(const struct ipc_family *family);
 bool ipc_permitted(const struct ipc_object *object, uint32_t mode);
 /* The object of an id, for one who may remove and change it: 0, -EINVAL, -EPERM. */
 int ipc_owned(const struct ipc_family *family, int32_t id, struct ipc_object **object);
-/* IPC_STAT's object, or that at an index (…_STAT), when the caller may read it or any may: what the call
- * gives, 0 or the id; -EINVAL, -EACCES. */
-int64_t ipc_readable(const struct ipc_family *family, int32_t id, bool by_index, bool any,
-                     struct ipc_object **object);
-
-void ipc_describe(const struct ipc_object *object, struct ipc64_perm *perm);
-/* IPC_SET's part of it: 0 or -EINVAL. */
+/* Owner and permissions as IPC_SET wants them: 0 or -EINVAL. */
 int ipc_change(struct ipc_object *object, const struct ipc64_perm *perm);
+
+/* What …ctl tells of an object and takes for it. */
+union ipc_state {
+    struct ipc64_perm perm; /* all begin with it */
+    struct shmid64_ds segment;
+    struct semid64_ds set;
+    struct msqid64_ds queue;
+};
+
+/* A family's …ctl as far as all have it; called with its lock but for `release`. */
+struct ipc_control {
+    uint32_t stat, stat_any; /* commands: IPC_STAT by index, for those who may read it and for all */
+    size_t size;             /* of the state */
+    /* Fills in all but perm. */
+    void (*describe)(const struct ipc_object *object, union ipc_state *state);
+    /* IPC_SET where there is more to it than ipc_change, which it calls. */
+    int (*change)(struct ipc_object *object, const union ipc_state *state);
+    /* IPC_RMID. True: `release` follows. */
+    bool (*remove)(struct ipc_object *object);
+    void (*release)(struct ipc_object *object);
+};
+
+/* IPC_STAT, …_STAT, …_STAT_ANY, IPC_SET, IPC_RMID; other commands: -EINVAL. Takes the family's lock. */
+int64_t ipc_control(struct ipc_family *family, const struct ipc_control *control, int32_t id,
+                    uint32_t command, uint64_t buffer);
 
 /* Seconds since 1970, and the caller's process. */
 int64_t ipc_now(void);

@@ -23,7 +23,6 @@ static int64_t queue_create(int32_t key, uint32_t flags) {
         heap_free(queue);
         return id;
     }
-    queue->change_time = ipc_now();
     queue->bytes_most = msg_limits.msgmnb;
     list_init(&queue->messages);
     list_init(&queue->senders);
@@ -61,50 +60,15 @@ static int64_t message_load(uint64_t from, int64_t type, uint64_t size, struct m
     return 0;
 }
 
-/* ---- msgsnd ---- */
+/* ---- what is done at a queue ---- */
 
-static int64_t send(int32_t id, struct msg_sender *sender, uint32_t flags) {
-    int64_t result = -EINVAL; /* when the id is not known */
-    do {
-        struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
-        if (!queue)
-            return result == MSG_ASK_AGAIN ? -EIDRM : result;
-        if (!ipc_permitted(&queue->object, IPC_WRITE))
-            return -EACCES;
-        if (msg_fits(queue, sender->message->size)) {
-            msg_put(queue, sender);
-            return 0;
-        }
-        if (flags & IPC_NOWAIT)
-            return -EAGAIN;
-        ipc_waiter_add(&queue->senders, &sender->waiter);
-        result = ipc_wait(&msg_queues.lock, &sender->waiter, DEADLINE_NEVER);
-        if (!result)
-            result = sender->waiter.result;
-    } while (result == MSG_ASK_AGAIN);
-    return result == -EINTR ? -ERESTARTNOHAND : result;
+/* -EAGAIN: there is no room for its message. */
+static int64_t give(struct msg_queue *queue, struct msg_sender *sender) {
+    if (!msg_fits(queue, sender->message->size))
+        return -EAGAIN;
+    msg_put(queue, sender);
+    return 0;
 }
-
-int64_t sys_msgsnd(uint64_t id_word, uint64_t from, uint64_t size, uint64_t flags) {
-    struct msg_sender sender = {.process = ipc_caller()};
-    int32_t id = (int32_t)id_word;
-    int64_t type;
-    if (guest_copy_in(&type, from, sizeof(type)))
-        return -EFAULT;
-    if (size > msg_limits.msgmax || id < 0 || type < 1)
-        return -EINVAL;
-    int64_t result = message_load(from, type, size, &sender.message);
-    if (result)
-        return result;
-    mutex_lock(&msg_queues.lock);
-    result = send(id, &sender, (uint32_t)flags);
-    mutex_unlock(&msg_queues.lock);
-    if (result)
-        heap_free(sender.message);
-    return result;
-}
-
-/* ---- msgrcv ---- */
 
 /* Into a message that the caller has made for it. */
 static int64_t message_copy(struct message *to, const struct message *from) {
@@ -130,24 +94,51 @@ static int64_t take(struct msg_queue *queue, struct msg_receiver *receiver) {
     return 0;
 }
 
-static int64_t receive(int32_t id, struct msg_receiver *receiver, uint32_t flags) {
+/* Gives the sender's message, or takes one for the receiver: one of them is NULL. Waits until that can be
+ * done, unless the flags forbid it. Family locked. */
+static int64_t exchange(int32_t id, uint32_t flags, struct msg_sender *sender,
+                        struct msg_receiver *receiver) {
+    struct ipc_waiter *waiter = sender ? &sender->waiter : &receiver->waiter;
     int64_t result = -EINVAL; /* when the id is not known */
     do {
         struct msg_queue *queue = msg_queue_of(ipc_by_id(&msg_queues, id));
         if (!queue)
             return result == MSG_ASK_AGAIN ? -EIDRM : result;
-        if (!ipc_permitted(&queue->object, IPC_READ))
+        if (!ipc_permitted(&queue->object, sender ? IPC_WRITE : IPC_READ))
             return -EACCES;
-        result = take(queue, receiver);
-        if (result != -ENOMSG || (flags & IPC_NOWAIT))
+        result = sender ? give(queue, sender) : take(queue, receiver);
+        if ((result != -EAGAIN && result != -ENOMSG) || (flags & IPC_NOWAIT))
             return result;
-        ipc_waiter_add(&queue->receivers, &receiver->waiter);
-        result = ipc_wait(&msg_queues.lock, &receiver->waiter, DEADLINE_NEVER);
+        ipc_waiter_add(sender ? &queue->senders : &queue->receivers, waiter);
+        result = ipc_wait(&msg_queues.lock, waiter, DEADLINE_NEVER);
         if (!result)
-            result = receiver->waiter.result;
+            result = waiter->result;
     } while (result == MSG_ASK_AGAIN);
     return result == -EINTR ? -ERESTARTNOHAND : result;
 }
+
+/* ---- msgsnd ---- */
+
+int64_t sys_msgsnd(uint64_t id_word, uint64_t from, uint64_t size, uint64_t flags) {
+    struct msg_sender sender = {.process = ipc_caller()};
+    int32_t id = (int32_t)id_word;
+    int64_t type;
+    if (guest_copy_in(&type, from, sizeof(type)))
+        return -EFAULT;
+    if (size > msg_limits.msgmax || id < 0 || type < 1)
+        return -EINVAL;
+    int64_t result = message_load(from, type, size, &sender.message);
+    if (result)
+        return result;
+    mutex_lock(&msg_queues.lock);
+    result = exchange(id, (uint32_t)flags, &sender, NULL);
+    mutex_unlock(&msg_queues.lock);
+    if (result)
+        heap_free(sender.message);
+    return result;
+}
+
+/* ---- msgrcv ---- */
 
 static void choose(struct msg_receiver *receiver, int64_t type, uint32_t flags) {
     receiver->type = type < 0 ? (type == INT64_MIN ? INT64_MAX : -type) : type;
@@ -183,7 +174,7 @@ int64_t sys_msgrcv(uint64_t id_word, uint64_t to, uint64_t size, uint64_t type, 
         return result;
     choose(&receiver, (int64_t)type, flags);
     mutex_lock(&msg_queues.lock);
-    result = receive(id, &receiver, flags);
+    result = exchange(id, flags, NULL, &receiver);
     mutex_unlock(&msg_queues.lock);
     if (!result)
         result = message_store(to, size, receiver.message);

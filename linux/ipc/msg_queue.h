@@ -20,7 +20,7 @@ struct message {
 
 struct msg_queue {
     struct ipc_object object;
-    int64_t send_time, receive_time, change_time;
+    int64_t send_time, receive_time;
     uint64_t bytes, count, bytes_most; /* of messages in it */
     int32_t sender, receiver;          /* processes that did the last of each */
     struct list messages, senders, receivers;

@@ -27,84 +27,54 @@ static int64_t info_tell(uint32_t command, uint64_t to) {
     return guest_copy_out(to, &info, sizeof(info)) ? -EFAULT : last;
 }
 
-static void queue_describe(const struct msg_queue *queue, struct msqid64_ds *state) {
-    *state = (struct msqid64_ds){.send_time = queue->send_time,
-                                 .receive_time = queue->receive_time,
-                                 .change_time = queue->change_time,
-                                 .bytes = queue->bytes,
-                                 .messages = queue->count,
-                                 .bytes_most = queue->bytes_most,
-                                 .sender = queue->sender,
-                                 .receiver = queue->receiver};
-    ipc_describe(&queue->object, &state->perm);
-}
-
-static int64_t queue_tell(int32_t id, uint32_t command, uint64_t to) {
-    struct msqid64_ds state;
-    struct ipc_object *object;
-    mutex_lock(&msg_queues.lock);
-    int64_t result = ipc_readable(&msg_queues, id, command != IPC_STAT, command == MSG_STAT_ANY, &object);
-    if (result >= 0)
-        queue_describe(msg_queue_of(object), &state);
-    mutex_unlock(&msg_queues.lock);
-    return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
+static void queue_describe(const struct ipc_object *object, union ipc_state *state) {
+    const struct msg_queue *queue = container_of(object, const struct msg_queue, object);
+    state->queue = (struct msqid64_ds){.send_time = queue->send_time,
+                                       .receive_time = queue->receive_time,
+                                       .change_time = object->change_time,
+                                       .bytes = queue->bytes,
+                                       .messages = queue->count,
+                                       .bytes_most = queue->bytes_most,
+                                       .sender = queue->sender,
+                                       .receiver = queue->receiver};
 }
 
 /* Only root makes a queue larger than a new one is. Whoever waits asks again: for room, and for permission.
  */
-static int64_t queue_change(int32_t id, uint64_t from) {
-    struct msqid64_ds state;
-    struct ipc_object *object;
-    if (guest_copy_in(&state, from, sizeof(state)))
-        return -EFAULT;
-    mutex_lock(&msg_queues.lock);
-    int64_t result = ipc_owned(&msg_queues, id, &object);
+static int queue_change(struct ipc_object *object, const union ipc_state *state) {
     struct msg_queue *queue = msg_queue_of(object);
-    if (!result && state.bytes_most > msg_limits.msgmnb && !task_is_root(task_current()))
-        result = -EPERM;
-    if (!result)
-        result = ipc_change(object, &state.perm);
-    if (!result) {
-        queue->bytes_most = state.bytes_most;
-        queue->change_time = ipc_now();
-        msg_waits_end(queue, MSG_ASK_AGAIN);
-    }
-    mutex_unlock(&msg_queues.lock);
-    return result;
+    uint64_t bytes_most = state->queue.bytes_most;
+    if (bytes_most > msg_limits.msgmnb && !task_is_root(task_current()))
+        return -EPERM;
+    int error = ipc_change(object, &state->perm);
+    if (error)
+        return error;
+    queue->bytes_most = bytes_most;
+    msg_waits_end(queue, MSG_ASK_AGAIN);
+    return 0;
 }
 
-static int64_t queue_remove(int32_t id) {
-    struct ipc_object *object;
-    mutex_lock(&msg_queues.lock);
-    int64_t result = ipc_owned(&msg_queues, id, &object);
-    if (!result) {
-        ipc_remove(&msg_queues, object);
-        msg_queue_free(msg_queue_of(object));
-    }
-    mutex_unlock(&msg_queues.lock);
-    return result;
+static bool queue_remove(struct ipc_object *object) {
+    ipc_remove(&msg_queues, object);
+    msg_queue_free(msg_queue_of(object));
+    return false;
 }
+
+static const struct ipc_control queue_control = {.stat = MSG_STAT,
+                                                 .stat_any = MSG_STAT_ANY,
+                                                 .size = sizeof(struct msqid64_ds),
+                                                 .describe = queue_describe,
+                                                 .change = queue_change,
+                                                 .remove = queue_remove};
 
 int64_t sys_msgctl(uint64_t id_word, uint64_t command_word, uint64_t buffer) {
     int32_t id = (int32_t)id_word;
     uint32_t command = (uint32_t)command_word;
     if (id < 0)
         return -EINVAL;
-    switch (command) {
-    case IPC_INFO:
-    case MSG_INFO:
+    if (command == IPC_INFO || command == MSG_INFO)
         return info_tell(command, buffer);
-    case IPC_STAT:
-    case MSG_STAT:
-    case MSG_STAT_ANY:
-        return queue_tell(id, command, buffer);
-    case IPC_SET:
-        return queue_change(id, buffer);
-    case IPC_RMID:
-        return queue_remove(id);
-    default:
-        return -EINVAL;
-    }
+    return ipc_control(&msg_queues, &queue_control, id, command, buffer);
 }
 
 /* ---- /proc/sysvipc/msg ---- */
@@ -124,7 +94,7 @@ void msg_show(struct text *text) {
                  (unsigned)q->sender, (unsigned)q->receiver, q->object.uid, q->object.gid, q->object.cuid,
                  q->object.cgid);
         text_add(text, "%10llu %10llu %10llu\n", (unsigned long long)q->send_time,
-                 (unsigned long long)q->receive_time, (unsigned long long)q->change_time);
+                 (unsigned long long)q->receive_time, (unsigned long long)q->object.change_time);
     }
     mutex_unlock(&msg_queues.lock);
 }

@@ -40,7 +40,6 @@ static int64_t set_create(int32_t key, int32_t count, uint32_t flags) {
         return id;
     }
     set->count = (uint32_t)count;
-    set->change_time = ipc_now();
     list_init(&set->undos);
     for (uint32_t i = 0; i < set->count; i++) {
         list_init(&set->semaphores[i].rising);

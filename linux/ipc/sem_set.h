@@ -23,7 +23,7 @@ struct semaphore {
 
 struct sem_set {
     struct ipc_object object;
-    int64_t operation_time, change_time;
+    int64_t operation_time;
     uint64_t turn; /* number of the operation that began to wait last */
     uint32_t count;
     struct list undos; /* struct sem_undo.set_link */

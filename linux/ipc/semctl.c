@@ -28,20 +28,11 @@ static int64_t info_tell(uint32_t command, uint64_t to) {
     return guest_copy_out(to, &info, sizeof(info)) ? -EFAULT : last;
 }
 
-static int64_t state_tell(int32_t id, uint32_t command, uint64_t to) {
-    struct semid64_ds state = {0};
-    struct ipc_object *object;
-    mutex_lock(&sem_sets.lock);
-    int64_t result = ipc_readable(&sem_sets, id, command != IPC_STAT, command == SEM_STAT_ANY, &object);
-    if (result >= 0) {
-        const struct sem_set *set = sem_set_of(object);
-        ipc_describe(object, &state.perm);
-        state.operation_time = set->operation_time;
-        state.change_time = set->change_time;
-        state.count = set->count;
-    }
-    mutex_unlock(&sem_sets.lock);
-    return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
+static void set_describe(const struct ipc_object *object, union ipc_state *state) {
+    const struct sem_set *set = container_of(object, const struct sem_set, object);
+    state->set.operation_time = set->operation_time;
+    state->set.change_time = object->change_time;
+    state->set.count = set->count;
 }
 
 /* The set, if the caller has the permission. */
@@ -114,7 +105,7 @@ static void undos_clear(struct sem_set *set, uint32_t first, uint32_t count) {
 
 static void assigned(struct sem_set *set, uint32_t first, uint32_t count) {
     undos_clear(set, first, count);
-    set->change_time = ipc_now();
+    set->object.change_time = ipc_now();
     sem_settle_from(set, first, count);
 }
 
@@ -156,34 +147,19 @@ static int64_t one_set(int32_t id, uint64_t number, int32_t value) {
     return result;
 }
 
-static int64_t set_change(int32_t id, uint64_t from) {
-    struct semid64_ds state;
-    struct ipc_object *object;
-    if (guest_copy_in(&state, from, sizeof(state)))
-        return -EFAULT;
-    mutex_lock(&sem_sets.lock);
-    int64_t result = ipc_owned(&sem_sets, id, &object);
-    if (!result)
-        result = ipc_change(object, &state.perm);
-    if (!result)
-        sem_set_of(object)->change_time = ipc_now();
-    mutex_unlock(&sem_sets.lock);
-    return result;
+static bool set_remove(struct ipc_object *object) {
+    struct sem_set *set = sem_set_of(object);
+    ipc_remove(&sem_sets, object);
+    sem_sets_total -= set->count;
+    sem_set_free(set);
+    return false;
 }
 
-static int64_t set_remove(int32_t id) {
-    struct ipc_object *object;
-    mutex_lock(&sem_sets.lock);
-    int64_t result = ipc_owned(&sem_sets, id, &object);
-    if (!result) {
-        struct sem_set *set = sem_set_of(object);
-        ipc_remove(&sem_sets, object);
-        sem_sets_total -= set->count;
-        sem_set_free(set);
-    }
-    mutex_unlock(&sem_sets.lock);
-    return result;
-}
+static const struct ipc_control set_control = {.stat = SEM_STAT,
+                                               .stat_any = SEM_STAT_ANY,
+                                               .size = sizeof(struct semid64_ds),
+                                               .describe = set_describe,
+                                               .remove = set_remove};
 
 int64_t sys_semctl(uint64_t id_word, uint64_t number, uint64_t command_word, uint64_t argument) {
     int32_t id = (int32_t)id_word;
@@ -194,10 +170,6 @@ int64_t sys_semctl(uint64_t id_word, uint64_t number, uint64_t command_word, uin
     case IPC_INFO:
     case SEM_INFO:
         return info_tell(command, argument);
-    case IPC_STAT:
-    case SEM_STAT:
-    case SEM_STAT_ANY:
-        return state_tell(id, command, argument);
     case GETVAL:
     case GETPID:
     case GETNCNT:
@@ -209,12 +181,8 @@ int64_t sys_semctl(uint64_t id_word, uint64_t number, uint64_t command_word, uin
         return all_set(id, argument);
     case SETVAL:
         return one_set(id, number, (int32_t)argument);
-    case IPC_SET:
-        return set_change(id, argument);
-    case IPC_RMID:
-        return set_remove(id);
     default:
-        return -EINVAL;
+        return ipc_control(&sem_sets, &set_control, id, command, argument);
     }
 }
 
@@ -228,7 +196,7 @@ void sem_show(struct text *text) {
         if (s)
             text_add(text, "%10d %10d  %4o %10u %5u %5u %5u %5u %10llu %10llu\n", s->object.key, s->object.id,
                      s->object.mode, s->count, s->object.uid, s->object.gid, s->object.cuid, s->object.cgid,
-                     (unsigned long long)s->operation_time, (unsigned long long)s->change_time);
+                     (unsigned long long)s->operation_time, (unsigned long long)s->object.change_time);
     }
     mutex_unlock(&sem_sets.lock);
 }

@@ -29,7 +29,7 @@ enum { SHMMIN = 1, SHMMNI = 4096, BLOCKS_PER_PAGE = 8 };
 struct segment {
     struct ipc_object object;
     uint64_t size, attached;
-    int64_t attach_time, detach_time, change_time;
+    int64_t attach_time, detach_time;
     int32_t creator, last;
     struct file *file, *read_only;
 };
@@ -141,7 +141,6 @@ static int64_t segment_create(int32_t key, uint64_t size, uint32_t flags) {
         segment_free(segment);
         return id;
     }
-    segment->change_time = ipc_now();
     segment->creator = ipc_caller();
     segment->file->path.inode->attributes.ino = (uint64_t)id;
     segments_pages += page_up(size) / PAGE_SIZE;
@@ -276,61 +275,35 @@ static int64_t use_tell(uint64_t to) {
     return guest_copy_out(to, &info, sizeof(info)) ? -EFAULT : last;
 }
 
-static void segment_describe(const struct segment *segment, struct shmid64_ds *state) {
-    *state = (struct shmid64_ds){.size = segment->size,
-                                 .attach_time = segment->attach_time,
-                                 .detach_time = segment->detach_time,
-                                 .change_time = segment->change_time,
-                                 .creator = segment->creator,
-                                 .last = segment->last,
-                                 .attached = segment->attached};
-    ipc_describe(&segment->object, &state->perm);
-}
-
-static int64_t segment_tell(int32_t id, uint32_t command, uint64_t to) {
-    struct shmid64_ds state;
-    struct ipc_object *object;
-    mutex_lock(&segments.lock);
-    int64_t result = ipc_readable(&segments, id, command != IPC_STAT, command == SHM_STAT_ANY, &object);
-    if (result >= 0)
-        segment_describe(segment_of(object), &state);
-    mutex_unlock(&segments.lock);
-    return result >= 0 && guest_copy_out(to, &state, sizeof(state)) ? -EFAULT : result;
-}
-
-static int64_t segment_set(int32_t id, uint64_t from) {
-    struct shmid64_ds state;
-    struct ipc_object *object;
-    if (guest_copy_in(&state, from, sizeof(state)))
-        return -EFAULT;
-    mutex_lock(&segments.lock);
-    int64_t result = ipc_owned(&segments, id, &object);
-    if (!result)
-        result = ipc_change(object, &state.perm);
-    if (!result)
-        segment_of(object)->change_time = ipc_now();
-    mutex_unlock(&segments.lock);
-    return result;
+static void segment_describe(const struct ipc_object *object, union ipc_state *state) {
+    const struct segment *segment = container_of(object, const struct segment, object);
+    state->segment = (struct shmid64_ds){.size = segment->size,
+                                         .attach_time = segment->attach_time,
+                                         .detach_time = segment->detach_time,
+                                         .change_time = object->change_time,
+                                         .creator = segment->creator,
+                                         .last = segment->last,
+                                         .attached = segment->attached};
 }
 
 /* The key is free at once; the segment goes when nobody has it any more, and its id stays good until then. */
-static int64_t segment_remove(int32_t id) {
-    struct ipc_object *object;
-    bool gone = false;
-    mutex_lock(&segments.lock);
-    int64_t result = ipc_owned(&segments, id, &object);
-    struct segment *segment = segment_of(object);
-    if (!result) {
-        segment->object.mode |= SHM_DEST;
-        segment->object.key = IPC_PRIVATE;
-        segment->attached++;
-        gone = segment_detach(segment);
-    }
-    mutex_unlock(&segments.lock);
-    if (gone)
-        segment_free(segment);
-    return result;
+static bool segment_remove(struct ipc_object *object) {
+    object->mode |= SHM_DEST;
+    object->key = IPC_PRIVATE;
+    segment_of(object)->attached++;
+    return segment_detach(segment_of(object));
 }
+
+static void segment_release(struct ipc_object *object) {
+    segment_free(segment_of(object));
+}
+
+static const struct ipc_control segment_control = {.stat = SHM_STAT,
+                                                   .stat_any = SHM_STAT_ANY,
+                                                   .size = sizeof(struct shmid64_ds),
+                                                   .describe = segment_describe,
+                                                   .remove = segment_remove,
+                                                   .release = segment_release};
 
 /* Nothing is ever swapped: a bit of the mode. */
 static int64_t segment_lock(int32_t id, bool lock) {
@@ -358,19 +331,11 @@ int64_t sys_shmctl(uint64_t id_word, uint64_t command_word, uint64_t buffer) {
         return limits_tell(buffer);
     case SHM_INFO:
         return use_tell(buffer);
-    case IPC_STAT:
-    case SHM_STAT:
-    case SHM_STAT_ANY:
-        return segment_tell(id, command, buffer);
-    case IPC_SET:
-        return segment_set(id, buffer);
-    case IPC_RMID:
-        return segment_remove(id);
     case SHM_LOCK:
     case SHM_UNLOCK:
         return segment_lock(id, command == SHM_LOCK);
     default:
-        return -EINVAL;
+        return ipc_control(&segments, &segment_control, id, command, buffer);
     }
 }
 
@@ -390,7 +355,7 @@ void shm_show(struct text *text) {
                  (unsigned long long)s->attached, s->object.uid, s->object.gid, s->object.cuid,
                  s->object.cgid);
         text_add(text, "%10llu %10llu %10llu %21llu %21llu\n", (unsigned long long)s->attach_time,
-                 (unsigned long long)s->detach_time, (unsigned long long)s->change_time,
+                 (unsigned long long)s->detach_time, (unsigned long long)s->object.change_time,
                  (unsigned long long)(resident_pages(s) * PAGE_SIZE), 0ULL);
     }
     mutex_unlock(&segments.lock);
