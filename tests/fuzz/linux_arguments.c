@@ -462,13 +462,40 @@ static uint64_t typed_message_in(struct cursor *cursor) {
     return words_in(cursor, words, 4);
 }
 
-uint64_t argument(struct cursor *cursor, char kind) {
-    uint8_t byte = next_byte(cursor);
-    if (byte >= UNIVERSAL)
-        return byte == 0xff ? next_word(cursor, 8) : extremes[next_byte(cursor) % EXTREMES];
+/* Kinds that are made by a function of their own. */
+static uint64_t (*const makers[128])(struct cursor *) = {
+    ['f'] = descriptor,
+    ['c'] = bytes_in,
+    ['s'] = size_of,
+    ['i'] = small_number,
+    ['g'] = flags,
+    ['a'] = address,
+    ['v'] = vector_in,
+    ['V'] = strings_in,
+    ['P'] = pid,
+    ['m'] = signal_set,
+    ['A'] = action_in,
+    ['I'] = ioctl_command,
+    ['C'] = fcntl_command,
+    ['N'] = open_flags,
+    ['K'] = clone_flags,
+    ['O'] = polls_in,
+    ['E'] = epoll_event_in,
+    ['R'] = how_in,
+    ['3'] = clone_arguments_in,
+    ['u'] = socket_address_in,
+    ['M'] = message_in,
+    ['w'] = ipc_flags,
+    ['W'] = semaphore_operations_in,
+    ['G'] = typed_message_in,
+    ['n'] = queue_name_in,
+    ['H'] = queue_attributes_in,
+    ['e'] = notification_in,
+};
+
+/* The others, of one byte of the input, or that and a few more. */
+static uint64_t value_of(struct cursor *cursor, char kind, uint8_t byte) {
     switch (kind) {
-    case 'f':
-        return descriptor(cursor);
     case 'd':
         return byte < 128 ? (uint64_t)AT_FDCWD : descriptor(cursor);
     case 'p':
@@ -479,82 +506,30 @@ uint64_t argument(struct cursor *cursor, char kind) {
         return slot(byte);
     case 'z':
         return byte < 100 ? 0 : slot(byte);
-    case 'c':
-        return bytes_in(cursor);
-    case 's':
-        return size_of(cursor);
-    case 'i':
-        return small_number(cursor);
-    case 'g':
-        return flags(cursor);
     case 'o':
         return byte < 128 ? next_word(cursor, 2) : small_number(cursor);
-    case 'a':
-        return address(cursor);
     case 'l':
         return (next_byte(cursor) & 31) * PAGE_SIZE;
-    case 'v':
-        return vector_in(cursor);
-    case 'V':
-        return strings_in(cursor);
-    case 'P':
-        return pid(cursor);
     case 'S':
         return byte < 200 ? byte % 66 : SIGUSR1;
     case 't':
         return byte < 40 ? 0 : time_in(cursor, 1);
     case 'T':
         return byte < 40 ? 0 : time_in(cursor, 2);
-    case 'm':
-        return signal_set(cursor);
-    case 'A':
-        return action_in(cursor);
-    case 'I':
-        return ioctl_command(cursor);
-    case 'C':
-        return fcntl_command(cursor);
-    case 'N':
-        return open_flags(cursor);
-    case 'K':
-        return clone_flags(cursor);
     case 'U':
         return byte % 14 | (byte & 16 ? 128U : 0) | (byte & 32 ? 256U : 0);
     case 'Q':
         return byte < 150 ? byte % 72 : byte;
-    case 'O':
-        return polls_in(cursor);
-    case 'E':
-        return epoll_event_in(cursor);
     case 'X':
         return byte & 1 ? lock_in(cursor) : small_number(cursor);
-    case 'R':
-        return how_in(cursor);
-    case '3':
-        return clone_arguments_in(cursor);
     case 'Y':
         return byte < 200 ? 1 : byte % 20;
     case 'y':
         return byte % 6 | (byte & 64 ? 0x800U : 0) | (byte & 32 ? 0x80000U : 0);
-    case 'u':
-        return socket_address_in(cursor);
-    case 'M':
-        return message_in(cursor);
     case 'j':
         return byte < 200 ? ipc_id : byte % 8;
-    case 'w':
-        return ipc_flags(cursor);
-    case 'W':
-        return semaphore_operations_in(cursor);
-    case 'G':
-        return typed_message_in(cursor);
     case 'J':
         return byte % 21;
-    case 'n':
-        return queue_name_in(cursor);
-    case 'H':
-        return queue_attributes_in(cursor);
-    case 'e':
-        return notification_in(cursor);
     case '0':
         return 0;
     case '8':
@@ -562,4 +537,11 @@ uint64_t argument(struct cursor *cursor, char kind) {
     default:
         return byte < 100 ? byte : next_word(cursor, 4);
     }
+}
+
+uint64_t argument(struct cursor *cursor, char kind) {
+    uint8_t byte = next_byte(cursor);
+    if (byte >= UNIVERSAL)
+        return byte == 0xff ? next_word(cursor, 8) : extremes[next_byte(cursor) % EXTREMES];
+    return makers[kind & 127] ? makers[kind & 127](cursor) : value_of(cursor, kind, byte);
 }
