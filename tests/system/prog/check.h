@@ -27,8 +27,10 @@ struct check_test {
     struct check_test *next;
 };
 
-static struct check_test *check_first, **check_last = &check_first;
-static const char *check_name = "";
+/* Weak: a program of several files has them once. */
+__attribute__((weak)) struct check_test *check_first;
+__attribute__((weak)) struct check_test **check_last = &check_first;
+__attribute__((weak)) const char *check_name = "";
 
 enum { CHECK_SECONDS = 40, CHECK_FAILED = 99 };
 
@@ -150,7 +152,7 @@ static inline void check_state(pid_t tid, char state, int line) {
 }
 #define CHECK_STATE(tid, state) check_state(tid, state, __LINE__)
 
-static int check_run_one(const struct check_test *test) {
+static inline int check_run_one(const struct check_test *test) {
     check_name = test->name;
     pid_t pid = fork();
     if (pid == 0) {
@@ -193,7 +195,7 @@ static int check_run_one(const struct check_test *test) {
     return status != 0;
 }
 
-static int check_main(const char *only) {
+static inline int check_main(const char *only) {
     int total = 0, failed = 0;
     sigset_t child;
     sigemptyset(&child);
