@@ -64,6 +64,7 @@ enum devices_class {
     DEVICES_FRAMEBUFFER = 4,
     DEVICES_INPUT = 5,
     DEVICES_CONSOLE = 6,
+    DEVICES_USB = 7, /* the devices behind a host controller: abi/usb.h */
 };
 
 /* A device that a driver serves. */

@@ -33,6 +33,7 @@
 #include "linux/task/exec.h"
 #include "linux/task/mm.h"
 #include "linux/task/process.h"
+#include "linux/usb/usb.h"
 #include "linux/vdso/vdso.h"
 
 enum { STATUS_NOT_FOUND = 127, STATUS_NOT_RUN = 126, STATUS_SIGNAL = 128, MESSAGE_SIZE = 512, AUX_NULL = 0 };
@@ -146,6 +147,7 @@ static void parts_start(struct console_options *console) {
     input_start();
     interfaces_use();
     ports_use();
+    usb_use();
     error = offers_start(devices);
     if (error)
         log_line("no devices: %s", error_text(error));

@@ -17,7 +17,8 @@ enum capability {
     CAP_DOORBELLS = 0x14,
     CAP_RUNTIME = 0x18,
 };
-enum { PARAMETERS_LARGE_CONTEXTS = 4, CAPABILITY_LEGACY = 1, CAPABILITIES_MOST = 64 };
+enum { PARAMETERS_LARGE_CONTEXTS = 4, CAPABILITIES_MOST = 64 };
+enum { CAPABILITY_LEGACY = 1, CAPABILITY_PROTOCOL = 2, PROTOCOL_PORTS = 8, PROTOCOL_SIZE = 12 };
 enum { LEGACY_FIRMWARE = 1 << 16, LEGACY_SYSTEM = 1 << 24, LEGACY_CONTROL = 4, LEGACY_STATUSES = 7U << 29 };
 /* Operational registers (5.4). */
 enum operational {
@@ -70,6 +71,9 @@ static struct controller {
     const struct driver_bar *bar;
     uint64_t operational, runtime, doorbells;
     unsigned slots, ports, context_size;
+    unsigned counts[2];              /* of ports up to USB 2, and of SuperSpeed */
+    uint8_t places[ROOT_PORTS_MOST]; /* of each port among those of its kind */
+    bool supers[ROOT_PORTS_MOST];
     struct controller_memory *memory;
     uint64_t physical; /* of memory */
     struct ring commands;
@@ -119,6 +123,16 @@ unsigned controller_ports(void) {
 
 static uint64_t port_register(unsigned port) {
     return OP_PORTS + (uint64_t)(port - 1) * OP_PORT_SIZE;
+}
+
+uint8_t controller_port_place(unsigned port, bool *super) {
+    bool known = port >= 1 && port <= ROOT_PORTS_MOST && xhci.places[port - 1];
+    *super = known && xhci.supers[port - 1];
+    return known ? xhci.places[port - 1] : (uint8_t)port;
+}
+
+unsigned controller_port_count(bool super) {
+    return xhci.counts[super];
 }
 
 uint32_t controller_port_read(unsigned port) {
@@ -211,19 +225,34 @@ void controller_events(void) {
 
 /* ---- start ---- */
 
-/* Takes the controller over from the firmware (7.1.1), where the list of capabilities says that this is to be
- * done. */
-static void legacy_end(uint32_t parameters) {
-    uint64_t at = (uint64_t)(parameters >> 16) * 4;
-    for (unsigned i = 0; at && at + 8 <= xhci.bar->length && i < CAPABILITIES_MOST; i++) {
-        uint32_t head = bar_read(xhci.bar, at, 4);
-        if ((head & 0xff) == CAPABILITY_LEGACY) {
-            bar_write(xhci.bar, at, 4, head | LEGACY_SYSTEM);
-            if (!register_wait(at, LEGACY_FIRMWARE, 0))
-                log_line("the firmware does not let go of the controller");
-            bar_write(xhci.bar, at + LEGACY_CONTROL, 4, LEGACY_STATUSES); /* no more interrupts to it */
-            return;
+/* Takes the controller over from the firmware (7.1.1). */
+static void legacy_end(uint64_t at, uint32_t head) {
+    bar_write(xhci.bar, at, 4, head | LEGACY_SYSTEM);
+    if (!register_wait(at, LEGACY_FIRMWARE, 0))
+        log_line("the firmware does not let go of the controller");
+    bar_write(xhci.bar, at + LEGACY_CONTROL, 4, LEGACY_STATUSES); /* no more interrupts to it */
+}
+
+/* Which ports are of a kind (7.2). */
+static void protocol_take(uint64_t at, uint32_t head) {
+    uint32_t ports = bar_read(xhci.bar, at + PROTOCOL_PORTS, 4);
+    bool super = head >> 24 >= 3;
+    for (unsigned first = ports & 0xff, count = ports >> 8 & 0xff; first && count--; first++)
+        if (first <= ROOT_PORTS_MOST) {
+            xhci.supers[first - 1] = super;
+            xhci.places[first - 1] = (uint8_t)++xhci.counts[super];
         }
+}
+
+/* Does what the list of capabilities asks for. */
+static void capabilities_follow(uint32_t parameters) {
+    uint64_t at = (uint64_t)(parameters >> 16) * 4;
+    for (unsigned i = 0; at && at + PROTOCOL_SIZE <= xhci.bar->length && i < CAPABILITIES_MOST; i++) {
+        uint32_t head = bar_read(xhci.bar, at, 4);
+        if ((head & 0xff) == CAPABILITY_LEGACY)
+            legacy_end(at, head);
+        else if ((head & 0xff) == CAPABILITY_PROTOCOL)
+            protocol_take(at, head);
         at = head >> 8 & 0xff ? at + (uint64_t)(head >> 8 & 0xff) * 4 : 0;
     }
 }
@@ -288,7 +317,7 @@ static int64_t registers_find(const struct driver_bar *bar) {
         xhci.runtime + INT_DEQUEUE + 8 > bar->length ||
         xhci.doorbells + 4ULL * (xhci.slots + 1) > bar->length)
         return -ENODEV;
-    legacy_end(parameters);
+    capabilities_follow(parameters);
     return 0;
 }
 

@@ -58,6 +58,9 @@ unsigned controller_context_size(void);
 /* The root ports are numbered from 1. */
 unsigned controller_ports(void);
 uint32_t controller_port_read(unsigned port);
+/* A root port's number among those of its kind, up to USB 2 or SuperSpeed, from 1; how many there are. */
+uint8_t controller_port_place(unsigned port, bool *super);
+unsigned controller_port_count(bool super);
 /* Sets bits, clears changes; nothing else of the port is altered. */
 void controller_port_write(unsigned port, uint32_t bits);
 

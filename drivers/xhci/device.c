@@ -11,6 +11,7 @@ enum { CHUNK_MOST = 0x10000, SETUP_SIZE = 8, SLOT_FLAG = 1 };
 #define CONTROL_NS 2000000000ULL
 
 static struct usb_device devices[USB_DEVICES];
+static bool changed = true; /* there has been no list */
 
 /* ---- commands ---- */
 
@@ -197,6 +198,7 @@ void usb_later(struct usb_device *device, uint64_t time) {
 
 void usb_ready(struct usb_device *device) {
     device->step = STEP_READY;
+    changed = true;
 }
 
 void usb_give_up(struct usb_device *device, const char *why) {
@@ -258,7 +260,7 @@ static void leave_continue(struct usb_device *device) {
 void device_leave(struct usb_device *device) {
     if (device->leaving)
         return;
-    device->leaving = true;
+    device->leaving = changed = true;
     device->later = DEADLINE_NEVER;
     for (unsigned i = 0; i < USB_PIPES; i++)
         device->pipes[i].deadline = DEADLINE_NEVER;
@@ -339,6 +341,17 @@ uint64_t devices_deadline(void) {
                 next = device->pipes[k].deadline;
     }
     return next;
+}
+
+struct usb_device *device_ready(unsigned index) {
+    struct usb_device *device = &devices[index];
+    return device->port && device->step == STEP_READY && !device->leaving ? device : NULL;
+}
+
+bool devices_changed(void) {
+    bool was = changed;
+    changed = false;
+    return was;
 }
 
 bool devices_busy(void) {

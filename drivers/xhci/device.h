@@ -65,9 +65,12 @@ struct usb_device {
     struct usb_pipe *recovering;
     struct usb_identity identity;
     char manufacturer[USB_TEXT], product[USB_TEXT], serial[USB_TEXT];
+    char name[USB_TEXT]; /* of the configuration */
     struct usb_interface interface;
     uint8_t configuration;
     uint16_t configuration_length, language;
+    uint8_t descriptors[USB_DEVICE_SIZE + USB_BUFFER]; /* its own, then those of the configuration */
+    uint32_t listed;                                   /* its serial in the list (listing.c); 0: none yet */
     const struct usb_class *class;
     uint64_t later; /* ns */
     void *state;    /* the class's */
@@ -122,3 +125,7 @@ void devices_run(uint64_t now);
 uint64_t devices_deadline(void);
 /* True while a device is not yet ready. */
 bool devices_busy(void);
+/* The n-th of USB_DEVICES when it is ready and stays, else NULL. */
+struct usb_device *device_ready(unsigned index);
+/* Whether that has changed for any since the last call. */
+bool devices_changed(void);

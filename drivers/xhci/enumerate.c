@@ -6,7 +6,14 @@
 #include "drivers/xhci/classes.h"
 #include "lib/native/keel.h"
 
-enum { PACKET_READ = 8, TEXT_READ = 255, SLOT_FLAG = 1, CONTROL_FLAG = 2, LANGUAGE_AT = 2 };
+enum {
+    PACKET_READ = 8,
+    TEXT_READ = 255,
+    SLOT_FLAG = 1,
+    CONTROL_FLAG = 2,
+    LANGUAGE_AT = 2,
+    CONFIGURATION_TEXT = 6
+};
 enum { PACKET_LOW = 8, PACKET_FULL = 8, PACKET_HIGH = 64, PACKET_SUPER = 512 };
 
 static void step_enter(struct usb_device *device, enum device_step step);
@@ -111,8 +118,14 @@ static void step_enter(struct usb_device *device, enum device_step step) {
     case STEP_CONFIGURATION:
         descriptor_get(device, USB_CONFIGURATION, 0, 0, device->configuration_length);
         break;
+    case STEP_NAME:
+        text_get(device, step, device->descriptors[USB_DEVICE_SIZE + CONFIGURATION_TEXT]);
+        break;
     case STEP_PIPES:
-        usb_renew(device);
+        if (device->class)
+            usb_renew(device);
+        else
+            usb_ready(device);
         break;
     case STEP_SELECT:
         usb_control(device, &(struct usb_request){0, SET_CONFIGURATION, device->configuration, 0, 0});
@@ -164,15 +177,14 @@ static void configuration_take(struct usb_device *device, uint32_t moved) {
         usb_give_up(device, "its descriptors are not valid");
         return;
     }
+    device->configuration_length = (uint16_t)usb_configuration_length(device->memory->buffer, moved);
+    memcpy(device->descriptors + USB_DEVICE_SIZE, device->memory->buffer, device->configuration_length);
     device->configuration = configuration.value;
     bool known = class_find(device, &configuration);
     log_line("port %u: %04x:%04x %s %s: %s", device->place.root, device->identity.vendor,
              device->identity.product, device->manufacturer, device->product,
              known ? device->class->name : "no driver for it");
-    if (known)
-        step_enter(device, STEP_PIPES);
-    else
-        device->step = STEP_READY;
+    step_enter(device, STEP_NAME);
 }
 
 static void length_take(struct usb_device *device, uint32_t moved) {
@@ -205,7 +217,8 @@ static void text_take(struct usb_device *device, enum usb_result result, uint32_
     else
         usb_text_read(device->step == STEP_MANUFACTURER ? device->manufacturer
                       : device->step == STEP_PRODUCT    ? device->product
-                                                        : device->serial,
+                      : device->step == STEP_SERIAL     ? device->serial
+                                                        : device->name,
                       bytes, length);
     step_enter(device, device->step + 1);
 }
@@ -221,7 +234,7 @@ void enumerate_commanded(struct usb_device *device) {
 }
 
 void enumerate_transferred(struct usb_device *device, enum usb_result result, uint32_t moved) {
-    bool text = device->step >= STEP_LANGUAGE && device->step <= STEP_SERIAL;
+    bool text = (device->step >= STEP_LANGUAGE && device->step <= STEP_SERIAL) || device->step == STEP_NAME;
     if (result == USB_FAILED || (result != USB_DONE && !text)) {
         usb_give_up(device, "it refuses to say what it is");
         return;
@@ -237,8 +250,10 @@ void enumerate_transferred(struct usb_device *device, enum usb_result result, ui
     case STEP_IDENTITY:
         if (usb_identity_read(&device->identity, device->memory->buffer, moved) < 0)
             usb_give_up(device, "it does not say what it is");
-        else
+        else {
+            memcpy(device->descriptors, device->memory->buffer, USB_DEVICE_SIZE);
             step_enter(device, STEP_LANGUAGE);
+        }
         break;
     case STEP_LENGTH:
         length_take(device, moved);

@@ -30,6 +30,7 @@ enum device_step {
     STEP_SERIAL,
     STEP_LENGTH, /* of the configuration */
     STEP_CONFIGURATION,
+    STEP_NAME, /* of the configuration */
     STEP_PIPES,
     STEP_SELECT,
     STEP_CLASS, /* the class is looking at it */

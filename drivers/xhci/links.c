@@ -54,7 +54,7 @@ void link_return(struct driver_link *link) {
 }
 
 void links_settle(void) {
-    for (unsigned i = 0; i < host->link_count; i++)
+    for (unsigned i = 0; i < host->link_count && i < LINKS_INPUT_END; i++)
         if (!taken[i])
             driver_offer_present(host, i, false);
 }

@@ -8,7 +8,7 @@
 #include "lib/driver/driver.h"
 
 /* As in the manifest. */
-enum { LINKS_STORAGE = 0, LINKS_STORAGE_END = 2, LINKS_INPUT = 2, LINKS_INPUT_END = 6 };
+enum { LINKS_STORAGE = 0, LINKS_STORAGE_END = 2, LINKS_INPUT = 2, LINKS_INPUT_END = 6, LINKS_LIST = 6 };
 
 void links_open(struct driver_device *device);
 

@@ -7,12 +7,14 @@
  *     storage.c with scsi.c     disks
  *     hid.c with boot_report.c  keyboards and mice
  *     links.c                   which of them has which link
+ *     listing.c                 what the client is told of all of them
  *
  * Everything is done by events and by the clock. Only the start waits: until what is plugged in is known, so
  * that disks of an earlier driver find their clients again before these hear of a new one.
  */
 #include "drivers/xhci/classes.h"
 #include "drivers/xhci/links.h"
+#include "drivers/xhci/listing.h"
 #include "lib/native/keel.h"
 
 #include <errno.h>
@@ -29,6 +31,7 @@ static void run(struct driver_device *device) {
         driver_fail("the controller does not answer", -ETIMEDOUT);
     devices_run(now);
     ports_run(now);
+    listing_follow(device);
     uint64_t next = devices_deadline(), other = ports_deadline();
     next = other < next ? other : next;
     other = controller_deadline();
@@ -50,6 +53,7 @@ static int64_t xhci_init(struct driver_device *device) {
         (void)keel_thread_wait(clock_now() + STEP_NS);
     }
     links_settle();
+    device->deadline = clock_now(); /* the list is written when the start is over */
     return 0;
 }
 

@@ -50,6 +50,7 @@ enum {
     SO_DOMAIN = 39,
     SO_LOCK_FILTER = 44,
     SOL_PACKET = 263,
+    SCM_CREDENTIALS = 2, /* with SOL_SOCKET */
 };
 
 struct msghdr64 {

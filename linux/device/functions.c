@@ -60,26 +60,14 @@ int function_path(const struct devices_pci *function, char path[FUNCTION_PATH]) 
 
 _Static_assert(FUNCTION_PATH >= (BRIDGES_MOST + 2) * 12 + NAME_SIZE - 12, "all names fit");
 
-/* A name and hexadecimal digits in capitals, at least so many. */
-static void capitals_add(struct text *text, const char *name, uint32_t value, unsigned least) {
-    char digits[9];
-    unsigned count = 8;
-    for (unsigned i = 0; i < 8; i++)
-        digits[i] = "0123456789ABCDEF"[value >> (28 - 4 * i) & 15];
-    digits[8] = 0;
-    while (count > least && digits[8 - count] == '0')
-        count--;
-    text_add(text, "%s%s", name, digits + 8 - count);
-}
-
 void function_modalias(struct text *text, const struct devices_pci *function) {
-    capitals_add(text, "pci:v", function->vendor, 8);
-    capitals_add(text, "d", function->device, 8);
-    capitals_add(text, "sv", function->subsystem_vendor, 8);
-    capitals_add(text, "sd", function->subsystem, 8);
-    capitals_add(text, "bc", function->class_code >> 16, 2);
-    capitals_add(text, "sc", function->class_code >> 8 & 0xff, 2);
-    capitals_add(text, "i", function->class_code & 0xff, 2);
+    text_capitals(text, "pci:v", function->vendor, 8);
+    text_capitals(text, "d", function->device, 8);
+    text_capitals(text, "sv", function->subsystem_vendor, 8);
+    text_capitals(text, "sd", function->subsystem, 8);
+    text_capitals(text, "bc", function->class_code >> 16, 2);
+    text_capitals(text, "sc", function->class_code >> 8 & 0xff, 2);
+    text_capitals(text, "i", function->class_code & 0xff, 2);
     text_add(text, "\n");
 }
 
@@ -88,11 +76,11 @@ void function_describe(struct text *text, const struct devices_pci *function) {
     function_name(name, function->address);
     if (function->driver[0])
         text_add(text, "DRIVER=%s\n", function->driver);
-    capitals_add(text, "PCI_CLASS=", function->class_code, 4);
-    capitals_add(text, "\nPCI_ID=", function->vendor, 4);
-    capitals_add(text, ":", function->device, 4);
-    capitals_add(text, "\nPCI_SUBSYS_ID=", function->subsystem_vendor, 4);
-    capitals_add(text, ":", function->subsystem, 4);
+    text_capitals(text, "PCI_CLASS=", function->class_code, 4);
+    text_capitals(text, "\nPCI_ID=", function->vendor, 4);
+    text_capitals(text, ":", function->device, 4);
+    text_capitals(text, "\nPCI_SUBSYS_ID=", function->subsystem_vendor, 4);
+    text_capitals(text, ":", function->subsystem, 4);
     text_add(text, "\nPCI_SLOT_NAME=%s\nMODALIAS=", name);
     function_modalias(text, function);
 }

@@ -26,10 +26,13 @@ const struct device *device_at(unsigned index); /* NULL after the last */
 int device_open(struct inode *inode, struct file *file);
 
 /* Nodes of devices that appear while the system runs, in /dev or a directory in it ("input/event0"), which is
- * made: mode with type and permissions. Whoever listens for uevents hears of both. No locks held. 0, -EEXIST
- * … */
+ * made: mode with type and permissions (names of up to 63 characters). Whoever listens for uevents hears of
+ * both. No locks held. 0, -EEXIST … */
 int device_node_make(const char *name, uint32_t mode, uint64_t number);
 int device_link_make(const char *name, const char *target);
 void device_node_remove(const char *name);
+/* The same for nodes of whose devices somebody else tells. */
+int device_node_place(const char *name, uint32_t mode, uint64_t number);
+void device_node_take(const char *name);
 /* From fs_start, when /dev is mounted. */
 int device_nodes_start(void);

@@ -19,6 +19,8 @@ struct text {
 };
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_bytes(struct text *text, const void *bytes, size_t length);
+/* A name and hexadecimal digits in capitals, at least so many (1 to 8). */
+void text_capitals(struct text *text, const char *name, uint32_t value, unsigned least);
 /* A string with blanks, tabs, newlines and backslashes as \ooo, for mounts and maps. */
 void text_escaped(struct text *text, const char *string, const char *escape);
 void text_free(struct text *text);

@@ -21,7 +21,7 @@ struct proc_ref {
 /* One child of a directory whose entries come and go. */
 struct proc_child {
     struct proc_ref ref;
-    char name[16];
+    char name[32];
 };
 
 struct proc_node {
@@ -139,8 +139,14 @@ int proc_store_keel_fail(const struct proc_ref *ref, const char *bytes, size_t l
 int sysfs_pci_find(const struct proc_ref *directory, const char *name, size_t length,
                    struct proc_child *child);
 bool sysfs_pci_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
-enum { SYSFS_BUS_COUNT = 1 };
+enum { SYSFS_BUS_COUNT = 2 };
 extern const struct proc_node sysfs_bus_children[SYSFS_BUS_COUNT];
+/* sys_usb.c: what is in a controller's directory, numbers from 0; /sys/bus/usb/devices */
+int sysfs_usb_root_find(uint32_t address, const char *name, size_t length, struct proc_child *child);
+bool sysfs_usb_root_next(uint32_t address, uint64_t *number, struct proc_child *child);
+int sysfs_usb_find(const struct proc_ref *directory, const char *name, size_t length,
+                   struct proc_child *child);
+bool sysfs_usb_next(const struct proc_ref *directory, uint64_t *number, struct proc_child *child);
 /* proc_disks.c, and the tree below /sys/block */
 int proc_show_partitions(const struct proc_ref *ref, struct text *text);
 int proc_show_diskstats(const struct proc_ref *ref, struct text *text);

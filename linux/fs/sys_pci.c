@@ -319,10 +319,18 @@ bool sysfs_pci_next(const struct proc_ref *directory, uint64_t *number, struct p
 }
 static int find_behind(const struct proc_ref *directory, const char *name, size_t length,
                        struct proc_child *child) {
-    return find(&function_node, (uint32_t)directory->fd, name, length, child);
+    uint32_t address = (uint32_t)directory->fd;
+    int error = find(&function_node, address, name, length, child);
+    return error ? sysfs_usb_root_find(address, name, length, child) : 0;
 }
 static bool next_behind(const struct proc_ref *directory, uint64_t *number, struct proc_child *child) {
-    return next(&function_node, (uint32_t)directory->fd, number, child);
+    uint32_t address = (uint32_t)directory->fd;
+    if (next(&function_node, address, number, child))
+        return true;
+    uint64_t usb = *number < ADDRESSES ? 0 : *number - ADDRESSES; /* numbered behind all functions */
+    bool found = sysfs_usb_root_next(address, &usb, child);
+    *number = ADDRESSES + usb;
+    return found;
 }
 static int find_link(const struct proc_ref *directory, const char *name, size_t length,
                      struct proc_child *child) {
@@ -384,6 +392,11 @@ static const struct proc_node pci_children[] = {
     {.name = "drivers", .mode = DIRECTORY, .find = find_driver, .next = next_driver},
 };
 
+static const struct proc_node usb_children[] = {
+    {.name = "devices", .mode = DIRECTORY, .find = sysfs_usb_find, .next = sysfs_usb_next},
+};
+
 const struct proc_node sysfs_bus_children[SYSFS_BUS_COUNT] = {
     {.name = "pci", .mode = DIRECTORY, .children = pci_children, .count = PROC_COUNT(pci_children)},
+    {.name = "usb", .mode = DIRECTORY, .children = usb_children, .count = PROC_COUNT(usb_children)},
 };

@@ -52,9 +52,9 @@ static const struct proc_node named = {
     .name = "port", .mode = DIRECTORY, .children = children, .count = PROC_COUNT(children)};
 
 static void child_make(struct proc_child *child, const struct port_info *info) {
-    _Static_assert(sizeof child->name == sizeof info->node, "a node's name");
+    _Static_assert(sizeof child->name >= sizeof info->node, "a node's name");
     child->ref = (struct proc_ref){.node = info->name[0] ? &named : &nameless, .fd = (int32_t)info->number};
-    memcpy(child->name, info->node, sizeof child->name);
+    memcpy(child->name, info->node, sizeof info->node);
 }
 
 int sysfs_ports_find(const struct proc_ref *directory, const char *name, size_t length,

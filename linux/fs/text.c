@@ -50,6 +50,17 @@ void text_add(struct text *text, const char *format, ...) {
     }
 }
 
+void text_capitals(struct text *text, const char *name, uint32_t value, unsigned least) {
+    char digits[9];
+    unsigned count = 8;
+    for (unsigned i = 0; i < 8; i++)
+        digits[i] = "0123456789ABCDEF"[value >> (28 - 4 * i) & 15];
+    digits[8] = 0;
+    while (count > least && digits[8 - count] == '0')
+        count--;
+    text_add(text, "%s%s", name, digits + 8 - count);
+}
+
 void text_escaped(struct text *text, const char *string, const char *escape) {
     for (; *string; string++) {
         if (strchr(escape, *string))

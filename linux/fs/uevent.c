@@ -6,7 +6,7 @@
 #include "linux/abi/stat.h"
 #include "linux/lock.h"
 
-enum { EVENT_MOST = 1024, PATH_MOST = 160 };
+enum { EVENT_MOST = 1024, PATH_MOST = 256 };
 
 static struct mutex uevents_lock = MUTEX_INIT(uevents_lock);
 static struct list listeners = LIST_INIT(listeners);

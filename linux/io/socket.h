@@ -25,7 +25,9 @@ struct socket_option {
 /* What a received message was like. */
 struct socket_message {
     struct socket_name from;
-    size_t length; /* of the packet, which may be longer than what fitted; 0 for streams */
+    size_t length;    /* of the packet, which may be longer than what fitted; 0 for streams */
+    bool credentials; /* the program wants to know who sent it: */
+    struct ucred sender;
 };
 
 /* The calls of one family. A NULL entry gives -EOPNOTSUPP. They may block. */

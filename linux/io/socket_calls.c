@@ -345,9 +345,33 @@ int64_t sys_sendmsg(uint64_t fd, uint64_t guest, uint64_t flags) {
     return result;
 }
 
+struct control { /* struct cmsghdr with its data, to the next one */
+    uint64_t length;
+    int32_t level, type;
+    struct ucred sender;
+    uint32_t padding;
+};
+
+/* What comes beside the bytes: who sent them. */
+static int credentials_out(struct msghdr64 *header, const struct socket_message *received) {
+    struct control note = {offsetof(struct control, padding), SOL_SOCKET, SCM_CREDENTIALS, received->sender,
+                           0};
+    uint64_t room = header->control_length;
+    header->control_length = 0;
+    if (!received->credentials)
+        return 0;
+    if (room < note.length) {
+        header->flags |= MSG_CTRUNC;
+        return 0;
+    }
+    header->control_length = room < sizeof note ? room : sizeof note;
+    return guest_copy_out(header->control, &note, header->control_length);
+}
+
 static int64_t message_receive(const struct socket_calls *calls, struct file *file, struct message *message,
                                uint64_t guest, uint32_t flags) {
     struct socket_message received;
+    received.credentials = false;
     int64_t result = calls->receive(file, &message->buffer, flags, &received);
     if (result < 0)
         return result;
@@ -357,8 +381,9 @@ static int64_t message_receive(const struct socket_calls *calls, struct file *fi
     if (header->name && part && guest_copy_out(header->name, from->bytes, part) < 0)
         return -EFAULT;
     header->name_length = header->name ? from->length : 0;
-    header->control_length = 0;
     header->flags = received.length > (uint64_t)result ? MSG_TRUNC : 0;
+    if (credentials_out(header, &received) < 0)
+        return -EFAULT;
     if (flags & MSG_TRUNC && received.length > (uint64_t)result)
         result = (int64_t)received.length;
     return guest_copy_out(guest, header, sizeof *header) < 0 ? -EFAULT : result;

@@ -28,5 +28,9 @@ struct filter_frame {
 /* 0, or -EINVAL for a program that could not be run safely. */
 int filter_check(const struct sock_filter *instructions, uint32_t length);
 
+/* The program that SO_ATTACH_FILTER points to, checked, for the caller to free: 0, -EINVAL, -EFAULT, -ENOMEM.
+ */
+int64_t filter_take(uint64_t from, uint32_t length, struct filter **taken);
+
 /* Bytes of the frame wanted; 0: none. */
 uint32_t filter_run(const struct filter *filter, const struct filter_frame *frame);

@@ -166,8 +166,12 @@ static int64_t link_change(struct interface *interface, const uint8_t *body) {
 
 static void uevent_hear(struct uevent_listener *listener, const char *text, size_t length) {
     struct netlink_socket *socket = container_of(listener, struct netlink_socket, listener);
+    struct filter_frame what = {.bytes = (const uint8_t *)text, .length = (uint32_t)length};
+    what.link = what.network = what.bytes;
     mutex_lock(&socket->lock);
-    if (piece_put(socket, text, (uint32_t)length))
+    uint32_t wanted = socket->filter ? filter_run(socket->filter, &what) : what.length;
+    wanted = wanted < what.length ? wanted : what.length;
+    if (wanted && piece_put(socket, text, wanted))
         socket->lost = true;
     mutex_unlock(&socket->lock);
     waitq_wake_all(&socket->waiters);
@@ -337,6 +341,8 @@ static int64_t netlink_receive(struct file *file, struct buffer *buffer, uint32_
                                             : note_receive(socket, buffer, flags);
     mutex_unlock(&socket->lock);
     message->length = length;
+    message->credentials = socket->credentials;
+    message->sender = (struct ucred){0}; /* the kernel */
     message->from.length = sizeof kernel;
     memcpy(message->from.bytes, &kernel, sizeof kernel);
     return result;
@@ -399,13 +405,35 @@ static int64_t netlink_option_get(struct file *file, uint32_t level, uint32_t op
     }
 }
 
+static int64_t filter_set(struct netlink_socket *socket, uint64_t from, uint32_t length) {
+    struct filter *filter = NULL, *old;
+    int64_t error = filter_take(from, length, &filter);
+    if (error)
+        return error;
+    mutex_lock(&socket->lock);
+    old = socket->filter;
+    socket->filter = filter;
+    mutex_unlock(&socket->lock);
+    heap_free(old);
+    return 0;
+}
+
 /* Sizes are taken as hints; netlink's own options would change what is answered. */
 static int64_t netlink_option_set(struct file *file, uint32_t level, uint32_t option, uint64_t from,
                                   uint32_t length) {
-    (void)file, (void)from;
+    struct netlink_socket *socket = netlink_of(file);
+    int32_t value;
     if (level != SOL_SOCKET)
         return -ENOPROTOOPT;
-    return length < sizeof(int32_t) ? -EINVAL : option == SO_RCVBUF || option == SO_SNDBUF ? 0 : -ENOPROTOOPT;
+    if (option == SO_ATTACH_FILTER && socket->protocol == NETLINK_KOBJECT_UEVENT)
+        return filter_set(socket, from, length);
+    if (length < sizeof value)
+        return -EINVAL;
+    if (guest_copy_in(&value, from, sizeof value) < 0)
+        return -EFAULT;
+    if (option == SO_PASSCRED)
+        socket->credentials = value != 0;
+    return option == SO_RCVBUF || option == SO_SNDBUF || option == SO_PASSCRED ? 0 : -ENOPROTOOPT;
 }
 
 /* ---- the file ---- */
@@ -446,6 +474,7 @@ static void netlink_release(struct file *file) {
         netlink_note_free(note);
     }
     ring_free(&socket->input);
+    heap_free(socket->filter);
     heap_free(file->data);
 }
 

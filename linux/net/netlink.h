@@ -9,6 +9,7 @@
 #include "linux/abi/netlink.h"
 #include "linux/fs/uevent.h"
 #include "linux/io/socket.h"
+#include "linux/net/filter.h"
 
 struct netlink_socket {
     struct mutex lock; /* everything */
@@ -16,8 +17,10 @@ struct netlink_socket {
     uint32_t protocol; /* the family */
     uint32_t port;     /* its address; 0: none yet */
     bool listens;      /* to uevents */
+    bool credentials;  /* wants to know the sender of each message (SO_PASSCRED) */
     bool lost;         /* some of what it should have heard, and was not told of it yet */
     struct uevent_listener listener;
+    struct filter *filter; /* of uevents; NULL: all are wanted */
     struct ring input;
     struct list notes; /* received before what is in the ring */
     struct waitq waiters;

@@ -52,21 +52,8 @@ static int64_t timeout_set(struct packet_socket *socket, uint64_t from, uint32_t
 /* ---- filters ---- */
 
 static int64_t filter_attach(struct packet_socket *socket, uint64_t from, uint32_t length) {
-    struct sock_fprog program;
-    if (length != sizeof program)
-        return -EINVAL;
-    if (guest_copy_in(&program, from, sizeof program) < 0)
-        return -EFAULT;
-    if (program.length == 0 || program.length > BPF_MAXINSNS)
-        return -EINVAL;
-    size_t size = program.length * sizeof(struct sock_filter);
-    struct filter *filter = heap_alloc(sizeof *filter + size), *old = NULL;
-    if (!filter)
-        return -ENOMEM;
-    filter->length = program.length;
-    int64_t error = guest_copy_in(filter->instructions, program.instructions, size);
-    if (!error)
-        error = filter_check(filter->instructions, filter->length);
+    struct filter *filter = NULL, *old = NULL;
+    int64_t error = filter_take(from, length, &filter);
     if (!error) {
         mutex_lock(&socket->lock);
         error = socket->filter_locked ? -EPERM : 0;

@@ -113,6 +113,7 @@ static bool take_offers(struct parser *parser) {
         [DEVICES_BLOCK] = "block", [DEVICES_NET] = "net",
         [DEVICES_CHAR] = "char",   [DEVICES_FRAMEBUFFER] = "framebuffer",
         [DEVICES_INPUT] = "input", [DEVICES_CONSOLE] = "console",
+        [DEVICES_USB] = "usb",
     };
     struct manifest *manifest = parser->manifest;
     if (manifest->link_count == MANIFEST_LINKS)

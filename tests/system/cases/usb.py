@@ -147,3 +147,59 @@ def usb_plugging(context):
     expect(b"not ok" not in result.stdout and re.search(rb"ok \d+ reads", result.stdout), "the other disk works on", result)
     expect(b"ended with status" not in machine.machine.log(), "the driver lived on", result)
     context.detail(f"{2 * PLUGS + 1} devices came and went")
+
+
+# What Linux 6.1 tells (./keel test --on linux system/usb-list).
+LISTED = os.path.join(os.path.dirname(__file__), "usb_list.txt")
+LIST_PACKAGES = ("usbutils", "libusb-1.0-0", "libudev1", "libc6")
+LIST_DEVICES = ("qemu-xhci,id=usb,addr=4,p2=6,p3=6", "usb-kbd,bus=usb.0,port=1", "usb-mouse,bus=usb.0,port=2",
+                "usb-storage,bus=usb.0,port=3,drive=stick,serial=keel-stick", "usb-tablet,bus=usb.0,port=4")
+FIELDS = ("idVendor idProduct bDeviceClass bDeviceSubClass bDeviceProtocol bMaxPacketSize0 bNumConfigurations bcdDevice version "
+          "bConfigurationValue bNumInterfaces bMaxPower bmAttributes busnum devnum devpath dev speed maxchild product serial configuration")
+LISTING = r"""
+[ -d /sys/bus ] || mount -t sysfs sysfs /sys
+cd /sys/bus/usb/devices
+until [ -e 1-1 -a -e 1-2 -a -e 2-3 -a -e 1-4 ] && [ "$(cat 2-3/bConfigurationValue)" = 1 ]; do usleep 1000; done 2>/dev/null
+for n in usb1 usb2 1-1 1-2 2-3 1-4; do
+    echo $n $(for f in FIELDS; do cat $n/$f; done | sed 's/^[0-9]*-0000:00:04.0-/serial /')
+    echo $(cat $n/uevent) $(md5sum < $n/descriptors) $(readlink $n/subsystem)
+    node=/dev/bus/usb/$(printf %03d/%03d $(cat $n/busnum) $(cat $n/devnum))
+    [ -e $node ] || { mkdir -p ${node%/*}; mknod $node c $(tr : ' ' < $n/dev); } # where no devtmpfs is
+    cmp $node $n/descriptors
+done
+for n in *; do echo $n $(readlink $n); done
+for n in *:*; do echo $(cat $n/uevent $n/bNumEndpoints $n/bInterfaceNumber $n/bAlternateSetting) $(readlink $n/subsystem); done
+lsusb | sed -e 's/1d6b:.* xhci\S*/root hub/'
+lsusb -t | sed -e 's/xhci_hcd/xhci/'
+/test/bin/uevents 4
+RESET
+/test/bin/uevents 2
+cat 1-1/devnum 2-3/devnum 1-5/devnum
+"""
+
+
+@case(cpus=(1,))
+def usb_list(context):
+    """What /sys/bus/usb, /dev/bus/usb, uevents and Debian's lsusb tell of devices, as on Linux; a driver that dies changes nothing of it."""
+    linux = context.on == "linux"
+    script = LISTING.replace("FIELDS", FIELDS).replace("RESET", "" if linux else
+                             "echo 1 > /sys/bus/pci/devices/0000:00:04.0/reset; dd if=/dev/sda of=/dev/null count=1 iflag=direct 2>/dev/null")
+    with tempfile.NamedTemporaryFile(prefix="keel-usb-") as file:
+        file.truncate(SIZE)
+        with Plugs(["/bin/sh", "-c", script], test_root((("uevents", "musl"),), packages=LIST_PACKAGES), devices=LIST_DEVICES,
+                   more=("-drive", f"if=none,id=stick,format=raw,file={file.name}"), smp=context.cpus, timeout=90,
+                   **({"peer": True, "modules": ("xhci_pci",)} if linux else {})) as machine:
+            machine.expect(b"listening\n", seconds=60)
+            machine.add("usb-mouse", "comes", "usb.0", port="5")
+            machine.expect(b"add usb_interface")
+            machine.remove("comes")
+            machine.expect(b"listening\n")
+            machine.add("usb-mouse", "comes", "usb.0", port="5")
+            result = machine.end()
+    lines = [" ".join(line.split()) for line in result.stdout.decode().splitlines()]
+    if not linux:
+        expect(b"driver xhci (generation 1) ended" in result.log, "the driver was killed", result)
+    with open(LISTED) as file:
+        wanted = file.read().splitlines()
+    differences = [f"{one!r} instead of {other!r}" for one, other in zip(lines, wanted) if one != other]
+    expect(result.status == 0 and not differences and len(lines) == len(wanted), "\n".join(differences[:8]) or "lines", result)

@@ -1,6 +1,7 @@
 /*
- * uevents COUNT: tells of the next COUNT events of disks, network interfaces and PCI functions, one a line:
- * action, subsystem, name, numbers. Says "listening" when it does. Helper of the case hotplug-events.
+ * uevents COUNT: tells of the next COUNT events of disks, network interfaces, PCI functions and USB devices,
+ * one a line: action, subsystem, name, numbers. Says "listening" when it does. Helper of the case
+ * hotplug-events.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NETLINK_KOBJECT_UEVENT = 15 };
+enum { NETLINK_KOBJECT_UEVENT = 15, CREDENTIALS = 2 };
 
 struct sockaddr_nl {
     unsigned short nl_family, nl_padding;
@@ -36,7 +37,8 @@ static const char *value(const char *name) {
 static int told(void) {
     const char *subsystem = value("SUBSYSTEM"), *action = value("ACTION");
     return !strcmp(subsystem, "block") || !strcmp(subsystem, "net") ||
-           (!strcmp(subsystem, "pci") && (!strcmp(action, "add") || !strcmp(action, "remove")));
+           ((!strcmp(subsystem, "pci") || !strcmp(subsystem, "usb")) &&
+            (!strcmp(action, "add") || !strcmp(action, "remove")));
 }
 
 static void print(void) {
@@ -44,6 +46,10 @@ static void print(void) {
         printf("%s pci %s %s %s %s %s %s%s\n", value("ACTION"), value("PCI_SLOT_NAME"), value("PCI_ID"),
                value("PCI_SUBSYS_ID"), value("PCI_CLASS"), value("MODALIAS"), value("DEVPATH"),
                value("DRIVER"));
+    else if (!strcmp(value("SUBSYSTEM"), "usb"))
+        printf("%s %s%s %s %s %s%s%s:%s %s\n", value("ACTION"), value("DEVTYPE"), value("DRIVER"),
+               value("PRODUCT"), value("TYPE"), value("DEVNAME"), value("INTERFACE"), value("MAJOR"),
+               value("MINOR"), value("DEVPATH"));
     else
         printf("%s %s %s%s %s:%s %s\n", value("ACTION"), value("SUBSYSTEM"), value("DEVNAME"),
                value("INTERFACE"), value("MAJOR"), value("MINOR"), value("DEVTYPE"));
@@ -65,15 +71,59 @@ static void check(unsigned long long *last) {
         fail(path);
 }
 
+/* Every message says that the kernel sent it. */
+static void sender_check(struct msghdr *message) {
+    struct cmsghdr *note = CMSG_FIRSTHDR(message);
+    struct credentials {
+        int pid;
+        unsigned uid, gid;
+    } sender;
+    if (!note || note->cmsg_level != SOL_SOCKET || note->cmsg_type != CREDENTIALS ||
+        note->cmsg_len != CMSG_LEN(sizeof sender))
+        fail("a message without its sender");
+    memcpy(&sender, CMSG_DATA(note), sizeof sender);
+    if (sender.pid || sender.uid || sender.gid)
+        fail("not from the kernel");
+}
+
 static void receive(int line) {
     struct sockaddr_nl from = {0};
-    socklen_t size = sizeof from;
-    ssize_t got = recvfrom(line, text, sizeof text - 1, 0, (struct sockaddr *)&from, &size);
+    char control[64];
+    struct iovec part = {text, sizeof text - 1};
+    struct msghdr message = {.msg_name = &from,
+                             .msg_namelen = sizeof from,
+                             .msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(line, &message, 0);
     if (got <= 0)
-        fail("recvfrom");
+        fail("recvmsg");
+    sender_check(&message);
     if (from.nl_pid != 0 || from.nl_groups != 1 || text[got - 1] != 0)
         fail("the sender");
     length = (size_t)got;
+}
+
+/* One that hears of nothing, because its filter takes nothing. */
+static int deaf_socket(const struct sockaddr_nl *address) {
+    struct {
+        unsigned short code;
+        unsigned char yes, no;
+        unsigned value;
+    } nothing = {6, 0, 0, 0}; /* return 0 */
+    struct {
+        unsigned short length;
+        const void *program;
+    } filter = {1, &nothing};
+    int line = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
+    if (line < 0 || setsockopt(line, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter) ||
+        bind(line, (const struct sockaddr *)address, sizeof *address))
+        fail("a filter");
+    nothing.code = 0xffff;
+    if (!setsockopt(line, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter))
+        fail("a filter that is none");
+    return line;
 }
 
 int main(int argc, char **argv) {
@@ -82,7 +132,9 @@ int main(int argc, char **argv) {
     int other = socket(AF_NETLINK, SOCK_RAW, NETLINK_KOBJECT_UEVENT);
     unsigned long long last = 0;
     int count = argc > 1 ? atoi(argv[1]) : 1;
-    if (line < 0 || other < 0 || bind(line, (struct sockaddr *)&address, sizeof address))
+    int on = 1, filtered = deaf_socket(&address);
+    if (line < 0 || other < 0 || setsockopt(line, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) ||
+        bind(line, (struct sockaddr *)&address, sizeof address))
         fail("bind");
     close(deaf);
     puts("listening");
@@ -97,6 +149,8 @@ int main(int argc, char **argv) {
     }
     if (recv(line, text, sizeof text, MSG_DONTWAIT) >= 0 && !strcmp(value("SUBSYSTEM"), "block"))
         fail("another event");
+    if (recv(filtered, text, sizeof text, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+        fail("a filtered event");
     if (recv(other, text, sizeof text, MSG_DONTWAIT) >= 0 || errno != EAGAIN)
         fail("a socket that did not join the group");
     return 0;
