@@ -32,7 +32,7 @@ bool usb_entry_check(struct usb_list_entry *entry) {
 }
 
 bool usb_interface_at(const struct usb_list_entry *entry, unsigned index, struct usb_interface_facts *facts) {
-    size_t at = USB_DEVICE_BYTES, end = entry->length;
+    size_t at = USB_DEVICE_BYTES, end = index < USB_INTERFACES_MOST ? entry->length : at;
     while (end - at >= HEAD && entry->descriptors[at] >= HEAD && entry->descriptors[at] <= end - at) {
         const uint8_t *bytes = entry->descriptors + at;
         if (bytes[1] == INTERFACE && bytes[0] >= INTERFACE_BYTES && bytes[3] == 0 && index-- == 0) {

@@ -10,7 +10,7 @@
 
 #include "abi/usb.h"
 
-enum { USB_DEVICE_BYTES = 18, USB_NAME = 32 };
+enum { USB_DEVICE_BYTES = 18, USB_NAME = 32, USB_INTERFACES_MOST = 32 };
 
 /* An interface as its descriptor says. */
 struct usb_interface_facts {
@@ -21,7 +21,8 @@ struct usb_interface_facts {
  */
 bool usb_entry_check(struct usb_list_entry *entry);
 
-/* The n-th interface of the entry's configuration, in its first setting: false after the last. */
+/* The n-th interface of the entry's configuration, in its first setting: false after the last, of at most
+ * USB_INTERFACES_MOST (as on Linux: looking for all of them is quadratic). */
 bool usb_interface_at(const struct usb_list_entry *entry, unsigned index, struct usb_interface_facts *facts);
 unsigned usb_interface_count(const struct usb_list_entry *entry);
 

@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     usb_device_name(node.name, node.bus, &node.entry);
     check(strnlen(node.entry.product, USB_LIST_TEXT) < USB_LIST_TEXT && strlen(node.name) < USB_NAME - 1);
     unsigned count = usb_interface_count(&node.entry);
-    check(count <= USB_LIST_DESCRIPTORS / 9 && !usb_interface_at(&node.entry, count, &facts));
+    check(count <= USB_INTERFACES_MOST && !usb_interface_at(&node.entry, count, &facts));
     for (unsigned i = 0; i < count && i < 4; i++) {
         usb_interface_name(name, &node, i);
         check(strlen(name) < USB_NAME - 1);

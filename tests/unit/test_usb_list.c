@@ -200,6 +200,19 @@ TEST(numbers_are_used_again_late) {
     client_go();
 }
 
+TEST(more_interfaces_than_there_may_be) {
+    static struct usb_list_entry entry = {.serial = 1, .depth = 1, .speed = USB_HIGH, .ports = {1}};
+    struct usb_interface_facts facts;
+    entry.descriptors[0] = entry.length = 18;
+    for (unsigned i = 0; i < 200; i++, entry.length += 9)
+        memcpy(entry.descriptors + entry.length, (uint8_t[]){9, 4, (uint8_t)i, 0, 1, 3, 1, 2, 0}, 9);
+    CHECK(usb_entry_check(&entry));
+    CHECK_EQ(usb_interface_count(&entry), USB_INTERFACES_MOST);
+    CHECK(usb_interface_at(&entry, 31, &facts) && facts.number == 31 && facts.protocol == 2);
+    entry.descriptors[18 + 9] = 0; /* the second one has no length */
+    CHECK_EQ(usb_interface_count(&entry), 1);
+}
+
 /* Whatever is written there: it is none, or a device that programs can look at. */
 TEST(a_driver_that_lies) {
     struct usb_list_header *header = (struct usb_list_header *)area;
