@@ -172,6 +172,8 @@ static uint64_t runs_submit(struct disk *disk, struct chunk *chunk, uint64_t mas
 /* Starts reading what is missing of the mask; false when there was no room for all of it. */
 static bool chunk_fetch(struct disk *disk, struct chunk *chunk, uint64_t mask) {
     uint64_t missing = mask & ~chunk->valid & ~chunk->reading;
+    if (disk->departing) /* the device is to be idle when it goes */
+        return false;
     uint64_t started = runs_submit(disk, chunk, missing, false);
     chunk->reading |= started;
     chunk->failed &= ~started;
@@ -241,7 +243,7 @@ void cache_drop(struct disk *disk) {
 static int chunk_need(struct disk *disk, struct chunk *chunk, uint64_t mask, uint64_t fetch) {
     bool begun = false;
     while (mask & ~chunk->valid) {
-        if (disk->client.gone || (begun && mask & chunk->failed))
+        if (disk->client.gone || disk->departing || (begun && mask & chunk->failed))
             return -EIO;
         bool room = chunk_fetch(disk, chunk, begun ? mask : fetch);
         begun = begun || room;
@@ -361,6 +363,12 @@ static void chunk_settle(struct disk *disk, struct chunk *chunk) {
            !disk->client.gone)
         disk_sleep(disk, &chunk->finished);
     chunk_release(disk, chunk);
+}
+
+void cache_rest(struct disk *disk) {
+    for (uint32_t i = 0; i < disk->chunk_count; i++)
+        while (disk->chunks[i].reading && !disk->client.gone)
+            disk_sleep(disk, &disk->chunks[i].finished);
 }
 
 static bool chunk_within(const struct chunk *chunk, uint64_t offset, uint64_t length) {

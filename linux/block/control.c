@@ -57,6 +57,7 @@ int disk_flush(struct disk *disk) {
 
 int disk_finish(struct disk *disk) {
     disk->departing = true;
+    cache_rest(disk);
     cache_settle(disk, 0, UINT64_MAX);
     return disk_flush(disk);
 }

@@ -49,7 +49,7 @@ struct disk {
     char name[DISK_NAME];
     uint32_t major, minor;
     _Atomic bool listed;    /* has its node: the driver has described it */
-    _Atomic bool departing; /* it is to be removed: what was written goes to it, and nothing new */
+    _Atomic bool departing; /* it is to be removed: what was written goes to it, and nothing else */
     handle_t kick;
 
     struct mutex lock; /* from here on */
@@ -117,6 +117,8 @@ int64_t cache_read(struct disk *disk, struct buffer *to, uint64_t offset, uint64
 int64_t cache_write(struct disk *disk, struct buffer *from, uint64_t offset, uint64_t length);
 /* Waits until what is dirty now in the range has reached the device. Errors are counted in write_errors. */
 void cache_settle(struct disk *disk, uint64_t offset, uint64_t length);
+/* Waits until nothing is being read; of a disk that is departing nothing will be. */
+void cache_rest(struct disk *disk);
 /* Forgets what is clean in the range, so that it is read again. */
 void cache_forget(struct disk *disk, uint64_t offset, uint64_t length);
 
@@ -127,7 +129,8 @@ int disk_flush(struct disk *disk);
 /* Drops the contents of whole sectors. 0, -EOPNOTSUPP, -EIO. */
 int disk_discard(struct disk *disk, uint64_t offset, uint64_t length);
 void control_answer(struct disk *disk, int32_t result);
-/* From now on nothing is written; all that was written before is durable after the return. 0 or -EIO. */
+/* From now on nothing is written, and read from the cache only; all that was written before is durable after
+ * the return, and the device has nothing to do any more. 0 or -EIO. */
 int disk_finish(struct disk *disk);
 
 /* ---- node.c ---- */

@@ -274,14 +274,22 @@ TEST(a_disk_that_is_to_go_is_finished) {
         deadly = i % 2;
         for (unsigned writes = 0; writes < 20; writes++)
             do_write(chance(BYTES - 5000), 1 + chance(5000));
+        (void)do_read(0, 4096, true); /* and goes ahead */
         flushes = sleeps = 0;
         CHECK_EQ(disk_finish(&disk), 0);
+        driver_take();
+        CHECK_EQ(held_count, 0); /* the device is idle, and stays so */
         CHECK_EQ(memcmp(media, shadow, BYTES), 0);
         CHECK(flushes > 0); /* of all of it */
         CHECK_EQ(cache_write(&disk, &buffer, 0, 1000), -EIO);
         CHECK_EQ(disk_discard(&disk, 0, 512), -EIO);
-        CHECK_EQ(do_read(0, 1000, false), 1000);
+        CHECK_EQ(do_read(0, 1000, true), 1000); /* of the cache */
         CHECK_EQ(memcmp(bytes, shadow, 1000), 0);
+        cache_forget(&disk, 0, UINT64_MAX);
+        CHECK_EQ(do_read(0, 1000, true), -EIO);
+        disk_run(&disk);
+        driver_take();
+        CHECK_EQ(held_count, 0);
         world_end();
     }
 }
