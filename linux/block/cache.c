@@ -247,10 +247,11 @@ static int chunk_need(struct disk *disk, struct chunk *chunk, uint64_t mask, uin
             return -EIO;
         bool room = chunk_fetch(disk, chunk, begun ? mask : fetch);
         begun = begun || room;
-        disk_run(disk);
-        if (!(mask & ~chunk->valid))
-            break;
-        disk_sleep(disk, room ? &chunk->finished : &disk->room);
+        disk_run(disk); /* what is answered here wakes nobody later */
+        if (room && mask & chunk->reading)
+            disk_sleep(disk, &chunk->finished);
+        else if (!room && !block_client_room(&disk->client, 0))
+            disk_sleep(disk, &disk->room);
     }
     return disk->client.gone ? -EIO : 0;
 }
