@@ -107,20 +107,32 @@ static void session_begin(struct block_client *client) {
     ring_store(header->session, client->session);
 }
 
-/* Follows the driver's generation; true when a session began. */
-static bool session_follow(struct block_client *client) {
-    struct block_disk disk;
-    uint32_t announced = ring_load(block_header(client->area)->link.generation);
-    uint32_t generation = link_generation_seen(announced, client->presence);
-    if (generation == 0 || generation == client->generation)
-        return false;
-    if (!disk_read(client, &disk) || (client->described && !disk_same(&disk, &client->disk))) {
+/* No sessions more with this driver: what is under way waits for the next one, which devices starts when a
+ * request waits too long. */
+static void driver_refuse(struct block_client *client) {
+    client->queue.broken = true;
+    if (++client->refusals == BLOCK_CLIENT_PATIENCE)
         block_client_fail(client);
+}
+
+/* Whether another driver than that of the session announces itself. */
+static bool driver_changed(const struct block_client *client, uint32_t *generation) {
+    uint32_t announced = ring_load(block_header(client->area)->link.generation);
+    *generation = link_generation_seen(announced, client->presence);
+    return *generation && *generation != client->generation;
+}
+
+/* A session with a driver that has just come; false when it gets none. */
+static bool session_open(struct block_client *client, uint32_t generation) {
+    struct block_disk disk;
+    client->generation = generation;
+    if (!disk_read(client, &disk) || (client->described && !disk_same(&disk, &client->disk))) {
+        driver_refuse(client);
         return false;
     }
     client->disk = disk;
     client->described = true;
-    client->generation = generation;
+    client->failures = 0;
     session_begin(client);
     return true;
 }
@@ -156,7 +168,7 @@ static void queue_collect(struct block_client *client) {
     while (virtqueue_get_used(&client->queue, &slot, &length) == 1) {
         uint8_t status = ring_load(client->area[slot_offset((unsigned)slot) + BLOCK_STATUS]);
         slot_end(client, (unsigned)slot, status_result(status));
-        client->failures = 0;
+        client->failures = client->refusals = 0;
     }
 }
 
@@ -165,17 +177,18 @@ static bool session_renew(struct block_client *client) {
     if (++client->failures < BLOCK_CLIENT_PATIENCE)
         session_begin(client);
     else
-        block_client_fail(client);
+        driver_refuse(client);
     return true;
 }
 
 static bool client_run(struct block_client *client) {
+    uint32_t generation;
     bool kick = false, working = !client->queue.broken;
     /* A ring laid for a driver that has died may still hold what it completed. */
     if (working)
         queue_collect(client);
-    if (session_follow(client))
-        return true;
+    if (driver_changed(client, &generation))
+        return session_open(client, generation);
     if (working && client->queue.broken)
         return session_renew(client);
     if (client->dirty && !client->queue.broken) {

@@ -6,8 +6,9 @@
  * until the request is completed. Freestanding. Not locked: the caller serialises all calls on one client.
  *
  * A driver that breaks the protocol gets a new session, and after BLOCK_CLIENT_PATIENCE of these without a
- * completed request the disk counts as gone. Sizes that change under way end it as well: whoever computed
- * with them would be wrong.
+ * completed request none any more; nor does one that tells of another disk than the first did, for whoever
+ * computed with its sizes would be wrong. Requests then wait for its successor, since a driver that harm was
+ * done to must not cost the disk. After BLOCK_CLIENT_PATIENCE such drivers in a row the disk counts as gone.
  */
 #pragma once
 
@@ -48,6 +49,7 @@ struct block_client {
     uint32_t presence;   /* of the link when it was taken (abi/devices.h) */
     uint32_t session;
     uint32_t failures;   /* sessions broken in a row */
+    uint32_t refusals;   /* drivers that got no session, or none any more, in a row */
     uint64_t free_slots; /* bit per slot */
     uint64_t ended;      /* bit per slot that has completed or failed and was not collected */
     struct block_request requests[BLOCK_SLOT_COUNT];

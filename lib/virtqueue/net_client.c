@@ -77,11 +77,15 @@ static void frame_enter(struct net_client *client, unsigned buffer) {
 /* Reads what the driver says of the card, once. */
 static bool card_read(struct net_client *client) {
     const struct net_header *header = net_header(client->area);
-    uint8_t any = 0;
-    client->mtu = ring_load(header->mtu);
+    uint16_t mtu = ring_load(header->mtu);
+    uint8_t address[NET_ADDRESS], any = 0;
     for (unsigned i = 0; i < NET_ADDRESS; i++)
-        any |= client->address[i] = ring_load(header->address[i]);
-    return any && !(client->address[0] & 1) && client->mtu >= NET_MTU_MIN && client->mtu <= NET_MTU_MAX;
+        any |= address[i] = ring_load(header->address[i]);
+    if (!any || address[0] & 1 || mtu < NET_MTU_MIN || mtu > NET_MTU_MAX)
+        return false;
+    memcpy(client->address, address, NET_ADDRESS);
+    client->mtu = mtu;
+    return true;
 }
 
 static void session_begin(struct net_client *client) {
@@ -108,18 +112,32 @@ static void session_begin(struct net_client *client) {
     ring_store(header->session, client->session);
 }
 
-/* Follows the driver's generation; true when a session began. What the last driver still handed over is
- * taken before, by net_client_take. */
-static bool session_follow(struct net_client *client) {
-    uint32_t generation = ring_load(net_header(client->area)->link.generation);
-    if (generation == 0 || generation == client->generation)
-        return false;
-    if (!card_read(client)) {
+/* No sessions more with this driver: what is under way waits for the next one. */
+static void driver_refuse(struct net_client *client) {
+    client->refused = true;
+    client->receive.broken = client->transmit.broken = true;
+    client->dirty = client->rooms_given = false;
+    if (++client->refusals == NET_CLIENT_PATIENCE)
         net_client_fail(client);
+}
+
+/* Whether another driver than that of the session announces itself. */
+static bool driver_changed(const struct net_client *client, uint32_t *generation) {
+    *generation = ring_load(net_header(client->area)->link.generation);
+    return *generation && *generation != client->generation;
+}
+
+/* A session with a driver that has just come; false when it gets none. What the last one still handed over is
+ * taken before, by net_client_take. */
+static bool session_open(struct net_client *client, uint32_t generation) {
+    client->generation = generation;
+    if (!card_read(client)) {
+        driver_refuse(client);
         return false;
     }
     client->described = true;
-    client->generation = generation;
+    client->refused = false;
+    client->failures = 0;
     session_begin(client);
     return true;
 }
@@ -151,7 +169,7 @@ bool net_client_take(struct net_client *client, const uint8_t **bytes, uint32_t 
         if (written >= NET_FRAME + NET_ETHERNET && written <= NET_FRAME + NET_FRAME_MOST) {
             *bytes = client->area + receive_offset((unsigned)buffer) + NET_FRAME;
             *length = written - NET_FRAME;
-            client->failures = 0;
+            client->failures = client->refusals = 0;
             return true;
         }
         taken_give(client);
@@ -164,7 +182,7 @@ static void sent_collect(struct net_client *client) {
     uint32_t written;
     while (virtqueue_get_used(&client->transmit, &buffer, &written) == 1) {
         *ended_word(client, (unsigned)buffer) |= ended_bit((unsigned)buffer);
-        client->failures = 0;
+        client->failures = client->refusals = 0;
     }
     while (client->oldest != client->next) {
         unsigned oldest = client->oldest % NET_TRANSMIT_BUFFERS;
@@ -180,22 +198,25 @@ static bool session_renew(struct net_client *client) {
     if (++client->failures < NET_CLIENT_PATIENCE)
         session_begin(client);
     else
-        net_client_fail(client);
+        driver_refuse(client);
     return true;
 }
 
 bool net_client_run(struct net_client *client) {
+    uint32_t generation;
     bool kick = false;
     if (client->gone)
         return false;
     taken_give(client);
     if (!client->transmit.broken)
         sent_collect(client);
-    client->link_up = ring_load(net_header(client->area)->link_up) != 0;
-    if (session_follow(client))
-        return true;
-    if (client->generation && !session_works(client))
-        return session_renew(client);
+    if (driver_changed(client, &generation))
+        kick = session_open(client, generation);
+    else if (client->generation && !client->refused && !session_works(client))
+        kick = session_renew(client);
+    client->link_up = !client->refused && ring_load(net_header(client->area)->link_up);
+    if (kick || client->refused)
+        return kick;
     if (client->dirty)
         kick = virtqueue_publish(&client->transmit);
     if (client->rooms_given)

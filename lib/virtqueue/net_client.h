@@ -7,7 +7,8 @@
  * Frames that were not sent when the driver was restarted are offered again, in their order (abi/net.h).
  *
  * A driver that breaks the protocol gets a new session, and after NET_CLIENT_PATIENCE of these without a
- * frame between them the card counts as gone.
+ * frame between them none any more; nor does one that tells of a card that cannot be. Frames then wait for
+ * its successor, and after NET_CLIENT_PATIENCE such drivers in a row the card counts as gone.
  */
 #pragma once
 
@@ -27,11 +28,13 @@ struct net_client {
     bool link_up;
     bool described;      /* the three are valid */
     bool gone;           /* nothing comes or goes any more */
+    bool refused;        /* nothing comes or goes with this driver */
     bool dirty;          /* frames were added and not published */
     bool rooms_given;    /* buffers, likewise */
     uint32_t generation; /* of the driver that the session is for; 0: none yet */
     uint32_t session;
     uint32_t failures; /* sessions broken in a row */
+    uint32_t refusals; /* drivers refused in a row */
     uint32_t taken;    /* the buffer that net_client_take gave out; NET_RECEIVE_BUFFERS: none */
     /* The transmit buffers are used in turn: [oldest, next) are under way, except those in ended. */
     uint32_t next, oldest;

@@ -52,7 +52,18 @@ static void answers_take(struct disk *disk) {
     }
 }
 
+static void refusal_tell(const struct disk *disk) {
+    const struct block_client *client = &disk->client;
+    if (client->gone)
+        log_line("%s: %u drivers in a row broke the protocol or told of another disk; it is given up",
+                 disk->name, client->refusals);
+    else
+        log_line("%s: its driver broke the protocol or tells of another disk; what waits is for the next one",
+                 disk->name);
+}
+
 void disk_run(struct disk *disk) {
+    uint32_t refusals = disk->client.refusals;
     bool kick = false;
     do {
         if (block_client_run(&disk->client))
@@ -60,6 +71,8 @@ void disk_run(struct disk *disk) {
         answers_take(disk);
         cache_continue(disk);
     } while (disk->client.dirty && !disk->client.queue.broken);
+    if (disk->client.refusals > refusals)
+        refusal_tell(disk);
     if (disk->client.gone)
         cache_drop(disk);
     if (kick)

@@ -242,10 +242,24 @@ TEST(drivers_that_lie) {
         virtqueue_push(&link.receive, 999, 64); /* no such chain */
         (void)net_link_publish(&link);
         CHECK(!net_client_take(&client, &bytes, &length));
-        CHECK(net_client_run(&client) || client.gone);
+        CHECK(net_client_run(&client) || client.refused);
     }
-    CHECK(client.gone && !client.link_up);
+    CHECK(client.refused && !client.gone && !client.link_up);
     CHECK(!net_client_run(&client));
+    driver_start(); /* its successor has other chances */
+    CHECK(net_client_run(&client) && !client.refused && client.link_up);
+}
+
+/* One that tells of no card that can be is refused, a row of them costs the card. */
+TEST(drivers_of_no_card) {
+    world_start();
+    for (unsigned i = 0; i < NET_CLIENT_PATIENCE; i++) {
+        CHECK(!client.gone && client.mtu == NET_MTU_MAX);
+        driver_start();
+        net_header(area)->mtu = i % 2 ? 0 : NET_MTU_MAX + 1;
+        CHECK(!net_client_run(&client) && client.refused);
+    }
+    CHECK(client.gone);
 }
 
 /* A frame that has no length a frame can have is dropped, and its buffer goes back. */
@@ -276,7 +290,7 @@ TEST(descriptions_refused) {
             net_header(area)->mtu = NET_MTU_MAX + 1;
         else
             net_header(area)->address[0] |= 1;
-        CHECK(!net_client_run(&client) && client.gone);
+        CHECK(!net_client_run(&client) && client.refused && !client.described);
     }
 }
 
