@@ -28,8 +28,13 @@ wait
 dmesg | grep -q 'swifi: end: ok' && echo ok drivers
 [ $(factorial) = 3628800 ] && echo ok edu
 [ $(random) = 3000 ] && echo ok random
-for disk in DISKS; do dd if=/dev/urandom of=/tmp/new bs=64k count=16 2>/dev/null; dd if=/tmp/new of=$disk bs=64k conv=fsync 2>/dev/null &&
-    dd if=$disk bs=64k count=16 iflag=direct 2>/dev/null | cmp - /tmp/new && echo ok $disk; done
+try() { "$@" 2>/tmp/err || { echo not ok $disk; cat /tmp/err; }; }
+for disk in DISKS; do
+    dd if=/dev/urandom of=/tmp/new bs=64k count=16 2>/dev/null
+    try dd if=/tmp/new of=$disk bs=64k conv=fsync
+    try dd if=$disk of=/tmp/old bs=64k count=16 iflag=direct
+    cmp /tmp/old /tmp/new && echo ok $disk
+done
 echo ok $n rounds
 """
 

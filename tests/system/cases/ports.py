@@ -94,12 +94,12 @@ def ports_killed(context):
     script = KILL.replace("KILLS", str(KILLS)).replace("BLOCK", str(BLOCK)).replace("HALF", str(BLOCK // 2000))
     sent = {}
     with Ports(("/bin/sh", "-c", script), test_root((), files=(("test/data", 0o644, data),)), files=("terminal", "stream"),
-               devices=(BUS, TERMINAL, STREAM), smp=context.cpus, timeout=60 + 3 * KILLS) as machine:
+               devices=(BUS, TERMINAL, STREAM), smp=context.cpus, timeout=60 + 6 * KILLS) as machine:
         for number, name in ((4, "terminal"), (5, "stream")):
             machine.expect(b"ready %d\n" % number)
             sent[name] = source.randbytes(BLOCK * KILLS)
             machine.say(name, sent[name])
-            machine.expect(hashlib.sha256(sent[name]).hexdigest().encode())
+            machine.expect(hashlib.sha256(sent[name]).hexdigest().encode(), 10 + 3 * KILLS)
         result = machine.end()
         heard = {name: machine.channels[name].heard for name in sent}
     ended = result.log.count(b"driver virtio-console (generation")
