@@ -1,7 +1,7 @@
 /* sources: linux/[!hm]*.c linux/task/*.c linux/fs/*.c linux/io/*.c linux/net/*.c linux/ipc/*.c
  * linux/block/*.c linux/input/*.c linux/arch/host/*.c tests/host/*.c tests/host/guest/*.c lib/base/tree.c
  * lib/base/format.c lib/base/elf.c lib/base/cpio.c lib/pci/accelerator.c lib/virtqueue/*.c
- * linux/device/functions.c */
+ * linux/device/functions.c linux/usb/*.c */
 /* flags: -iquote tests/host -pthread */
 /*
  * Address spaces: what mmap and its kin answer, what the tree of areas says afterwards (compared with a model
