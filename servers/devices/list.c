@@ -246,8 +246,10 @@ void list_remove(uint32_t address) {
         if (!run->kind || run->address != address || run->leaving)
             continue;
         run->leaving = true;
-        for (unsigned k = 0; k < link_count(run); k++)
-            run->links[k].id = 0, run->links[k].used = false;
+        for (unsigned k = 0; k < link_count(run); k++) {
+            run->links[k].id = 0;
+            run->links[k].used = false;
+        }
         if (run->process != HANDLE_NONE)
             driver_kill(run, DRIVER_KILLED); /* its end is reported */
         else

@@ -59,7 +59,9 @@ BOMB_SCRIPT = """
 free() { awk '/pages_free/{print $2}' /proc/keel; }
 clock() { cut -d. -f1 /proc/uptime; }
 until [ -e /dev/rtc0 ]; do sleep 0.1; done # drivers take memory while they start
-until [ "$before" = "$(free)" ]; do before=$(free); sleep 0.3; done
+settled() { last=$before before=$(free) && change=$((before - last)) && [ ${change#-} -le 16 ]; }
+before=0
+until settled; do sleep 0.3; done
 ends=$1 # yes: the bomb ends by itself
 shift
 setsid "$@" >/dev/null 2>&1 &
