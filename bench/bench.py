@@ -1,5 +1,5 @@
 """`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
-(bench/kbench.c, native.py), how long interrupts and a real-time task wait at most, how three operations scale from one CPU to two,
+(bench/kbench.c, native.py), how long interrupts and a real-time task wait at most, how some operations scale from one CPU to two,
 requests to disks (bench/disk.c, disk.py), and how long each boot path takes.
 
 Instructions come from a run under -icount shift=0, where the time-stamp counter counts them; time from a second run without.
@@ -55,6 +55,7 @@ GOALS = {  # instructions
 SCALING = {  # name: the row, what is run by two at once
     "scaling_calls": ("call/reply pairs", "call_pairs"),
     "scaling_page_faults": ("page faults", "page_fault"),
+    "scaling_page_fill": ("pages filled in order", "page_fill"),
     "scaling_forks": ("fork + exit + wait", "fork_exit_wait"),
 }
 SCALING_GOAL = 1.8
