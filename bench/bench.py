@@ -60,7 +60,7 @@ SCALING = {  # name: the row, what is run by two at once
 }
 SCALING_GOAL = 1.8
 SCALING_BOOTS = 3
-BOOT_PATHS = {  # how the machine boots: what the table says, whether instructions can be counted in a short time
+BOOT_PATHS = {  # how the machine boots: what the table says, whether instructions can be counted in a short time, else in a whole run alone
     "boot_pvh": ("pvh", "machine start to first user instruction: PVH", True),
     "boot_bios": ("bios", "machine start to first user instruction: GRUB on BIOS", True),
     "boot_uefi": ("uefi", "machine start to first user instruction: UEFI", False),
@@ -184,7 +184,8 @@ def _disk_rows(root, quick, names, peer):
 
 
 def _boot_rows(root, quick, names):
-    """From the start of the machine, which is when its time-stamp counter begins, to the first instruction of a Linux program."""
+    """From the start of the machine, which is when its time-stamp counter begins, to the first instruction of a Linux program. While
+    firmware waits for a device, a nanosecond counts as an instruction."""
     rows = []
     for name in names:
         path, _, countable = BOOT_PATHS[name]
@@ -192,7 +193,7 @@ def _boot_rows(root, quick, names):
             result = _run(root, SHELL_MEMORY, boot=path, icount=icount)
             megahertz = re.search(rb"TSC (\d+) MHz", result.log)
             return _value(result.stdout.decode(), "first_user_tsc"), int(megahertz[1])
-        counted = first(True)[0] if countable else None
+        counted = first(True)[0] if countable or not quick else None
         ticks, megahertz = (None, 1) if quick and countable else first(False)
         rows.append(row(name, counted, keel_ns=None if ticks is None else ticks * 1000 / megahertz))
     return rows
