@@ -14,6 +14,7 @@
 struct text;
 
 enum { USB_MAJOR = 189, USB_BUSES = 16, USB_BUS_NODES = 128 };
+enum { USB_PATH = 96 }; /* "/usb16/16-99/16-99.15 …", six ports deep: 87 bytes */
 
 /* A device, also a root hub. */
 struct usb_node {
@@ -22,8 +23,8 @@ struct usb_node {
     uint32_t address;     /* of the controller's PCI function */
     uint32_t ports;       /* of a hub */
     char name[USB_NAME];
-    char path[FUNCTION_PATH + 64]; /* below /sys/devices */
-    bool found;                    /* in the list that is being read */
+    char path[FUNCTION_PATH + USB_PATH]; /* below /sys/devices */
+    bool found;                          /* in the list that is being read */
     struct usb_list_entry entry;
 };
 

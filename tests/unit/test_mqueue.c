@@ -18,24 +18,9 @@
 #include "linux/heap.h"
 #include "linux/ipc/mqueue.h"
 #include "linux/syscalls.h"
-#include "tests/host/guest/guest.h"
-#include "tests/unit/check.h"
+#include "tests/unit/program.h"
 
 enum { COUNT = 10, SIZE = 64, STEPS = 2000, PRIORITIES = 4, USER = 1000, SECOND = 1000000000 };
-
-static void run(guest_program program) {
-    int32_t status = -1;
-    CHECK(guest_execute(program, NULL, 2000000, &status));
-    CHECK_EQ(status, 0);
-    CHECK_EQ(guest_processes(), 1);
-}
-
-#define PROGRAM(program_name)                                                                                \
-    static int program_##program_name(void *argument);                                                       \
-    TEST(program_name) {                                                                                     \
-        run(program_##program_name);                                                                         \
-    }                                                                                                        \
-    static int program_##program_name(void *argument __attribute__((unused)))
 
 static unsigned below(unsigned limit) {
     static uint64_t state = 1;

@@ -19,23 +19,7 @@
 #include "linux/abi/wait.h"
 #include "linux/io/stream.h"
 #include "linux/syscalls.h"
-#include "tests/host/guest/guest.h"
-#include "tests/unit/check.h"
-
-/* Runs a program to its end: it must exit with 0, and leave no process behind. */
-static void run(guest_program program) {
-    int32_t status = -1;
-    CHECK(guest_execute(program, NULL, 2000000, &status));
-    CHECK_EQ(status, 0);
-    CHECK_EQ(guest_processes(), 1);
-}
-
-#define PROGRAM(program_name)                                                                                \
-    static int program_##program_name(void *argument);                                                       \
-    TEST(program_name) {                                                                                     \
-        run(program_##program_name);                                                                         \
-    }                                                                                                        \
-    static int program_##program_name(void *argument __attribute__((unused)))
+#include "tests/unit/program.h"
 
 /* ---- shorthands for programs ---- */
 
