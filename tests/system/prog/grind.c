@@ -29,7 +29,7 @@
 
 enum {
     ROUNDS = 8,
-    TREND = 4, /* rounds that must all lose for a leak */
+    TREND = 7, /* rounds that must all lose for a leak: by chance that is one run in 40,320 */
 };
 
 char *const *own_arguments;
@@ -122,6 +122,25 @@ static bool leak_report(const struct counters *at, unsigned rounds) {
     return free || objects || heap;
 }
 
+static void bytes_print(const char *what, const uint8_t *bytes, size_t length) {
+    printf("%s", what);
+    for (size_t i = 0; i < length; i++)
+        printf(" %02x", bytes[i]);
+    printf("\n");
+}
+
+static bool wrong_report(void) {
+    const struct wrong_piece *first = &shared->first_wrong;
+    if (!shared->wrong)
+        return false;
+    printf("not ok grind: %llu bytes came out of a pipe wrong, the first at %u of a message, of whose "
+           "piece %u bytes were left\n",
+           (unsigned long long)shared->wrong, first->at, first->length);
+    bytes_print("came", first->came, sizeof first->came);
+    bytes_print("sent", first->sent, sizeof first->sent);
+    return true;
+}
+
 int main(int argc, char **argv) {
     own_arguments = argv;
     if (argc > 1 && argv[1][0] == '-')
@@ -148,9 +167,8 @@ int main(int argc, char **argv) {
                (unsigned long long)shared->crashed, (unsigned long long)shared->killed,
                (unsigned long long)(now_ms() - began), at[round].free, at[round].objects, at[round].heap);
     }
-    if (shared->wrong)
-        printf("not ok grind: %llu bytes came out of a pipe wrong\n", (unsigned long long)shared->wrong);
-    if (leak_report(at, ROUNDS + 1) || shared->wrong)
+    bool wrong = wrong_report();
+    if (leak_report(at, ROUNDS + 1) || wrong)
         return 1;
     printf("ok grind\n");
     return 0;

@@ -72,11 +72,52 @@ void vfork_op(struct torturer *t) {
         child_wait(t, pid, 0);
 }
 
+enum { MESSAGE = 3000 };
+
+static uint8_t message_byte(uint8_t seed, unsigned at) {
+    return (uint8_t)(seed + at * 7);
+}
+
+static void wrong_note(const uint8_t *message, unsigned at, const uint8_t *came, long length) {
+    struct wrong_piece *first = &shared->first_wrong;
+    if (shared->wrong++ || first->noted)
+        return;
+    first->noted = true;
+    first->at = at;
+    first->length = (unsigned)length;
+    for (unsigned i = 0; i < sizeof first->came; i++) {
+        first->came[i] = i < length ? came[i] : 0;
+        first->sent[i] = at + i < MESSAGE ? message[at + i] : 0;
+    }
+}
+
+/* Passes on what it reads, in pieces. */
+static _Noreturn void message_pass(struct torturer *t, int from, int to) {
+    char part[512];
+    long got;
+    while ((got = CALL3(SYS_read, from, part, sizeof part)) > 0 || got == -EINTR)
+        if (got > 0 && CALL3(SYS_write, to, part, got) != got)
+            break;
+    leave(0);
+}
+
+/* Other threads may write to this one's stack. */
+static void message_receive(struct torturer *t, int from, const uint8_t *message, uint8_t seed) {
+    uint8_t part[700];
+    for (unsigned at = 0; at < MESSAGE;) {
+        long got = CALL3(SYS_read, from, part, sizeof part);
+        if (got <= 0)
+            return; /* a signal, or the child was killed */
+        for (long i = 0; i < got; i++, at++)
+            if (part[i] != message_byte(seed, at) && t->threads == 0)
+                wrong_note(message, at, part + i, got - i);
+    }
+}
+
 /* A message through two processes: what comes out is what went in. */
 void pipeline_op(struct torturer *t) {
-    enum { LENGTH = 3000 };
     int first[2], second[2];
-    uint8_t seed = (uint8_t)next_random(t);
+    uint8_t message[MESSAGE], seed = (uint8_t)next_random(t);
     if (t->depth || CALL2(SYS_pipe2, first, 0))
         return;
     if (CALL2(SYS_pipe2, second, 0)) {
@@ -86,32 +127,18 @@ void pipeline_op(struct torturer *t) {
     }
     long pid = CALL0(SYS_fork);
     if (!pid) {
-        char part[512];
-        long got;
         CALL1(SYS_close, first[1]);
         CALL1(SYS_close, second[0]);
-        while ((got = CALL3(SYS_read, first[0], part, sizeof part)) > 0 || got == -EINTR)
-            if (got > 0 && CALL3(SYS_write, second[1], part, got) != got)
-                break;
-        leave(0);
+        message_pass(t, first[0], second[1]);
     }
     CALL1(SYS_close, first[0]);
     CALL1(SYS_close, second[1]);
-    uint8_t message[LENGTH];
-    for (unsigned i = 0; i < LENGTH; i++)
-        message[i] = (uint8_t)(seed + i * 7);
-    long sent = pid > 0 ? CALL3(SYS_write, first[1], message, LENGTH) : -1;
+    for (unsigned i = 0; i < MESSAGE; i++)
+        message[i] = message_byte(seed, i);
+    long sent = pid > 0 ? CALL3(SYS_write, first[1], message, MESSAGE) : -1;
     CALL1(SYS_close, first[1]);
-    unsigned at = 0;
-    while (sent == LENGTH && at < LENGTH) {
-        uint8_t part[700];
-        long got = CALL3(SYS_read, second[0], part, sizeof part);
-        if (got <= 0)
-            break; /* a signal, or the child was killed */
-        for (long i = 0; i < got; i++, at++)
-            if (part[i] != (uint8_t)(seed + at * 7) && t->threads == 0)
-                shared->wrong++;
-    }
+    if (sent == MESSAGE)
+        message_receive(t, second[0], message, seed);
     CALL1(SYS_close, second[0]);
     if (pid > 0)
         child_wait(t, pid, 0);

@@ -21,10 +21,18 @@ enum {
     DEPTH_MAX = 2,
 };
 
+/* What came out of a pipe, and what had gone in, from the first wrong byte on. */
+struct wrong_piece {
+    _Atomic bool noted;
+    unsigned at, length; /* in the message; what that read gave from there on */
+    uint8_t came[32], sent[32];
+};
+
 /* Shared by all processes, at SHARED_PLACE. */
 struct shared {
     _Atomic uint64_t calls[WORKERS_MAX];
     _Atomic uint64_t torturers, killed, crashed, wrong;
+    struct wrong_piece first_wrong;
     uint64_t goal; /* calls of all workers together, this round */
 };
 
