@@ -9,7 +9,10 @@
 
 enum { BAD_CALLS_MOST = 16 };
 
-enum { CALLERS_SEEN = 32 }; /* how many queued callers are compared */
+enum {
+    CALLERS_SEEN = 32, /* how many queued callers are compared */
+    CHAIN_MOST = 8,    /* servers that wait for each other */
+};
 
 struct port *port_create(struct job *job, uint64_t queue_length) {
     if (queue_length > PORT_QUEUE_MAX)
@@ -237,7 +240,56 @@ static void port_lend(struct port *port, struct thread *server) {
     sched_lend(server, level);
 }
 
+/* The port in which a thread waits as a caller, referenced, or NULL. */
+static struct port *port_called(struct thread *thread) {
+    spin_lock(&thread->lock);
+    struct port *port = thread->calls.port; /* which it does not change while it waits there */
+    if (port && thread->wait_object == &port->object)
+        object_get(&port->object);
+    else
+        port = NULL;
+    spin_unlock(&thread->lock);
+    return port;
+}
+
+/* Lends anew to a server, which gets a reference unless it is NULL. The lock is held. */
+static struct thread *loan_renew(struct port *port, struct thread *server) {
+    port_lend(port, server);
+    if (server)
+        object_get(&server->object);
+    return server;
+}
+
+static struct thread *caller_server(const struct port *port, const struct thread *caller) {
+    return caller->server ? caller->server : port->server;
+}
+
+/* A caller waits no more. The lock is held. */
+static __attribute__((noinline)) void caller_leave(struct thread *caller) {
+    if (caller->server)
+        caller->server->caller = NULL;
+    caller->server = NULL;
+    list_remove(&caller->wait_link);
+}
+
+void port_loan_pass_on(struct thread *server) {
+    for (unsigned left = CHAIN_MOST; server; left--) {
+        struct thread *lender = server;
+        struct port *port = left ? port_called(lender) : NULL;
+        server = NULL;
+        if (port) {
+            spin_lock(&port->lock);
+            if (lender->wait_object == &port->object)
+                server = loan_renew(port, caller_server(port, lender));
+            spin_unlock(&port->lock);
+            object_put(&port->object);
+        }
+        object_put(&lender->object);
+    }
+}
+
 int64_t port_call(struct port *port, const struct frame *frame) {
+    struct thread *busy = NULL;
     struct thread *caller = thread_current();
     uint64_t deadline = frame->rbx ? frame->rbx : DEADLINE_NEVER;
     int64_t result = 0;
@@ -258,9 +310,10 @@ int64_t port_call(struct port *port, const struct frame *frame) {
     } else {
         result = wait_begin(&port->object, &port->callers, deadline);
         port->pending = true;
-        port_lend(port, port->server);
+        busy = loan_renew(port, port->server);
     }
     spin_unlock(&port->lock);
+    port_loan_pass_on(busy);
     return result;
 }
 
@@ -277,7 +330,8 @@ static void port_reply(struct thread *server, int64_t result) {
             result = message_transfer(server, server->native.rbx, caller);
         if (caller->period)
             caller->quantum_left = server->level == LEVEL_REALTIME ? sched_slice_left() : 0;
-        port_wait_cancelled(caller);
+        caller_leave(caller);
+        port_lend(port, server);
         wait_end(caller, result);
     }
     spin_unlock(&port->lock);
@@ -331,15 +385,12 @@ int64_t port_receive(struct port *port, const struct frame *frame) {
     return result;
 }
 
-void port_wait_cancelled(struct thread *thread) {
+struct thread *port_wait_cancelled(struct thread *thread) {
     struct port *port = container_of(thread->wait_object, struct port, object);
-    struct thread *server = thread->server ? thread->server : port->server;
+    struct thread *server = caller_server(port, thread);
 
-    if (thread->server)
-        server->caller = NULL;
-    thread->server = NULL;
-    list_remove(&thread->wait_link);
-    port_lend(port, server);
+    caller_leave(thread);
+    return loan_renew(port, server);
 }
 
 void port_server_ended(struct thread *thread) {

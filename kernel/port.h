@@ -77,7 +77,11 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
 /* Lets go of the port. */
 void port_use_end(struct port_use *use);
 
-/* A caller gives up (time-out, kill): the port's lock is held. */
-void port_wait_cancelled(struct thread *thread);
+/* A caller gives up (time-out, kill): the port's lock is held. The server that may have lost what it was
+ * lent, or NULL. */
+struct thread *port_wait_cancelled(struct thread *thread);
+/* Once what a server is lent has changed: where it waits in a call itself, that goes on to the server of that
+ * call, and so on along the chain. Takes over a reference to the server. No lock may be held. */
+void port_loan_pass_on(struct thread *server);
 /* The thread ends: whoever waits for its reply gets -ECANCELED. */
 void port_server_ended(struct thread *thread);

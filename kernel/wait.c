@@ -86,13 +86,15 @@ void wait_cancel(struct thread *thread, uint64_t sequence, int64_t result) {
         return;
 
     struct spinlock *lock = wait_lock(object, thread);
+    struct thread *server = NULL;
     spin_lock(lock);
     if (thread->state == THREAD_BLOCKED && thread->wait_sequence == sequence) {
         if (object->type == OBJECT_PORT)
-            port_wait_cancelled(thread);
+            server = port_wait_cancelled(thread);
         wait_end(thread, result);
     }
     spin_unlock(lock);
+    port_loan_pass_on(server);
     object_put(object);
 }
 

@@ -60,10 +60,10 @@ static void test_call_handle_changes(void) {
 
 /* ---- priority travels with a call ---- */
 
-enum { LOW = 6, MIDDLE = 4, HIGH = 1, UNTIL_TOLD = 98, END = 99 };
+enum { LOW = 6, MIDDLE = 4, RAISED = 2, HIGH = 1, UNTIL_TOLD = 98, END = 99 };
 
-static _Atomic bool stop, serving;
-static _Atomic uint64_t low_calls, told;
+static _Atomic bool stop, busy; /* busy: the slow server, with a call until it is told */
+static _Atomic uint64_t told;
 static uint64_t work_steps; /* as many calls as this machine makes in a millisecond */
 
 static void work_measure(void) {
@@ -85,14 +85,13 @@ static void slow_server(uint64_t i) {
     pin(LOW);
     do {
         ipc_receive((handle_t)port, DEADLINE_NEVER, flags, &message);
-        serving = true;
-        if (message.label == UNTIL_TOLD)
+        busy = message.label == UNTIL_TOLD;
+        if (busy)
             while (told < message.words[0])
                 keel_null();
         else if (message.label != END)
             for (uint64_t step = 0; step < message.label * work_steps; step++)
                 keel_null();
-        serving = false;
         flags = IPC_REPLY;
     } while (message.label != END);
     ipc_receive((handle_t)port, 0, flags, &message);
@@ -103,8 +102,7 @@ static void low_client(uint64_t i) {
     pin(LOW);
     while (!stop) {
         struct ipc_message message = {.label = 1};
-        if (!ipc_call((handle_t)port, DEADLINE_NEVER, &message))
-            low_calls++;
+        ipc_call((handle_t)port, DEADLINE_NEVER, &message);
     }
     thread_end(i);
 }
@@ -123,25 +121,17 @@ static uint64_t level_now(handle_t thread) {
     return info.level;
 }
 
-/* Two low-priority clients keep a low-priority server busy, and a thread in the middle wants the whole CPU.
- * Calls of high priority come through all the same: within far less than the 100 ms after which the scheduler
- * serves the lowest level out of turn. Not all of them need to be that fast, for the host has its own pace.
- */
-static void test_priority_travels(void) {
+/* Calls of high priority, past a thread in the middle that wants the whole CPU: within far less than the
+ * 100 ms after which the scheduler serves the lowest level out of turn. Not all of them need to be that fast,
+ * for the host has its own pace. */
+static void calls_come_past(int64_t called) {
     unsigned fast = 0;
-    work_measure();
-    stop = false;
-    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
-    pin(HIGH);
-    handle_t server = thread_start(0, slow_server), low = thread_start(1, low_client),
-             other = thread_start(3, low_client);
-    keel_thread_wait(clock_now() + 20 * MS);
     handle_t middle = thread_start(2, middle_spinner);
     for (unsigned round = 0; round < 10; round++) {
         struct ipc_message message = {.label = 2};
         keel_thread_wait(clock_now() + 3 * MS);
         uint64_t start = clock_now();
-        EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
+        EQ(ipc_call((handle_t)called, DEADLINE_NEVER, &message), 0);
         fast += clock_now() - start < 60 * MS;
     }
     log_line("%u of 10 calls came past a thread of a better level than the server's", fast);
@@ -149,26 +139,50 @@ static void test_priority_travels(void) {
     stop = true;
     keel_thread_wait(clock_now() + 5 * MS);
     thread_join(2, middle);
-    thread_join(1, low);
-    thread_join(3, other);
-    EQ(level_now(server), LOW);
+}
+
+/* Ends a server that nobody else calls any more; what it was lent is over. */
+static void server_end(unsigned i, handle_t server, int64_t called) {
     struct ipc_message message = {.label = END};
-    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
-    thread_join(0, server);
-    EQ(keel_handle_close(port), 0);
+    EQ(level_now(server), LOW);
+    EQ(ipc_call((handle_t)called, DEADLINE_NEVER, &message), 0);
+    thread_join(i, server);
+    EQ(keel_handle_close((uint64_t)called), 0);
+}
+
+static void levels_begin(void) {
+    work_measure();
+    stop = false;
+    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    told = 0;
+    busy = false;
+    pin(HIGH);
+}
+
+static void levels_end(void) {
     EQ(keel_thread_set(0, 0, 3), 0);
     EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+}
+
+/* Two low-priority clients keep a low-priority server busy. */
+static void test_priority_travels(void) {
+    levels_begin();
+    handle_t server = thread_start(0, slow_server), low = thread_start(1, low_client),
+             other = thread_start(3, low_client);
+    keel_thread_wait(clock_now() + 20 * MS);
+    calls_come_past(port);
+    thread_join(1, low);
+    thread_join(3, other);
+    server_end(0, server, port);
+    levels_end();
 }
 
 /* A loan ends when its caller gives up. */
 static void test_loan_ends(void) {
     struct ipc_message message = {.label = 2};
-    told = 0;
-    port = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    levels_begin();
     handle_t server = thread_start(0, slow_server);
     EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
-    pin(HIGH);
-    stop = false;
     handle_t middle = thread_start(2, middle_spinner);
     for (unsigned round = 1; round <= 5; round++) {
         message.label = UNTIL_TOLD;
@@ -180,12 +194,71 @@ static void test_loan_ends(void) {
     stop = true;
     keel_thread_wait(clock_now() + 5 * MS);
     thread_join(2, middle);
-    message.label = END;
-    EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
-    thread_join(0, server);
-    EQ(keel_handle_close(port), 0);
-    EQ(keel_thread_set(0, 0, 3), 0);
-    EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+    server_end(0, server, port);
+    levels_end();
+}
+
+/* ---- and on, along a chain of servers ---- */
+
+static int64_t front; /* the port of one that has each call's work done by the slow server */
+static handle_t slow;
+static _Atomic uint64_t level_seen;
+
+static void front_server(uint64_t i) {
+    struct ipc_message message;
+    uint64_t flags = 0;
+    pin(LOW);
+    do {
+        ipc_receive((handle_t)front, DEADLINE_NEVER, flags, &message);
+        struct ipc_message inner = message;
+        if (message.label != END)
+            ipc_call((handle_t)port, DEADLINE_NEVER, &inner);
+        flags = IPC_REPLY;
+    } while (message.label != END);
+    ipc_receive((handle_t)front, 0, flags, &message);
+    thread_end(i);
+}
+
+static void low_caller(uint64_t i) {
+    struct ipc_message message = {.label = UNTIL_TOLD, .words = {1}};
+    pin(LOW);
+    ipc_call((handle_t)front, DEADLINE_NEVER, &message);
+    thread_end(i);
+}
+
+/* Waits a while for the slow server to be lifted, and tells it to go on. */
+static void watcher(uint64_t i) {
+    pin(HIGH);
+    for (unsigned tries = 0; tries < 1000 && level_seen != RAISED; tries++) {
+        keel_thread_wait(clock_now() + MS / 10);
+        level_seen = level_now(slow);
+    }
+    told = 1;
+    thread_end(i);
+}
+
+/* A caller that waits for a server that waits for another one lifts both, until it gives up. */
+static void test_priority_chain(void) {
+    struct ipc_message message = {.label = 1};
+    levels_begin();
+    pin(RAISED);
+    level_seen = LOW;
+    front = keel_handle_create(OBJECT_PORT, 0, 0, 0);
+    slow = thread_start(0, slow_server);
+    handle_t server = thread_start(1, front_server), low = thread_start(3, low_caller);
+    while (!busy)
+        keel_thread_wait(clock_now() + MS / 10);
+    EQ(ipc_call((handle_t)front, clock_now() + MS, &message), -ETIMEDOUT);
+    EQ(level_now(server), LOW);
+    EQ(level_now(slow), LOW);
+    handle_t watching = thread_start(2, watcher);
+    EQ(ipc_call((handle_t)front, DEADLINE_NEVER, &message), 0);
+    EQ(level_seen, RAISED);
+    thread_join(2, watching);
+    thread_join(3, low);
+    server_end(1, server, front);
+    server_end(0, slow, port);
+    levels_end();
 }
 
 /* ---- real-time tasks ---- */
@@ -370,6 +443,7 @@ const struct test sched_tests[] = {
     {"no_port", test_no_port},
     {"call_handle_changes", test_call_handle_changes},
     {"priority_travels", test_priority_travels},
+    {"priority_chain", test_priority_chain},
     {"loan_ends", test_loan_ends},
     {"realtime", test_realtime},
     {"realtime_budget", test_realtime_budget},
