@@ -94,12 +94,20 @@ static void queue_retry(struct sem_set *set, struct list *queue, struct list *do
     }
 }
 
+/* Whether a change of a semaphore may let somebody go on who waits for zero: at another value, that is one
+ * whose own operations before would bring it there. Those are behind the others. */
+static bool zero_may_go(const struct semaphore *semaphore) {
+    const struct list *zero = &semaphore->zero;
+    return !list_empty(zero) &&
+           (!semaphore->value || list_entry(zero->prev, struct sem_work, waiter.link)->alters);
+}
+
 static void work_follow(struct sem_set *set, const struct sem_work *work, struct list *done) {
     const struct sembuf16 *all = work->operations;
     if (!work->alters)
         return;
     for (uint32_t i = 0; i < work->count; i++)
-        if (all[i].change && !set->semaphores[all[i].number].value)
+        if (all[i].change && zero_may_go(&set->semaphores[all[i].number]))
             queue_retry(set, &set->semaphores[all[i].number].zero, done);
     for (uint32_t i = 0; i < work->count; i++)
         if (all[i].change > 0)
@@ -129,7 +137,7 @@ void sem_assign(struct sem_set *set, uint32_t number, int32_t value, int32_t pro
 void sem_settle_from(struct sem_set *set, uint32_t first, uint32_t count) {
     struct list done = LIST_INIT(done);
     for (uint32_t i = first; i < first + count; i++)
-        if (!set->semaphores[i].value)
+        if (zero_may_go(&set->semaphores[i]))
             queue_retry(set, &set->semaphores[i].zero, &done);
     for (uint32_t i = first; i < first + count; i++)
         if (set->semaphores[i].value)

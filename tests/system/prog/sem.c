@@ -123,6 +123,26 @@ TEST(waits) {
     set_end(id);
 }
 
+/* Who waits for zero after its own change of the same semaphore waits for another value. */
+TEST(zero_by_own_change) {
+    int id = set_make(IPC_PRIVATE, 1, 0600);
+    struct sembuf last[] = {{0, -1, 0}, {0, 0, 0}};
+    for (unsigned set = 0; set < 2; set++) {
+        value_set(id, 0, 3);
+        pid_t waiting = child_operates(id, last, 2, 0);
+        await_waiting(id, 0, GETZCNT, 1);
+        CHECK(operate(id, 0, -1, 0) == 0);
+        CHECK_EQ(semctl(id, 0, GETZCNT), 1);
+        if (set)
+            value_set(id, 0, 1);
+        else
+            CHECK(operate(id, 0, -1, 0) == 0);
+        CHECK_EXITS(waiting, 0);
+        CHECK_EQ(value_of(id, 0), 0);
+    }
+    set_end(id);
+}
+
 /* Of several that wait, the first whose operation is possible; what one does lets others go on. */
 TEST(order_and_chains) {
     int id = set_make(IPC_PRIVATE, 4, 0600);
