@@ -313,44 +313,13 @@ static uint64_t deadline(struct worker *worker) {
     }
 }
 
-static uint64_t argument(struct worker *worker, char kind) {
+static uint64_t argument(struct worker *worker, char kind);
+
+static uint64_t number_argument(struct worker *worker, char kind) {
+    static const char kinds[] = "hjpslanrdmfOLV";
     switch (kind) {
-    case 'h': /* handle */
-        return handle_of(worker, OBJECT_NONE);
-    case 'j':
-        return chance(worker, 3) ? 0 : handle_of(worker, OBJECT_JOB);
-    case 'P':
-        return chance(worker, 10) ? 0 : handle_of(worker, OBJECT_PORT);
-    case 'V':
-        return chance(worker, 2) ? 0 : handle_of(worker, OBJECT_VMO);
-    case 'S':
-        return chance(worker, 4) ? 0 : handle_of(worker, OBJECT_SPACE);
-    case 't': { /* what handle_create makes */
-        static const uint8_t types[] = {OBJECT_EVENT,     OBJECT_PORT,     OBJECT_TIMER,
-                                        OBJECT_INTERRUPT, OBJECT_RESOURCE, OBJECT_JOB};
-        return chance(worker, 20) ? random_below(worker, 20) : types[random_below(worker, sizeof types)];
-    }
-    case 'y': /* handle or small number */
-        return chance(worker, 2) ? handle_of(worker, OBJECT_NONE) : random_below(worker, 70);
     case 'r': /* rights */
         return chance(worker, 2) ? UINT64_MAX : random_next(worker);
-    case 's': /* size or offset in bytes */
-        return chance(worker, 20) ? odd_number(worker) : random_below(worker, 40 * PAGE);
-    case 'z': /* a power of two of pages */
-        return chance(worker, 20) ? odd_number(worker) : (uint64_t)PAGE << random_below(worker, 6);
-    case 'A': /* limit of an address */
-        return chance(worker, 2) ? 0 : odd_number(worker);
-    case 'O': /* offset in pages */
-        return chance(worker, 2) ? 0 : random_below(worker, 40) * PAGE;
-    case 'L': /* length in pages */
-        return chance(worker, 50) ? odd_number(worker) & -(uint64_t)PAGE
-                                  : (1 + random_below(worker, chance(worker, 6) ? 200 : 8)) * PAGE;
-    case 'a': /* page to map */
-        return chance(worker, 100) ? pointer(worker) & -(uint64_t)PAGE : arena(worker);
-    case 'p':
-        return pointer(worker);
-    case 'l': /* length in bytes */
-        return chance(worker, 4) ? random_below(worker, 20000) : random_below(worker, 300);
     case 'f': /* mapping flags */
         return random_below(worker, 16);
     case 'b': /* a bit or two */
@@ -368,11 +337,56 @@ static uint64_t argument(struct worker *worker, char kind) {
         return 0x80 + random_below(worker, 2);
     case 'w':
         return 1ULL << random_below(worker, 4);
-    default: {
-        static const char kinds[] = "hjpslanrdmfOLV";
+    default:
         return chance(worker, 3) ? odd_number(worker)
                                  : argument(worker, kinds[random_below(worker, sizeof kinds - 1)]);
     }
+}
+
+static uint64_t memory_argument(struct worker *worker, char kind) {
+    switch (kind) {
+    case 's': /* size or offset in bytes */
+        return chance(worker, 20) ? odd_number(worker) : random_below(worker, 40 * PAGE);
+    case 'z': /* a power of two of pages */
+        return chance(worker, 20) ? odd_number(worker) : (uint64_t)PAGE << random_below(worker, 6);
+    case 'A': /* limit of an address */
+        return chance(worker, 2) ? 0 : odd_number(worker);
+    case 'O': /* offset in pages */
+        return chance(worker, 2) ? 0 : random_below(worker, 40) * PAGE;
+    case 'L': /* length in pages */
+        return chance(worker, 50) ? odd_number(worker) & -(uint64_t)PAGE
+                                  : (1 + random_below(worker, chance(worker, 6) ? 200 : 8)) * PAGE;
+    case 'a': /* page to map */
+        return chance(worker, 100) ? pointer(worker) & -(uint64_t)PAGE : arena(worker);
+    case 'p':
+        return pointer(worker);
+    case 'l': /* length in bytes */
+        return chance(worker, 4) ? random_below(worker, 20000) : random_below(worker, 300);
+    default:
+        return number_argument(worker, kind);
+    }
+}
+
+static uint64_t argument(struct worker *worker, char kind) {
+    static const uint8_t created[] = {OBJECT_EVENT,     OBJECT_PORT,     OBJECT_TIMER,
+                                      OBJECT_INTERRUPT, OBJECT_RESOURCE, OBJECT_JOB};
+    switch (kind) {
+    case 'h': /* handle */
+        return handle_of(worker, OBJECT_NONE);
+    case 'j':
+        return chance(worker, 3) ? 0 : handle_of(worker, OBJECT_JOB);
+    case 'P':
+        return chance(worker, 10) ? 0 : handle_of(worker, OBJECT_PORT);
+    case 'V':
+        return chance(worker, 2) ? 0 : handle_of(worker, OBJECT_VMO);
+    case 'S':
+        return chance(worker, 4) ? 0 : handle_of(worker, OBJECT_SPACE);
+    case 't': /* what handle_create makes */
+        return chance(worker, 20) ? random_below(worker, 20) : created[random_below(worker, sizeof created)];
+    case 'y': /* handle or small number */
+        return chance(worker, 2) ? handle_of(worker, OBJECT_NONE) : random_below(worker, 70);
+    default:
+        return memory_argument(worker, kind);
     }
 }
 

@@ -17,6 +17,7 @@
 #include "kernel/space.h"
 #include "kernel/vmo.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 extern uint64_t host_bad_user, host_allocations, host_fail_at;
 extern unsigned char *host_memory;
@@ -117,12 +118,6 @@ static struct entry {
     bool open;
 } entries[ENTRIES];
 static unsigned entry_count, pair_count;
-static unsigned seed = 1;
-
-static unsigned random_below(unsigned limit) {
-    seed = seed * 1103515245 + 12345;
-    return (seed >> 8) % limit;
-}
 
 static bool token_live(const struct token *token) {
     return token->epoch == subjects[token->subject].epoch;

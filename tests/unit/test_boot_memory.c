@@ -9,6 +9,7 @@
 #include "boot/console.h"
 #include "boot/memory.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 #define MB (1024ULL * 1024)
 #define GB (1024 * MB)
@@ -153,13 +154,12 @@ TEST(too_many_pieces) {
 }
 
 TEST(random_maps) {
-    static uint64_t state = 7; /* static: longjmp keeps it */
-    static int round;
+    static int round; /* static: longjmp keeps it */
     for (round = 0; round < 20000; round++) {
         begin();
         for (int i = 0; i < 24; i++) {
-            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-            add(state >> 30 & 0x1ffffffff, state >> 20 & 0xfffffff, state >> 63);
+            uint64_t base = (uint64_t)random_below(1U << 31) << 2 | random_below(4);
+            add(base, random_below(1U << 28), random_below(2));
         }
         if (setjmp(failed) == 0)
             init();

@@ -327,7 +327,6 @@ static void step(void) {
 
 TEST(random_against_model) {
     for (unsigned round = 0; round < 4; round++) {
-        seed = round + 1;
         setup();
         for (unsigned n = 0; n < STEPS / 4; n++) {
             step();

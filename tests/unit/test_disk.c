@@ -13,6 +13,7 @@
 #include "linux/heap.h"
 #include "linux/platform.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum { CHUNKS = 6, AREA = CHUNK_SIZE * (CHUNKS + 1), SECTORS = 64 * 12 + 24, BYTES = SECTORS * BLOCK_SECTOR };
 
@@ -26,12 +27,6 @@ static unsigned held_count, deaths, sleeps, flushes;
 static uint32_t generation, session_seen;
 static bool failing, deadly, stopped;
 static bool quick; /* the driver has answered before anybody can wait */
-static uint64_t turn = 1;
-
-static unsigned chance(unsigned n) {
-    turn = turn * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(turn >> 33) % n;
-}
 
 /* ---- what the code under test stands on ---- */
 
@@ -100,15 +95,15 @@ static void driver_take(void) {
 
 static void driver_step(void) {
     driver_take();
-    if (deadly && chance(20) == 0) {
+    if (deadly && random_below(20) == 0) {
         deaths++;
         driver_start();
         return;
     }
-    for (unsigned count = 1 + chance(4); count && held_count; count--) {
-        unsigned index = chance(held_count);
+    for (unsigned count = 1 + random_below(4); count && held_count; count--) {
+        unsigned index = random_below(held_count);
         struct block_io io = held[index];
-        bool fails = failing && chance(10) == 0;
+        bool fails = failing && random_below(10) == 0;
         held[index] = held[--held_count];
         uint8_t *at = media + io.sector * BLOCK_SECTOR;
         if (fails && io.type == BLOCK_IN)
@@ -163,7 +158,7 @@ static int64_t do_read(uint64_t offset, uint64_t length, bool ahead) {
 }
 
 static void do_write(uint64_t offset, uint64_t length) {
-    uint8_t seed = (uint8_t)chance(256);
+    uint8_t seed = (uint8_t)random_below(256);
     for (uint64_t i = 0; i < length; i++)
         shadow[offset + i] = bytes[i] = (uint8_t)(seed + i * 7);
     struct buffer buffer = {.kernel = bytes, .length = length};
@@ -178,12 +173,12 @@ static void do_write(uint64_t offset, uint64_t length) {
 }
 
 static void random_step(void) {
-    uint64_t offset = chance(BYTES), length = 1 + chance(chance(3) ? 5000 : 100000);
-    if (chance(4) == 0 && disk.next_read < BYTES)
+    uint64_t offset = random_below(BYTES), length = 1 + random_below(random_below(3) ? 5000 : 100000);
+    if (random_below(4) == 0 && disk.next_read < BYTES)
         offset = disk.next_read; /* reading ahead, and writing to what is being read */
     if (length > BYTES - offset)
         length = BYTES - offset;
-    switch (chance(12)) {
+    switch (random_below(12)) {
     case 0: {
         cache_settle(&disk, offset, length);
         CHECK_EQ(disk_flush(&disk), 0);
@@ -209,14 +204,14 @@ static void random_step(void) {
         do_write(offset, length);
         break;
     default: {
-        int64_t result = do_read(offset, length, chance(2));
+        int64_t result = do_read(offset, length, random_below(2));
         CHECK(result == (int64_t)length || failing);
         if (result > 0)
             CHECK_EQ(memcmp(bytes, shadow + offset, (size_t)result), 0);
         break;
     }
     }
-    if (chance(3) == 0)
+    if (random_below(3) == 0)
         driver_step();
     disk_run(&disk);
 }
@@ -258,7 +253,7 @@ TEST(answers_that_come_at_once) {
     world_start(512);
     quick = failing = true;
     for (unsigned i = 0; i < 1000; i++)
-        (void)do_read(chance(BYTES - 70000), 1 + chance(70000), true);
+        (void)do_read(random_below(BYTES - 70000), 1 + random_below(70000), true);
     failing = false;
     CHECK_EQ(do_read(0, 70000, true), 70000);
     world_end();
@@ -290,7 +285,7 @@ TEST(a_disk_that_is_to_go_is_finished) {
         world_start(512);
         deadly = i % 2;
         for (unsigned writes = 0; writes < 20; writes++)
-            do_write(chance(BYTES - 5000), 1 + chance(5000));
+            do_write(random_below(BYTES - 5000), 1 + random_below(5000));
         (void)do_read(0, 4096, true); /* and goes ahead */
         flushes = sleeps = 0;
         CHECK_EQ(disk_finish(&disk), 0);

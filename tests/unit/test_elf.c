@@ -6,6 +6,7 @@
 
 #include "lib/base/elf.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum { FILE_SIZE = 0x3000, LOADS = 2, SEGMENTS = 5, USER_LIMIT_SHIFT = 47 };
 static const uint64_t user_limit = 1ULL << USER_LIMIT_SHIFT;
@@ -203,14 +204,13 @@ TEST(tls_larger_in_file) {
 }
 
 TEST(random_bytes) {
-    uint64_t state = 1;
     for (int round = 0; round < 200000; round++) {
         make_program();
         for (int i = 0; i < 4; i++) {
-            state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-            unsigned char *target = state >> 63 ? header : (unsigned char *)segments;
-            size_t size = state >> 63 ? sizeof(header) : SEGMENTS * sizeof(segments[0]);
-            target[(state >> 40) % size] = (unsigned char)(state >> 32);
+            bool first = random_below(2);
+            unsigned char *target = first ? header : (unsigned char *)segments;
+            size_t size = first ? sizeof(header) : SEGMENTS * sizeof(segments[0]);
+            target[random_below((unsigned)size)] = (unsigned char)random_below(256);
         }
         struct elf_image image;
         if (read_within(&image, 0, user_limit))

@@ -15,6 +15,7 @@
 #include "kernel/kmem.h"
 #include "kernel/log.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum { OBJECTS = 16, TABLES = 3, MODEL = 4000, STEPS = 200000 };
 
@@ -40,12 +41,6 @@ struct entry {
 
 static struct entry model[MODEL];
 static unsigned model_count, epochs[OBJECTS];
-static unsigned seed = 1;
-
-static unsigned random_below(unsigned limit) {
-    seed = seed * 1103515245 + 12345;
-    return (seed >> 8) % limit;
-}
 
 static void setup(void) {
     if (!host_memory) {

@@ -15,12 +15,7 @@
 #include "linux/heap.h"
 #include "linux/syscalls.h"
 #include "tests/unit/program.h"
-
-static uint64_t random_state = 1;
-static unsigned below(unsigned limit) {
-    random_state = random_state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(random_state >> 33) % limit;
-}
+#include "tests/unit/random.h"
 
 static void reap(int64_t pid, int32_t expected) {
     int32_t status = -1;
@@ -61,10 +56,10 @@ static int worker_program(void *argument) {
 }
 
 static void work_draw(struct work *work, int16_t flags) {
-    *work = (struct work){.count = 1 + below(OPERATIONS)};
+    *work = (struct work){.count = 1 + random_below(OPERATIONS)};
     for (unsigned i = 0; i < work->count; i++)
         work->operations[i] =
-            (struct sembuf16){(uint16_t)below(SEMAPHORES), (int16_t)((int)below(6) - 3), flags};
+            (struct sembuf16){(uint16_t)random_below(SEMAPHORES), (int16_t)((int)random_below(6) - 3), flags};
 }
 
 /* Whether all of it could be done with these values, which change if so; what a model of semop would do. */
@@ -130,10 +125,10 @@ PROGRAM(random_operations) {
         int64_t pids[WORKERS];
         memset(works, 0, sizeof(works));
         for (unsigned i = 0; i < WORKERS; i++) {
-            work_draw(&works[i], below(4) ? 0 : SEM_UNDO);
+            work_draw(&works[i], random_below(4) ? 0 : SEM_UNDO);
             guest_child(worker_program, &works[i]);
             CHECK((pids[i] = guest(fork, 0)) > 0);
-            if (!below(3))
+            if (!random_below(3))
                 check_settled();
         }
         for (unsigned turn = 0; turn < 6; turn++) {
@@ -145,10 +140,10 @@ PROGRAM(random_operations) {
             bool possible = model_perform(&own, before);
             CHECK_EQ(operate(own.operations, own.count), possible ? 0 : -EAGAIN);
             check_settled();
-            CHECK_EQ(control(below(SEMAPHORES), SETVAL, below(VALUE_MOST + 1)), 0);
+            CHECK_EQ(control(random_below(SEMAPHORES), SETVAL, random_below(VALUE_MOST + 1)), 0);
         }
         check_settled();
-        unsigned victim = below(WORKERS);
+        unsigned victim = random_below(WORKERS);
         guest(kill, (uint64_t)pids[victim], SIGKILL);
         bool last = round + 1 == TURNS;
         if (last)

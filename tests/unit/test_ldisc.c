@@ -10,6 +10,7 @@
 #include "linux/abi/signal.h"
 #include "linux/io/ldisc.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 static struct ldisc ldisc;
 
@@ -415,14 +416,12 @@ TEST(positions_wrap) {
 
 /* Any bytes with any settings keep the positions in order and the rings in bounds. */
 TEST(random_input_and_settings) {
-    uint32_t seed = 12345;
     uint8_t bytes[64];
     start(0, 0);
     for (int i = 0; i < 200000; i++) {
-        seed = seed * 1664525 + 1013904223;
-        uint32_t choice = seed >> 28, length = seed >> 8 & 63;
+        uint32_t choice = random_below(16), length = random_below(sizeof bytes);
         for (uint32_t k = 0; k < length; k++)
-            bytes[k] = (uint8_t)((seed * (k + 7)) >> (k & 7));
+            bytes[k] = (uint8_t)random_below(256);
         if (choice < 8) {
             ldisc_receive(&ldisc, bytes, length);
         } else if (choice < 11) {
@@ -433,10 +432,10 @@ TEST(random_input_and_settings) {
             shown();
         } else {
             struct termios64 settings = usual;
-            settings.iflag = seed >> 3 & 0x7fff;
-            settings.lflag = seed >> 5 & 0x1ffff;
-            settings.oflag = seed >> 7 & 0x1fff;
-            settings.cc[VEOL] = (uint8_t)(seed >> 9);
+            settings.iflag = random_below(0x8000);
+            settings.lflag = random_below(0x20000);
+            settings.oflag = random_below(0x2000);
+            settings.cc[VEOL] = (uint8_t)random_below(256);
             ldisc_set(&ldisc, &settings);
         }
         CHECK(ldisc.head - ldisc.tail <= LDISC_INPUT);

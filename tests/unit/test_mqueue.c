@@ -19,14 +19,9 @@
 #include "linux/ipc/mqueue.h"
 #include "linux/syscalls.h"
 #include "tests/unit/program.h"
+#include "tests/unit/random.h"
 
 enum { COUNT = 10, SIZE = 64, STEPS = 2000, PRIORITIES = 4, USER = 1000, SECOND = 1000000000 };
-
-static unsigned below(unsigned limit) {
-    static uint64_t state = 1;
-    state = state * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(state >> 33) % limit;
-}
 
 /* ---- the calls; their buffers are the program's, at the same places in its children ---- */
 
@@ -136,8 +131,8 @@ PROGRAM(order) {
     CHECK(queue >= 0);
     for (unsigned step = 0; step < STEPS; step++) {
         char text[16];
-        if (below(2)) {
-            unsigned priority = below(PRIORITIES);
+        if (random_below(2)) {
+            unsigned priority = random_below(PRIORITIES);
             snprintf(text, sizeof text, "%u", step);
             CHECK_EQ(send(queue, text, priority * 10000), total == COUNT ? -EAGAIN : 0);
             full += total == COUNT;

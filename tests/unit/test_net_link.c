@@ -10,6 +10,7 @@
 #include "lib/virtqueue/net_link.h"
 #include "lib/virtqueue/net_ring.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum { HELD = 1024, FRAMES = 20000, LONGEST = NET_FRAME_MOST };
 
@@ -20,12 +21,6 @@ static const struct net_identity identity = {.address = {0x52, 0x54, 0, 0x12, 0x
 static struct net_buffer rooms[HELD], frames[HELD]; /* in the device */
 static unsigned room_count, frame_count;
 static uint32_t session_seen, generation;
-static uint64_t turn = 1;
-
-static unsigned chance(unsigned n) {
-    turn = turn * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(turn >> 33) % n;
-}
 
 static void driver_start(void) {
     room_count = frame_count = 0;
@@ -109,25 +104,25 @@ static void stream(bool deadly) {
     while (out < FRAMES || received < FRAMES) {
         uint8_t *place;
         CHECK(++rounds < 100 * FRAMES); /* else something never comes */
-        for (unsigned n = chance(8); n && sent < FRAMES && (place = net_client_buffer(&client)); n--)
+        for (unsigned n = random_below(8); n && sent < FRAMES && (place = net_client_buffer(&client)); n--)
             net_client_send(&client, frame_fill(place, sent++));
         (void)net_client_run(&client);
         driver_take();
-        for (unsigned n = chance(8); n && frame_count; n--) {
-            uint32_t number = device_send(chance(16) != 0 || !deadly);
+        for (unsigned n = random_below(8); n && frame_count; n--) {
+            uint32_t number = device_send(random_below(16) != 0 || !deadly);
             CHECK(number <= out);
             twice += number < out;
             out += number == out;
         }
-        for (unsigned n = chance(8); n && room_count; n--)
+        for (unsigned n = random_below(8); n && room_count; n--)
             device_receive(in++, true);
-        if (chance(4))
+        if (random_below(4))
             (void)net_link_publish(&link);
-        if (deadly && chance(50) == 0) {
+        if (deadly && random_below(50) == 0) {
             driver_start();
             deaths++;
         }
-        while (chance(16) && net_client_take(&client, &bytes, &length)) {
+        while (random_below(16) && net_client_take(&client, &bytes, &length)) {
             uint32_t number = frame_number(bytes, length);
             CHECK(number >= received && (deadly || number == received));
             received = number + 1;

@@ -12,6 +12,7 @@
 #include "drivers/virtio-console/stream.h"
 #include "lib/virtqueue/port_client.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum { DMA_SIZE = 8192, RING_AVAIL = 512, RING_USED = 1024, RING = 2048, STREAMED = 400000, ROUNDS = 200000 };
 
@@ -21,13 +22,7 @@ static struct virtqueue_driver rings[2];  /* the driver's: receive, transmit */
 static struct virtqueue_device device[2]; /* the other side of them */
 static struct stream streams[2];
 static uint32_t generation;
-static uint64_t turn = 1;
 static unsigned sent, arrived, came, taken; /* bytes: out at the client, at the device; in likewise */
-
-static unsigned chance(unsigned n) {
-    turn = turn * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(turn >> 33) % n;
-}
 
 static uint8_t byte_at(unsigned position) {
     return (uint8_t)(position * 2654435761U >> 24);
@@ -82,15 +77,15 @@ static void driver_step(unsigned until) {
 /* Takes whole buffers, and fills some in part. */
 static void device_step(void) {
     struct virtqueue_chain chain;
-    if (chance(2) && virtqueue_pop(&device[1], &chain) == 1) {
+    if (random_below(2) && virtqueue_pop(&device[1], &chain) == 1) {
         CHECK(chain.readable == 1 && chain.writable == 0);
         for (uint32_t i = 0; i < chain.segments[0].length; i++, arrived++)
             CHECK(chain.segments[0].bytes[i] == byte_at(arrived));
         virtqueue_push(&device[1], chain.head, 0);
         virtqueue_device_publish(&device[1]);
     }
-    if (chance(2) && virtqueue_pop(&device[0], &chain) == 1) {
-        uint32_t length = chance(chain.segments[0].length + 1);
+    if (random_below(2) && virtqueue_pop(&device[0], &chain) == 1) {
+        uint32_t length = random_below(chain.segments[0].length + 1);
         for (uint32_t i = 0; i < length; i++, came++)
             chain.segments[0].bytes[i] = byte_at(came);
         virtqueue_push(&device[0], chain.head, length);
@@ -101,15 +96,15 @@ static void device_step(void) {
 static void client_step(void) {
     uint8_t bytes[3000];
     bool signal;
-    size_t length = chance(sizeof bytes);
+    size_t length = random_below(sizeof bytes);
     CHECK_EQ(port_collect(&client), 0);
     if (port_stale(&client))
         port_begin(&client);
     for (size_t i = 0; i < length; i++)
         bytes[i] = byte_at(sent + (unsigned)i);
-    if (chance(2))
+    if (random_below(2))
         sent += (unsigned)port_write(&client, bytes, length, &signal);
-    if (!chance(2))
+    if (!random_below(2))
         return;
     length = port_read(&client, bytes, length, &signal);
     for (size_t i = 0; i < length; i++, taken++)
@@ -128,8 +123,9 @@ TEST(every_byte_once) {
     world_start();
     client_step();
     for (unsigned i = 0; i < ROUNDS && (arrived < STREAMED || taken < STREAMED); i++) {
-        if (i == 0 || chance(20) == 0) {
-            driver_step(chance(6));
+        if (i == 0 || random_below(20) == 0) {
+            if (i > 0)
+                driver_step(random_below(6));
             driver_start();
             deaths++;
         }

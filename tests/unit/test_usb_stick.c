@@ -15,6 +15,7 @@
 #include "lib/virtqueue/block_client.h"
 #include "lib/virtqueue/block_ring.h"
 #include "tests/unit/check.h"
+#include "tests/unit/random.h"
 
 enum {
     SECTORS = 256,
@@ -28,16 +29,11 @@ enum { CODE_TRANSACTION = 4, CODE_STATE = 19 };
 
 const struct usb_class *const usb_classes[] = {&storage_class, NULL};
 
-static uint64_t turn = 1, now;
+static uint64_t now;
 static unsigned faults, fault_rate; /* one in so many; 0: none */
 
-static unsigned chance(unsigned n) {
-    turn = turn * 6364136223846793005ULL + 1442695040888963407ULL;
-    return (unsigned)(turn >> 33) % n;
-}
-
 static bool fault(void) {
-    bool happens = fault_rate && chance(fault_rate) == 0;
+    bool happens = fault_rate && random_below(fault_rate) == 0;
     faults += happens;
     return happens;
 }
@@ -165,7 +161,7 @@ static unsigned stick_bulk(bool in, uint8_t *bytes, uint32_t length, uint32_t *m
     stick.phase = STICK_STATUS;
     if (stick.command[15] != 3 && fault()) { /* the command fails, and its data stall */
         stick.status = 1;
-        stick.key = chance(2) ? SCSI_ATTENTION : SCSI_NOT_READY;
+        stick.key = random_below(2) ? SCSI_ATTENTION : SCSI_NOT_READY;
         *halted = true;
         return CODE_STALL;
     }
@@ -382,10 +378,10 @@ void driver_offer_present(struct driver_device *device, unsigned index, bool pre
 }
 
 static void step(void) {
-    if (command.device && chance(2)) {
+    if (command.device && random_below(2)) {
         command_run();
     } else {
-        unsigned slot = 1 + chance(SLOTS), index = 1 + chance(RINGS - 1);
+        unsigned slot = 1 + random_below(SLOTS), index = 1 + random_below(RINGS - 1);
         for (unsigned i = 0; i < SLOTS * RINGS;
              i++, index = index + 1 < RINGS ? index + 1 : 1, slot = i % SLOTS + 1)
             if (endpoints[slot][index].rung && stick.plugged) {
@@ -397,7 +393,7 @@ static void step(void) {
                 break;
             }
     }
-    if (chance(4) == 0)
+    if (random_below(4) == 0)
         now += 1000000;
     devices_run(now);
     ports_run(now);
@@ -463,12 +459,12 @@ static uint8_t *client_data(void) {
 
 /* One random read, write or flush; true when it went well. */
 static bool work(void) {
-    uint32_t count = 1 + chance(chance(4) ? 16 : SECTORS - 16);
-    uint64_t sector = chance(SECTORS - count + 1);
+    uint32_t count = 1 + random_below(random_below(4) ? 16 : SECTORS - 16);
+    uint64_t sector = random_below(SECTORS - count + 1);
     uint8_t *at = shadow + sector * 512;
-    if (chance(8) == 0)
+    if (random_below(8) == 0)
         return request(BLOCK_FLUSH, 0, 0) == 0;
-    if (chance(2)) {
+    if (random_below(2)) {
         memset(client_data(), 0xee, (size_t)count * 512);
         if (request(BLOCK_IN, sector, count))
             return false;
@@ -476,7 +472,7 @@ static bool work(void) {
         return true;
     }
     for (uint32_t i = 0; i < count * 512; i++)
-        client_data()[i] = (uint8_t)chance(256);
+        client_data()[i] = (uint8_t)random_below(256);
     memcpy(at, client_data(), (size_t)count * 512);
     bool good = request(BLOCK_OUT, sector, count) == 0;
     if (!good)
@@ -533,13 +529,13 @@ TEST(pulled_at_any_moment) {
     unsigned found = 0;
     start();
     for (unsigned round = 0; round < 500; round++) {
-        unsigned moments = chance(2000);
-        fault_rate = chance(2) ? 30 : 0;
+        unsigned moments = random_below(2000);
+        fault_rate = random_below(2) ? 30 : 0;
         plug(true);
         for (unsigned i = 0; i < moments; i++) {
             if (offered && client.described && client.free_slots == UINT64_MAX) {
                 struct block_request request = {
-                    .type = chance(2) ? BLOCK_IN : BLOCK_OUT, .offset = BLOCK_DATA, .length = 512};
+                    .type = random_below(2) ? BLOCK_IN : BLOCK_OUT, .offset = BLOCK_DATA, .length = 512};
                 CHECK_EQ(block_client_submit(&client, &request), 0);
                 found++;
             }

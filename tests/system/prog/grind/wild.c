@@ -8,75 +8,94 @@
 
 enum { CALLS_MAX = 335 };
 
-/* Where a call names processes: these arguments become pid_any. Everything that would reach beyond the
- * torturer. */
+enum harmless { PROCESS, OWN_NAME, TOP_NAME, NOTHING };
+
+/* Arguments that would reach beyond the torturer, and what they become. */
+static const struct {
+    short number;
+    uint8_t argument, becomes;
+} tamed[] = {
+    {SYS_kill, 0, PROCESS},
+    {SYS_tkill, 0, PROCESS},
+    {SYS_tgkill, 0, PROCESS},
+    {SYS_tgkill, 1, PROCESS},
+    {SYS_rt_sigqueueinfo, 0, PROCESS},
+    {SYS_rt_tgsigqueueinfo, 0, PROCESS},
+    {SYS_rt_tgsigqueueinfo, 1, PROCESS},
+    {SYS_sched_setparam, 0, PROCESS},
+    {SYS_sched_setscheduler, 0, PROCESS},
+    {SYS_sched_setaffinity, 0, PROCESS},
+    {SYS_sched_setattr, 0, PROCESS},
+    {SYS_setpgid, 0, PROCESS},
+    {SYS_setpriority, 0, NOTHING},
+    {SYS_setpriority, 1, PROCESS},
+    {SYS_ioprio_set, 0, NOTHING},
+    {SYS_ioprio_set, 1, PROCESS},
+    {SYS_prlimit64, 0, PROCESS},
+    {SYS_process_vm_writev, 0, PROCESS},
+    {SYS_process_vm_readv, 0, PROCESS},
+    {SYS_kcmp, 0, PROCESS},
+    {SYS_migrate_pages, 0, PROCESS},
+    {SYS_move_pages, 0, PROCESS},
+    {SYS_rename, 0, OWN_NAME},
+    {SYS_rename, 1, OWN_NAME},
+    {SYS_renameat, 1, OWN_NAME},
+    {SYS_renameat, 3, OWN_NAME},
+    {SYS_renameat2, 1, OWN_NAME},
+    {SYS_renameat2, 3, OWN_NAME},
+    {SYS_link, 0, OWN_NAME},
+    {SYS_link, 1, OWN_NAME},
+    {SYS_linkat, 1, OWN_NAME},
+    {SYS_linkat, 3, OWN_NAME},
+    {SYS_unlink, 0, OWN_NAME},
+    {SYS_unlinkat, 1, OWN_NAME},
+    {SYS_rmdir, 0, OWN_NAME},
+    {SYS_truncate, 0, OWN_NAME},
+    {SYS_chmod, 0, OWN_NAME},
+    {SYS_fchmodat, 1, OWN_NAME},
+    {SYS_chown, 0, OWN_NAME},
+    {SYS_lchown, 0, OWN_NAME},
+    {SYS_fchownat, 1, OWN_NAME},
+    {SYS_mknod, 0, OWN_NAME},
+    {SYS_mknodat, 1, OWN_NAME},
+    {SYS_chdir, 0, OWN_NAME},
+    {SYS_chroot, 0, OWN_NAME},
+    {SYS_umount2, 0, OWN_NAME},
+    {SYS_swapon, 0, OWN_NAME},
+    {SYS_acct, 0, OWN_NAME},
+    {SYS_mount, 0, TOP_NAME},
+    {SYS_mount, 1, TOP_NAME},
+    {SYS_pivot_root, 0, TOP_NAME},
+    {SYS_pivot_root, 1, TOP_NAME},
+};
+
+static long harmless(struct torturer *t, enum harmless kind) {
+    switch (kind) {
+    case PROCESS:
+        return pid_any(t);
+    case OWN_NAME:
+        return name_own(t);
+    case TOP_NAME:
+        return name_top(t);
+    default:
+        return 0;
+    }
+}
+
+/* Limits that end a process, or keep it from going on, are left as they are. */
+static void limit_tame(long *resource) {
+    if ((unsigned)*resource != RLIMIT_NOFILE && (unsigned)*resource != RLIMIT_STACK)
+        *resource = RLIMIT_CORE;
+}
+
 static void tame(struct torturer *t, long number, long *a) {
+    for (unsigned i = 0; i < sizeof tamed / sizeof tamed[0]; i++)
+        if (tamed[i].number == number)
+            a[tamed[i].argument] = harmless(t, tamed[i].becomes);
     switch (number) {
-    case SYS_kill:
-    case SYS_tkill:
-    case SYS_rt_sigqueueinfo:
-    case SYS_sched_setparam:
-    case SYS_sched_setscheduler:
-    case SYS_sched_setaffinity:
-    case SYS_sched_setattr:
-    case SYS_setpgid:
-    case SYS_prlimit64:
-    case SYS_process_vm_writev:
-    case SYS_process_vm_readv:
-    case SYS_kcmp:
-    case SYS_migrate_pages:
-    case SYS_move_pages:
-        a[0] = pid_any(t);
-        break;
-    case SYS_tgkill:
-    case SYS_rt_tgsigqueueinfo:
-        a[0] = pid_any(t);
-        a[1] = pid_any(t);
-        break;
     case SYS_ptrace:
         a[0] = a[0] ? a[0] : 1; /* not PTRACE_TRACEME: the worker would have to wait for its threads */
         a[1] = 99999;
-        break;
-    case SYS_setpriority:
-    case SYS_ioprio_set:
-        a[0] = 0;
-        a[1] = pid_any(t);
-        break;
-    case SYS_rename:
-    case SYS_link:
-        a[0] = name_own(t);
-        a[1] = name_own(t);
-        break;
-    case SYS_renameat:
-    case SYS_renameat2:
-    case SYS_linkat:
-        a[1] = name_own(t);
-        a[3] = name_own(t);
-        break;
-    case SYS_unlinkat:
-    case SYS_fchmodat:
-    case SYS_fchownat:
-    case SYS_mknodat:
-        a[1] = name_own(t);
-        break;
-    case SYS_mount:
-    case SYS_pivot_root:
-        a[0] = name_top(t);
-        a[1] = name_top(t);
-        break;
-    case SYS_unlink:
-    case SYS_rmdir:
-    case SYS_truncate:
-    case SYS_chmod:
-    case SYS_chown:
-    case SYS_lchown:
-    case SYS_mknod:
-    case SYS_chdir:
-    case SYS_chroot:
-    case SYS_umount2:
-    case SYS_swapon:
-    case SYS_acct:
-        a[0] = name_own(t);
         break;
     case SYS_mmap:
         a[3] &= ~0x8000L; /* MAP_POPULATE */
@@ -85,13 +104,14 @@ static void tame(struct torturer *t, long number, long *a) {
         if ((a[1] & 0xff) == F_SETOWN || (a[1] & 0xff) == 15)
             a[1] = F_GETFD;
         break;
+    case SYS_setrlimit:
+        limit_tame(&a[0]);
+        break;
+    case SYS_prlimit64:
+        limit_tame(&a[1]);
+        break;
     default:
         break;
-    }
-    if (number == SYS_setrlimit || number == SYS_prlimit64) {
-        long *resource = number == SYS_setrlimit ? &a[0] : &a[1];
-        if ((unsigned)*resource != RLIMIT_NOFILE && (unsigned)*resource != RLIMIT_STACK)
-            *resource = RLIMIT_CORE;
     }
 }
 
