@@ -1,7 +1,7 @@
 /*
  * The unit tests' checks. A test program is TEST functions and a last line TEST_MAIN(); each test that ran
  * through prints "ok name", the first check that fails prints where and what and ends the program with
- * status 1.
+ * status 1. With KEEL_SEED in the environment, rand() gives other numbers than in every other run.
  */
 #pragma once
 
@@ -43,6 +43,12 @@ static struct test *tests_first, **tests_last = &tests_first;
             exit(1);                                                                                         \
         }                                                                                                    \
     } while (0)
+
+__attribute__((constructor)) static void random_seed(void) {
+    const char *seed = getenv("KEEL_SEED");
+    if (seed)
+        srand((unsigned)atoi(seed));
+}
 
 #define TEST_MAIN()                                                                                          \
     int main(void) {                                                                                         \

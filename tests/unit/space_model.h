@@ -289,7 +289,9 @@ static void step_vmo(void) {
         struct vmo *copy;
         uint64_t value;
         unsigned index = (unsigned)rand() % vmos[v].size;
-        CHECK_EQ(vmo_snapshot(vmos[v].vmo, job, &copy), 0);
+        while ((result = vmo_snapshot(vmos[v].vmo, job, &copy)) == -EAGAIN)
+            ;
+        CHECK_EQ(result, 0);
         CHECK_EQ(vmo_read_user(copy, index * 4096ULL, (uintptr_t)&value, 8), 8);
         CHECK_EQ(value, vmos[v].values[index]);
         object_put(&copy->object);
