@@ -78,7 +78,7 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
 void port_use_end(struct port_use *use);
 
 /* A caller gives up (time-out, kill): the port's lock is held. The server that may have lost what it was
- * lent, or NULL. */
+ * lent, with a reference for port_loan_pass_on, or NULL. */
 struct thread *port_wait_cancelled(struct thread *thread);
 /* Once what a server is lent has changed: where it waits in a call itself, that goes on to the server of that
  * call, and so on along the chain. Takes over a reference to the server. No lock may be held. */
