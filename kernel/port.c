@@ -7,9 +7,8 @@
 #include "kernel/sched.h"
 #include "lib/base/string.h"
 
-enum { BAD_CALLS_MOST = 16 };
-
 enum {
+    BAD_CALLS_MOST = 16,
     CALLERS_SEEN = 32, /* how many queued callers are compared */
     CHAIN_MOST = 8,    /* servers that wait for each other */
 };

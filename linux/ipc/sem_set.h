@@ -3,10 +3,10 @@
  * of this.
  *
  * An operation that cannot be done yet waits at the semaphore that is in its way: in `rising` where that one
- * is too small, in `zero` where it is not zero. Whoever raises a semaphore, or brings it to zero or where the
- * operations of who waits for that would do so, tries the operations of that list again, in the order in
- * which they came, does those that are possible now for their waiters, and what these changed is followed
- * likewise (sem_settle). So only tasks wake up whose operation was done or has failed.
+ * is too small, in `zero` where it is not zero. Whoever raises a semaphore, brings it to zero, or
+ * changes it where one of those that wait for zero changes it first itself, tries the operations of that list
+ * again, in the order in which they came, does those that are possible now for their waiters, and what these
+ * changed is followed likewise (sem_settle). So only tasks wake up whose operation was done or has failed.
  */
 #pragma once
 

@@ -124,14 +124,14 @@ static uint64_t level_now(handle_t thread) {
 /* Calls of high priority, past a thread in the middle that wants the whole CPU: within far less than the
  * 100 ms after which the scheduler serves the lowest level out of turn. Not all of them need to be that fast,
  * for the host has its own pace. */
-static void calls_come_past(int64_t called) {
+static void calls_come_past(void) {
     unsigned fast = 0;
     handle_t middle = thread_start(2, middle_spinner);
     for (unsigned round = 0; round < 10; round++) {
         struct ipc_message message = {.label = 2};
         keel_thread_wait(clock_now() + 3 * MS);
         uint64_t start = clock_now();
-        EQ(ipc_call((handle_t)called, DEADLINE_NEVER, &message), 0);
+        EQ(ipc_call((handle_t)port, DEADLINE_NEVER, &message), 0);
         fast += clock_now() - start < 60 * MS;
     }
     log_line("%u of 10 calls came past a thread of a better level than the server's", fast);
@@ -170,7 +170,7 @@ static void test_priority_travels(void) {
     handle_t server = thread_start(0, slow_server), low = thread_start(1, low_client),
              other = thread_start(3, low_client);
     keel_thread_wait(clock_now() + 20 * MS);
-    calls_come_past(port);
+    calls_come_past();
     thread_join(1, low);
     thread_join(3, other);
     server_end(0, server, port);
@@ -226,7 +226,7 @@ static void low_caller(uint64_t i) {
     thread_end(i);
 }
 
-/* Waits a while for the slow server to be lifted, and tells it to go on. */
+/* Waits a while for the slow server to be lifted, to a level below the watcher's, and tells it to go on. */
 static void watcher(uint64_t i) {
     pin(HIGH);
     for (unsigned tries = 0; tries < 1000 && level_seen != RAISED; tries++) {

@@ -80,9 +80,8 @@ static uint8_t message_byte(uint8_t seed, unsigned at) {
 
 static void wrong_note(const uint8_t *message, unsigned at, const uint8_t *came, long length) {
     struct wrong_piece *first = &shared->first_wrong;
-    if (shared->wrong++ || first->noted)
+    if (shared->wrong++)
         return;
-    first->noted = true;
     first->at = at;
     first->length = (unsigned)length;
     for (unsigned i = 0; i < sizeof first->came; i++) {

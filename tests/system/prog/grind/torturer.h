@@ -23,7 +23,6 @@ enum {
 
 /* What came out of a pipe, and what had gone in, from the first wrong byte on. */
 struct wrong_piece {
-    _Atomic bool noted;
     unsigned at, length; /* in the message; what that read gave from there on */
     uint8_t came[32], sent[32];
 };
