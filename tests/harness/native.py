@@ -34,9 +34,10 @@ def run_tests(case, name, cpus, kernel, arguments=(), **machine):
     longer = 1 + int(FUZZ_CALLS) // 1000000 if name == "kfuzz" else 1
     result = boot(name, cpus, kernel, arguments, TIMEOUT * longer, **machine)
     lines = result.log.decode(errors="replace").splitlines()
-    good = [line for line in lines if re.search(r"\bok \S+$", line) and "not ok" not in line]
-    if result.problem or result.status != 0 or any("not ok" in line for line in lines) or not good:
-        raise Failure(f"{result.problem}\n{shown(result)}")
+    bad = [line for line in lines if "not ok" in line]
+    good = [line for line in lines if re.search(r"\bok \S+$", line) and line not in bad]
+    if result.problem or result.status != 0 or bad or not good:
+        raise Failure("\n".join([result.problem, *bad, shown(result)]))
     case.detail = f"{len(good)} checks"
 
 
