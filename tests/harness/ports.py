@@ -111,7 +111,7 @@ class Ports(Plugs):
         self.folder = tempfile.TemporaryDirectory(prefix="keel-ports-")
         self.channels = {name: Channel(os.path.join(self.folder.name, name)) for name in channels}
         self.channels |= {name: Files(os.path.join(self.folder.name, name)) for name in files}
-        more = list(options.pop("more", ()))
+        more = ["-S", *options.pop("more", ())]
         for name, channel in self.channels.items():
             more += ["-chardev", channel.chardev(name)]
         super().__init__(program, root, more=more, **options)
@@ -120,6 +120,7 @@ class Ports(Plugs):
         super().__enter__()
         for channel in self.channels.values():
             channel.connect()
+        self.monitor.call("cont")  # what a terminal says with nobody at its socket is lost
         return self
 
     def __exit__(self, *exception):
