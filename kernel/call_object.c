@@ -59,9 +59,10 @@ static __attribute__((noinline)) int64_t create_other(uint64_t type, uint64_t a,
 }
 
 int64_t call_handle_create(uint64_t type, uint64_t a, uint64_t b, uint64_t c) {
-    if (type == OBJECT_EVENT)
-        return PUBLISH(event_create(process_current()->object.job, a));
-    return create_other(type, a, b, c);
+    if (type != OBJECT_EVENT)
+        return create_other(type, a, b, c);
+    handle_t handle = handle_reopen_event(handles_current(), a);
+    return handle ? (int64_t)handle : PUBLISH(event_create(process_current()->object.job, a));
 }
 
 int64_t call_handle_close(uint64_t handle) {

@@ -2,6 +2,7 @@
 #include "kernel/handle.h"
 
 #include "kernel/channel.h"
+#include "kernel/event.h"
 #include "kernel/job.h"
 #include "kernel/log.h"
 #include "kernel/object_use.h"
@@ -79,25 +80,32 @@ static void slot_empty(struct handle_slot *slot) {
 }
 
 /* A slot off the free list, or NULL. The lock is held. */
-static inline __attribute__((always_inline)) struct handle_slot *slot_take(struct handle_table *table,
-                                                                           uint32_t *index) {
+static struct handle_slot *slot_take(struct handle_table *table, uint32_t *index) {
     if (!table->first_free && !table_grow(table))
         return NULL;
     *index = table->first_free;
     struct handle_slot *slot = table_slot(table, *index);
     table->first_free = slot->next_free;
-    table->used++;
     return slot;
 }
 
-/* Empties a slot; its handle is stale from now on. The lock is held. */
-static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
+/* Empties a slot; its handle is stale from now on. The lock is held, here and below. */
+static inline __attribute__((always_inline)) void slot_end(struct handle_table *table,
+                                                           struct handle_slot *slot) {
     slot_empty(slot);
     __atomic_store_n(&slot->handle, slot->handle + (1u << HANDLE_INDEX_BITS), __ATOMIC_RELEASE);
+    table->changes++;
+}
+
+/* Back to the free list. */
+static inline void slot_free(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
     __atomic_store_n(&slot->next_free, table->first_free, __ATOMIC_RELAXED);
     table->first_free = index;
-    table->used--;
-    table->changes++;
+}
+
+static void slot_release(struct handle_table *table, struct handle_slot *slot, uint32_t index) {
+    slot_end(table, slot);
+    slot_free(table, slot, index);
 }
 
 /* The occupied slot that a handle names, or NULL. The lock is held. */
@@ -126,9 +134,9 @@ int handle_lookup_held(struct handle_table *table, uint64_t handle, enum object_
                        struct object **object, uint32_t *held) {
     int error = 0;
 
-    spin_lock_inline(&table->lock);
+    spin_lock(&table->lock);
     struct handle_slot *slot = slot_find(table, handle);
-    struct object *found = slot ? token_object_inline(slot->token) : NULL;
+    struct object *found = slot ? token_object(slot->token) : NULL;
     if (!slot || slot->epoch != found->epoch)
         error = -EBADF;
     else if (type != OBJECT_NONE && slot->token >> 56 != type)
@@ -182,7 +190,7 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
     uint32_t index;
     handle_t handle = HANDLE_NONE;
 
-    spin_lock_inline(&table->lock);
+    spin_lock(&table->lock);
     struct handle_slot *slot = slot_take(table, &index);
     if (slot) {
         slot_fill(slot, object, rights);
@@ -194,20 +202,62 @@ handle_t handle_give(struct handle_table *table, struct object *object, uint32_t
     return handle;
 }
 
+/* Keeps what an ended slot held, an event with nothing but this handle to it, for the next one that is made:
+ * true. False: *object is still to be put, if there is one. */
+static inline bool event_keep(struct handle_table *table, struct handle_slot *slot, uint64_t token,
+                              struct object **object) {
+    struct event *event = container_of(*object, struct event, object);
+
+    if (table->kept_token || token >> 56 != OBJECT_EVENT || token_rights(token) != RIGHT_ALL)
+        return false;
+    /* Others may be at it until here, without a reference or just getting one. */
+    if (object_hand_over(*object)) {
+        *object = NULL;
+        return false;
+    }
+    if (event->object.references != 1 || event->object.job != table->job || event->binding.port)
+        return false;
+    table->kept = slot;
+    table->kept_token = token;
+    *object = NULL;
+    return true;
+}
+
+handle_t handle_reopen_event(struct handle_table *table, uint64_t count) {
+    handle_t handle = HANDLE_NONE;
+
+    spin_lock_inline(&table->lock);
+    uint64_t token = table->kept_token;
+    if (token) {
+        struct handle_slot *slot = table->kept;
+        struct object *object = object_from_id((uint32_t)(token >> 24));
+        container_of(object, struct event, object)->count = count;
+        table->kept_token = 0;
+        handle = slot->handle;
+        slot_set(slot, token, object->epoch);
+    }
+    spin_unlock(&table->lock);
+    return handle;
+}
+
 int64_t handle_close(struct handle_table *table, uint64_t handle) {
     struct object *object = NULL;
+    int64_t result = -EBADF;
 
     spin_lock_inline(&table->lock);
     struct handle_slot *slot = slot_find(table, handle);
     if (slot) {
-        object = token_object_inline(slot->token);
-        slot_release(table, slot, handle & INDEX_MASK);
+        uint64_t token = slot->token;
+        object = token_object_inline(token);
+        slot_end(table, slot);
+        if (!event_keep(table, slot, token, &object))
+            slot_free(table, slot, handle & INDEX_MASK);
+        result = 0;
     }
     spin_unlock(&table->lock);
-    if (!object)
-        return -EBADF;
-    object_put(object);
-    return 0;
+    if (object)
+        object_put(object);
+    return result;
 }
 
 int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t rights) {
@@ -318,6 +368,9 @@ STACK_GUARD int handle_move(struct handle_table *from, const handle_t *handles, 
 }
 
 bool handle_table_close_step(struct handle_table *table, unsigned most) {
+    if (table->kept_token)
+        object_put(token_object(table->kept_token));
+    table->kept_token = 0;
     while (table->chunks && table->capacity && most-- > 0) {
         uint32_t index = --table->capacity;
         struct handle_slot *slot = table_slot(table, index);

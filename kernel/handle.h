@@ -27,9 +27,10 @@ struct handle_table {
     uint32_t capacity;           /* slots backed by chunks */
     struct handle_slot **chunks; /* a page of HANDLE_CHUNKS pointers, each to a page of HANDLE_CHUNK slots */
     uint32_t first_free;         /* 0: none; slot 0 is never used */
-    uint32_t used;
-    struct job *job;  /* charged for the chunks */
-    uint64_t changes; /* handles that ended: see struct port_use */
+    struct job *job;             /* charged for the chunks */
+    uint64_t changes;            /* handles that ended: see struct port_use */
+    struct handle_slot *kept;    /* what handle_reopen_event gives out next: the slot, … */
+    uint64_t kept_token;         /* … and the token of its event; 0: none */
 };
 
 int handle_table_init(struct handle_table *table, struct job *job);
@@ -72,6 +73,9 @@ static inline handle_t handle_add(struct handle_table *table, struct object *obj
     return handle_give(table, object, rights);
 }
 int64_t handle_close(struct handle_table *table, uint64_t handle);
+/* An event that was closed by its only handle stays, still charged, for the next one: a new handle with all
+ * rights to it, as to a new event with that count. 0 when there is none. */
+handle_t handle_reopen_event(struct handle_table *table, uint64_t count);
 int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t rights);
 /* Makes every handle to the object stale but this one. */
 int64_t handle_revoke(struct handle_table *table, uint64_t handle);

@@ -15,8 +15,7 @@ static void uncharge_below(struct job *job, const struct job *end, enum job_quot
     } while (job != end);
 }
 
-static __attribute__((noinline)) bool charge_fails(struct job *job, const struct job *end,
-                                                   enum job_quota quota, uint64_t count) {
+static bool charge_fails(struct job *job, const struct job *end, enum job_quota quota, uint64_t count) {
     uncharge_below(job, end, quota, count);
     return false;
 }

@@ -86,18 +86,9 @@ static void object_destroy(struct object *object) {
     panic("object %lx freed twice", (uintptr_t)object);
 }
 
-/* It may be the last. */
-static __attribute__((noinline)) void object_put_slowly(struct object *object) {
+void object_put(struct object *object) {
     if (object_drop(object))
         object_destroy(object);
-}
-
-void object_put(struct object *object) {
-    uint32_t references = atomic_load_explicit(&object->references, memory_order_relaxed);
-    if (references == 1 ||
-        !atomic_compare_exchange_strong_explicit(&object->references, &references, references - 1,
-                                                 memory_order_acq_rel, memory_order_relaxed))
-        object_put_slowly(object);
 }
 
 void object_unuse(void) {

@@ -61,7 +61,7 @@ struct port *binding_set(struct binding *binding, struct port *port, uint64_t ke
 void binding_signal(struct binding *binding, uint64_t count);
 /* Unbinds at destruction; no lock held. */
 void binding_clear_bound(struct binding *binding);
-static inline __attribute__((always_inline)) void binding_clear(struct binding *binding) {
+static inline void binding_clear(struct binding *binding) {
     if (binding->port)
         binding_clear_bound(binding);
 }

@@ -61,7 +61,7 @@ static bool tag_renew(struct cpu *cpu, uint64_t root, const struct tlb_request *
 
 /* With a few pages flushed of the loaded root's tag. A guest space's other root stays good, too, where that
  * is possible. */
-static __attribute__((noinline)) void tags_renew(struct cpu *cpu, const struct tlb_request *request) {
+static void tags_renew(struct cpu *cpu, const struct tlb_request *request) {
     uint64_t other = cpu->root ^ request->space->root ^ request->space->unified_root;
 
     user_pages_flush(cpu->root, request);

@@ -135,6 +135,36 @@ static void test_mappings(void) {
 
 static int64_t event_handle, port_handle, result_slot;
 
+/* The kernel keeps a closed event for the next one: of what it was, nothing is left. */
+static void test_event_again(void) {
+    struct port_packet packet;
+    int64_t port = keel_handle_create(OBJECT_PORT, 0, 0, 0),
+            bound = keel_handle_create(OBJECT_EVENT, 0, 0, 0);
+    EQ(keel_object_bind(bound, port, 5), 0);
+    EQ(keel_event_signal(bound), 0);
+    EQ(packet_receive((handle_t)port, DEADLINE_NEVER, &packet), 0);
+    EQ(keel_handle_close(bound), 0);
+    for (int64_t last = bound, round = 0; round < 100; round++) {
+        int64_t event = keel_handle_create(OBJECT_EVENT, round % 3, 0, 0);
+        EQ(event > 0 && event != last, 1);
+        EQ(keel_event_wait(last, 0), -EBADF);
+        EQ(keel_event_wait(event, 0), round % 3 ? round % 3 : -ETIMEDOUT);
+        EQ(keel_event_signal(event), 0);
+        if (round % 4 == 0) {
+            EQ(keel_object_bind(event, port, 6), 0);
+            EQ(packet_receive((handle_t)port, DEADLINE_NEVER, &packet), 0);
+        }
+        if (round % 8 == 0)
+            EQ(keel_object_bind(event, 0, 0), 0);
+        if (round % 5 == 0)
+            EQ(keel_handle_revoke(event), 0);
+        EQ(keel_handle_close(event), 0);
+        EQ(packet_receive((handle_t)port, 0, &packet), -EAGAIN);
+        last = event;
+    }
+    EQ(keel_handle_close(port), 0);
+}
+
 static void event_waiter(uint64_t i) {
     result_slot = keel_event_wait((uint64_t)event_handle, DEADLINE_NEVER);
     thread_end(i);
@@ -351,9 +381,9 @@ static void test_jobs(void) {
     EQ(keel_handle_close(first), 0);
     EQ(keel_handle_close(process), 0);
     EQ(keel_handle_close(port), 0);
-    for (unsigned tries = 0; tries < 100; tries++) {
+    for (unsigned tries = 0; tries < 20000; tries++) {
         keel_object_info(child, keel_pointer(&info), sizeof(info));
-        if (!info.pages && !info.threads)
+        if (!info.pages && !info.threads && !info.objects)
             break;
         keel_thread_wait(clock_now() + MS);
     }
@@ -376,6 +406,7 @@ static const struct test kernel_tests[] = {
     {"bad_arguments", test_bad_arguments},
     {"vmo", test_vmo},
     {"mappings", test_mappings},
+    {"event_again", test_event_again},
     {"event_wakes_thread", test_event_wakes_thread},
     {"timer_and_packets", test_timer_and_packets},
     {"calls", test_calls},

@@ -70,7 +70,7 @@ bool space_destroy_step(struct space *space) {
     struct object *object = (struct object *)space;
     if (object->type == OBJECT_CHANNEL)
         return channel_reap_step(container_of(object, struct channel, object));
-    CHECK_EQ(object->type, OBJECT_EVENT);
+    CHECK_EQ(object->type, OBJECT_TIMER);
     object_free(object, sizeof(*object));
     return true;
 }

@@ -18,7 +18,7 @@ static void step_create(void) {
     uint32_t rights = random_below(4) ? RIGHT_ALL : random_below(RIGHT_ALL + 1);
     if (index < 0)
         return;
-    struct object *object = object_create(OBJECT_EVENT, sizeof(*object), job);
+    struct object *object = object_create(OBJECT_TIMER, sizeof(*object), job);
     subject_init(index, object, -1);
     entry_add(handle_add(table_of(process), object, rights), process, (struct token){index, rights, 0});
     subjects[index].references = 1;
@@ -261,7 +261,7 @@ static void teardown(void) {
         }
     machine_reap();
     CHECK_EQ(objects_live[OBJECT_CHANNEL], 0);
-    CHECK_EQ(objects_live[OBJECT_EVENT], 0);
+    CHECK_EQ(objects_live[OBJECT_TIMER], 0);
     CHECK_EQ(job->used[JOB_PAGES], 0);
     CHECK_EQ(job->used[JOB_OBJECTS], 0);
     kmem_drain();
@@ -342,7 +342,7 @@ TEST(random_against_model) {
 TEST(revocation_reaches_every_grant) {
     enum { GRANTS = 60 };
     setup();
-    struct object *event = object_create(OBJECT_EVENT, sizeof(*event), job), *found;
+    struct object *event = object_create(OBJECT_TIMER, sizeof(*event), job), *found;
     struct channel *channel = channel_create(job);
     handle_t first = handle_add(table_of(0), event, RIGHT_ALL), last = first, copies[GRANTS];
     object_put(event);
@@ -363,7 +363,7 @@ TEST(revocation_reaches_every_grant) {
     CHECK_EQ(channel_read(channel + 1, address(user_bytes), address(user_handles), address(&user_sizes), 0),
              0);
     CHECK_EQ(handle_lookup(table_of(0), user_handles[0], OBJECT_NONE, 0, &found), -EBADF);
-    CHECK_EQ(handle_lookup(table_of(0), first, OBJECT_EVENT, RIGHT_ALL, &found), 0);
+    CHECK_EQ(handle_lookup(table_of(0), first, OBJECT_TIMER, RIGHT_ALL, &found), 0);
     object_put(found);
     object_put(&channel[0].object);
     object_put(&channel[1].object);
@@ -407,7 +407,7 @@ TEST(reader_restarts) {
 TEST(full_table) {
     setup();
     struct channel *channel = channel_create(job);
-    struct object *event = object_create(OBJECT_EVENT, sizeof(*event), job);
+    struct object *event = object_create(OBJECT_TIMER, sizeof(*event), job);
     handle_t last = HANDLE_NONE, handle;
     user_handles[0] = handle_add(table_of(1), event, RIGHT_ALL);
     thread.process = &processes[1];

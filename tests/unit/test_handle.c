@@ -12,6 +12,7 @@
 
 #include "abi/errors.h"
 #include "kernel/arch/host/machine.h"
+#include "kernel/event.h"
 #include "kernel/kmem.h"
 #include "kernel/log.h"
 #include "tests/unit/check.h"
@@ -65,6 +66,7 @@ static void teardown(void) {
     for (int i = 0; i < TABLES; i++)
         while (!handle_table_close_step(&tables[i], 7)) {
         }
+    machine_reap();
     for (int i = 0; i < OBJECTS; i++) {
         CHECK_EQ(objects[i]->references, 1);
         kmem_free(objects[i], 64);
@@ -179,6 +181,13 @@ TEST(random_against_model) {
     teardown();
 }
 
+static unsigned handles_in(const struct handle_table *table) {
+    unsigned count = 0;
+    for (uint32_t i = 0; i < table->capacity; i++)
+        count += table->chunks[i / HANDLE_CHUNK][i % HANDLE_CHUNK].token != 0;
+    return count;
+}
+
 TEST(move_is_all_or_nothing) {
     setup();
     handle_t sent[3], moved[3];
@@ -186,16 +195,89 @@ TEST(move_is_all_or_nothing) {
     for (int i = 0; i < 3; i++)
         sent[i] = handle_add(&tables[0], objects[i], i == 2 ? RIGHT_READ : RIGHT_ALL);
     CHECK_EQ(handle_move(&tables[0], sent, 3, &tables[1], moved), -EACCES);
-    CHECK_EQ(tables[0].used, 3);
-    CHECK_EQ(tables[1].used, 0);
+    CHECK_EQ(handles_in(&tables[0]), 3);
+    CHECK_EQ(handles_in(&tables[1]), 0);
     handle_t twice[2] = {sent[0], sent[0]};
     CHECK_EQ(handle_move(&tables[0], twice, 2, &tables[1], moved), -EBADF);
     CHECK_EQ(handle_lookup(&tables[0], sent[0], OBJECT_VMO, RIGHT_ALL, &found), 0);
     object_put(found);
     CHECK_EQ(handle_move(&tables[0], sent, 2, &tables[1], moved), 0);
-    CHECK_EQ(tables[0].used, 1);
-    CHECK_EQ(tables[1].used, 2);
+    CHECK_EQ(handles_in(&tables[0]), 1);
+    CHECK_EQ(handles_in(&tables[1]), 2);
     teardown();
+}
+
+/* ---- events that stay for the next one ---- */
+
+static struct event *event_made(void) {
+    struct event *event = object_create(OBJECT_EVENT, sizeof(*event), job);
+    event->count = 77;
+    return event;
+}
+
+static struct object *object_of(struct handle_table *table, handle_t handle) {
+    struct object *found = NULL;
+    CHECK_EQ(handle_lookup(table, handle, OBJECT_EVENT, RIGHT_ALL, &found), 0);
+    object_put(found);
+    return found;
+}
+
+TEST(closed_event_comes_back_as_new) {
+    setup();
+    struct event *event = event_made();
+    handle_t first = handle_give(&tables[0], &event->object, RIGHT_ALL);
+    handle_t stale = (handle_t)handle_duplicate(&tables[0], first, RIGHT_ALL);
+    CHECK_EQ(handle_revoke(&tables[0], first), 0); /* the epoch is another one now */
+    CHECK_EQ(handle_close(&tables[0], stale), 0);
+    CHECK_EQ(handle_reopen_event(&tables[0], 0), HANDLE_NONE); /* another handle holds it */
+    CHECK_EQ(handle_close(&tables[0], first), 0);
+    CHECK_EQ(handles_in(&tables[0]), 0);
+    CHECK_EQ(handle_reopen_event(&tables[1], 0), HANDLE_NONE);
+    handle_t again = handle_reopen_event(&tables[0], 5);
+    CHECK(again != HANDLE_NONE && again != first && again != stale);
+    CHECK(object_of(&tables[0], again) == &event->object);
+    CHECK_EQ(event->count, 5);
+    CHECK_EQ(handle_close(&tables[0], first), -EBADF);
+    CHECK_EQ(handle_close(&tables[0], stale), -EBADF);
+    CHECK_EQ(handle_reopen_event(&tables[0], 0), HANDLE_NONE);
+    CHECK_EQ(handle_close(&tables[0], again), 0);
+    CHECK_EQ(job->used[JOB_OBJECTS], 1); /* it stays charged, and goes with the table */
+    teardown();
+    CHECK_EQ(job->used[JOB_OBJECTS], 0);
+}
+
+/* Not one that others hold, that is bound or charged to another job, or closed by less than all rights; and
+ * one at a time. */
+TEST(other_events_do_not_stay) {
+    enum { HELD, BOUND, OTHERS, LESS_RIGHTS, KINDS };
+    static struct port port;
+    setup();
+    struct job *other = job_create(job);
+    for (int kind = 0; kind < KINDS; kind++) {
+        struct event *event = object_create(OBJECT_EVENT, sizeof(*event), kind == OTHERS ? other : job);
+        if (kind == HELD)
+            object_get(&event->object);
+        if (kind == BOUND)
+            event->binding.port = &port;
+        handle_t handle = handle_give(&tables[0], &event->object,
+                                      kind == LESS_RIGHTS ? RIGHT_ALL & ~RIGHT_SEND : RIGHT_ALL);
+        CHECK_EQ(handle_close(&tables[0], handle), 0);
+        CHECK_EQ(handle_reopen_event(&tables[0], 0), HANDLE_NONE);
+        if (kind == HELD)
+            object_put(&event->object);
+    }
+    machine_reap();
+    CHECK_EQ(job->used[JOB_OBJECTS] + other->used[JOB_OBJECTS], 0);
+    handle_t handles[2];
+    for (int i = 0; i < 2; i++)
+        handles[i] = handle_give(&tables[0], &event_made()->object, RIGHT_ALL);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(handle_close(&tables[0], handles[i]), 0);
+    CHECK(handle_reopen_event(&tables[0], 0) != HANDLE_NONE);
+    CHECK_EQ(handle_reopen_event(&tables[0], 0), HANDLE_NONE);
+    object_put(&other->object);
+    teardown();
+    CHECK_EQ(job->used[JOB_OBJECTS], 0);
 }
 
 TEST(first_handles_are_their_slots) {

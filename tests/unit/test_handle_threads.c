@@ -14,6 +14,7 @@
 
 #include "abi/errors.h"
 #include "kernel/arch/host/machine.h"
+#include "kernel/event.h"
 #include "kernel/job.h"
 #include "kernel/log.h"
 #include "kernel/space.h"
@@ -61,13 +62,32 @@ static void *reader(void *argument) {
     return NULL;
 }
 
-TEST(use_while_closed) {
-    pthread_t threads[READERS];
-    machine_init_simple(64 << 20);
-    job = job_create(NULL);
+static pthread_t threads[READERS];
+
+static void begin(void *(*reads)(void *)) {
+    if (!job) {
+        machine_init_simple(64 << 20);
+        job = job_create(NULL);
+    }
+    stop = false;
+    found = missed = offered = 0;
     CHECK_EQ(handle_table_init(&table, job), 0);
     for (uintptr_t i = 0; i < READERS; i++)
-        pthread_create(&threads[i], NULL, reader, (void *)(i + 1));
+        pthread_create(&threads[i], NULL, reads, (void *)(i + 1));
+}
+
+/* What is offered now is nothing any more. */
+static void end(void) {
+    while (!missed)
+        sched_yield();
+    stop = true;
+    for (int i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_EQ(found > 0, 1);
+}
+
+TEST(use_while_closed) {
+    begin(reader);
     for (int round = 0; round < ROUNDS; round++) {
         struct object *object = object_create(OBJECT_VMO, sizeof(struct vmo), job);
         handle_t handle = handle_add(&table, object, RIGHT_ALL);
@@ -81,14 +101,67 @@ TEST(use_while_closed) {
         if (round % 64 == 0)
             machine_reap();
     }
-    stop = true;
-    for (int i = 0; i < READERS; i++)
-        pthread_join(threads[i], NULL);
+    end();
     machine_reap();
     CHECK_EQ(objects_live[OBJECT_VMO], 0);
     CHECK_EQ(job->used[JOB_OBJECTS], 0);
-    CHECK_EQ(found > 0, 1);
-    CHECK_EQ(missed > 0, 1);
+}
+
+/* ---- events that come back ---- */
+
+static struct object *_Atomic used[READERS + 1]; /* what a reader is at */
+
+static void *event_reader(void *argument) {
+    struct object *object;
+    host_cpu_index = (unsigned)(uintptr_t)argument;
+    while (!stop) {
+        uint32_t handle = offered;
+        if (handle_use(&table, handle, OBJECT_EVENT, RIGHT_READ, &object)) {
+            missed++;
+            continue;
+        }
+        used[host_cpu_index] = object;
+        sched_yield();
+        CHECK_EQ(object->type, OBJECT_EVENT);
+        CHECK_EQ(object->references > 0, 1);
+        used[host_cpu_index] = NULL;
+        object_unuse();
+        found++;
+    }
+    return NULL;
+}
+
+/* Whoever is at an event by its old handle keeps it from being the next one. */
+TEST(event_kept_while_used) {
+    unsigned reopened = 0, handed_over = 0;
+    begin(event_reader);
+    for (int round = 0; round < 20 * ROUNDS; round++) {
+        handle_t handle = handle_reopen_event(&table, 0);
+        if (handle) {
+            struct object *object = handle_slot_object(&table.chunks[0][handle % HANDLE_CHUNK]);
+            for (unsigned i = 1; i <= READERS; i++)
+                CHECK(used[i] != object);
+            reopened++;
+        } else {
+            handle = handle_give(&table, object_create(OBJECT_EVENT, sizeof(struct event), job), RIGHT_ALL);
+            handed_over++;
+        }
+        offered = handle;
+        for (uint64_t seen = found; round % 4 == 0 && found == seen;)
+            sched_yield();
+        offered = 0;
+        CHECK_EQ(handle_close(&table, handle), 0);
+        if (round % 64 == 0)
+            machine_reap();
+    }
+    end();
+    CHECK_EQ(reopened > 0, 1);
+    CHECK_EQ(handed_over > 1, 1);
+    while (!handle_table_close_step(&table, 7)) {
+    }
+    machine_reap();
+    CHECK_EQ(objects_live[OBJECT_EVENT], 0);
+    CHECK_EQ(job->used[JOB_OBJECTS], 0);
 }
 
 TEST_MAIN();

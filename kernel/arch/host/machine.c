@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kernel/event.h"
 #include "kernel/kmem.h"
 #include "kernel/object_use.h"
 #include "kernel/space.h"
@@ -272,6 +273,18 @@ void object_unuse(void) {
         object_put(object);
 }
 
+static bool object_reap_step(struct object *object) {
+    switch (object->type) {
+    case OBJECT_VMO:
+        return vmo_destroy_step((struct vmo *)object);
+    case OBJECT_EVENT:
+        object_free(object, sizeof(struct event));
+        return true;
+    default:
+        return space_destroy_step((struct space *)object);
+    }
+}
+
 unsigned machine_reap(void) {
     unsigned steps = 0;
 
@@ -283,9 +296,8 @@ unsigned machine_reap(void) {
         pthread_mutex_unlock(&reap_lock);
         if (!object)
             return steps;
-        bool vmo = object->type == OBJECT_VMO;
         do
             steps++;
-        while (!(vmo ? vmo_destroy_step((struct vmo *)object) : space_destroy_step((struct space *)object)));
+        while (!object_reap_step(object));
     }
 }
