@@ -100,7 +100,7 @@ static __attribute__((noinline)) uint64_t progress_take(uint64_t length) {
 }
 
 /* A call's result when it has done that, and then what its last part gave. */
-static __attribute__((noinline)) int64_t progress_keep(uint64_t done, int64_t result) {
+static int64_t progress_keep(uint64_t done, int64_t result) {
     if (result > 0)
         done += (uint64_t)result;
     else if (result != -EAGAIN)

@@ -53,12 +53,12 @@ struct interrupt_info interrupt_info(const struct interrupt *interrupt) {
 }
 
 void interrupt_fired(uint32_t irq) {
-    spin_lock_inline(&lines_lock);
+    spin_lock(&lines_lock);
     struct interrupt *interrupt = owners[irq];
     if (!interrupt || interrupt->level)
         irq_mask(irq, true);
     if (interrupt) {
-        spin_lock_inline(&interrupt->lock);
+        spin_lock(&interrupt->lock);
         binding_signal(&interrupt->binding, 1);
         spin_unlock(&interrupt->lock);
     }

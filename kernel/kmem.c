@@ -132,7 +132,7 @@ static inline __attribute__((always_inline)) void *magazine_take(struct memory_c
 }
 
 /* From a magazine that is empty, or whole pages. */
-static __attribute__((noinline)) void *object_alloc_slowly(size_t size) {
+static void *object_alloc_slowly(size_t size) {
     struct memory_cpu *cpu = memory_cpu();
 
     if (size > KMEM_SLAB_MAX) {

@@ -103,7 +103,8 @@ static bool queue_overflows(struct run_queue *queue) {
     return !queue_empty(queue) && (!(machine.sched_policy & SCHED_PACK) || queue_count(queue) > 1);
 }
 
-/* Takes a thread that may run on this CPU from another one's queue, best levels first. */
+/* Takes a thread that may run on this CPU from another one's queue, best levels first. While the thread is in
+ * a queue, nothing else changes its CPU. */
 static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
     struct thread *thread, *stolen = NULL;
     if (!queue_overflows(&from->queue) || !spin_try_lock(&from->queue.lock))
@@ -113,6 +114,7 @@ static struct thread *queue_steal(struct cpu *from, struct cpu *to) {
             if (!thread->on_cpu && thread->affinity >> to->index & 1) {
                 stolen = thread;
                 queue_remove(&from->queue, thread);
+                atomic_store_explicit(&thread->cpu, to->index, memory_order_relaxed);
                 break;
             }
         }
@@ -224,26 +226,49 @@ void sched_start(struct thread *thread) {
     spin_unlock(&thread->lock);
 }
 
+/* Takes a thread, which is locked, out of the queue that it waits in, if any, and sets its level. The lock of
+ * its CPU's queue, once that is the right one, keeps it from being picked, stolen or queued. */
+static bool queue_leave(struct thread *thread, unsigned level) {
+    struct cpu *cpu = machine.cpus[thread->cpu];
+
+    spin_lock(&cpu->queue.lock);
+    while (thread->cpu != cpu->index) {
+        spin_unlock(&cpu->queue.lock);
+        cpu = machine.cpus[thread->cpu];
+        spin_lock(&cpu->queue.lock);
+    }
+    bool queued = !list_empty(&thread->queue_link);
+    if (queued)
+        queue_remove(&cpu->queue, thread);
+    thread->level = (uint8_t)level;
+    spin_unlock(&cpu->queue.lock);
+    return queued;
+}
+
 /* After a change of own_level or lent_level: the thread, which is locked, changes queues, or its CPU looks
  * whether it still runs the right one. */
 static void level_update(struct thread *thread) {
-    struct cpu *cpu = machine.cpus[thread->cpu];
     uint8_t level = level_of(thread);
 
     if (level == thread->level)
         return;
-    spin_lock(&cpu->queue.lock);
-    bool queued = !list_empty(&thread->queue_link);
-    if (queued)
-        queue_remove(&cpu->queue, thread);
-    thread->level = level;
-    if (queued)
-        queue_push(&cpu->queue, thread);
-    spin_unlock(&cpu->queue.lock);
-    if (queued)
-        sched_notify(cpu, thread);
-    else if (cpu->thread == thread && queue_best(&cpu->queue) < level)
+    if (queue_leave(thread, level)) {
+        sched_ready(thread);
+        return;
+    }
+    struct cpu *cpu = machine.cpus[thread->cpu];
+    if (cpu->thread == thread)
         cpu_wake(cpu, WORK_RESCHEDULE);
+}
+
+void sched_affinity(struct thread *thread, uint64_t affinity) {
+    spin_lock(&thread->lock);
+    thread->affinity = affinity;
+    if (queue_leave(thread, thread->level))
+        sched_ready(thread);
+    else
+        cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE);
+    spin_unlock(&thread->lock);
 }
 
 void sched_lend(struct thread *thread, unsigned level) {
@@ -347,7 +372,8 @@ void sched_switch(struct cpu *cpu) {
     if (next) {
         /* Ordered before what a kill looks at by the store of on_cpu below. */
         atomic_store_explicit(&next->state, THREAD_RUNNING, memory_order_relaxed);
-        atomic_store_explicit(&next->cpu, cpu->index, memory_order_relaxed);
+        if (!(next->affinity & cpu->bit)) /* changed since it was placed here */
+            cpu_work_add(cpu, WORK_RESCHEDULE);
         sched_start_slice(cpu, next, now);
     }
     if (next == before)
@@ -392,7 +418,6 @@ static void sched_balance(struct cpu *cpu) {
     struct thread *thread = queue_steal(cpu, other);
     if (!thread)
         return;
-    atomic_store_explicit(&thread->cpu, other->index, memory_order_relaxed);
     sched_start(thread); /* no CPU is idle: there */
 }
 
@@ -452,9 +477,8 @@ int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
         return 0;
     }
     if (what == 1 && (value & all)) {
-        thread->affinity = value & all;
+        sched_affinity(thread, value & all);
         thread_hand_over_set(thread);
-        cpu_wake(machine.cpus[thread->cpu], WORK_RESCHEDULE);
         return 0;
     }
     return -EINVAL;

@@ -429,6 +429,39 @@ static void test_suspend(void) {
     EQ(keel_handle_close((uint64_t)port), 0);
 }
 
+/* ---- threads that change their CPU ---- */
+
+static struct thread_info info_of(handle_t thread) {
+    struct thread_info info = {0};
+    EQ(keel_object_info(thread, keel_pointer(&info), sizeof(info)), sizeof(info));
+    return info;
+}
+
+/* A thread that waits behind a better one, which does not stop, goes on at once on the CPU that it may use
+ * from then on, though all but one of the idle ones are of no use to it. */
+static void test_moved_while_queued(void) {
+    struct system_info system = {0};
+    EQ(keel_object_info(handle_find("info"), keel_pointer(&system), sizeof(system)), sizeof(system));
+    stop = false;
+    pin(HIGH);
+    handle_t thread = thread_start(0, counting);
+    for (uint64_t cpu = system.cpus - 1; cpu > 0; cpu--) {
+        EQ(keel_thread_set(thread, 1, 1), 0);
+        while (info_of(thread).cpu)
+            continue;
+        uint64_t had = task_turns, until = clock_now() + 5000 * (uint64_t)MS;
+        EQ(keel_thread_set(thread, 1, 1ULL << cpu), 0);
+        while (task_turns == had && clock_now() < until)
+            continue;
+        EQ(task_turns != had, 1);
+        EQ(info_of(thread).cpu, cpu);
+    }
+    stop = true;
+    EQ(keel_thread_set(0, 0, 3), 0);
+    thread_join(0, thread);
+    EQ(keel_thread_set(0, 1, UINT64_MAX), 0);
+}
+
 /* Before a thread has used any port, handle 0 is not that port. */
 static void no_port(uint64_t i) {
     struct ipc_message message = {0};
@@ -451,5 +484,6 @@ const struct test sched_tests[] = {
     {"realtime", test_realtime},
     {"realtime_budget", test_realtime_budget},
     {"suspend", test_suspend},
+    {"moved_while_queued", test_moved_while_queued},
     {NULL, NULL},
 };

@@ -70,7 +70,7 @@ void cpu_interrupt(struct cpu *cpu, unsigned vector) {
 
 /* ---- IO-APIC; the callers serialise (struct interrupt's table lock) ---- */
 
-static void ioapic_write(unsigned index, uint32_t value) {
+static __attribute__((noinline)) void ioapic_write(unsigned index, uint32_t value) {
     machine.ioapic[0] = index;
     decode_settle();
     machine.ioapic[4] = value;
