@@ -6,22 +6,28 @@
 
 enum { DEBUG_PORT = 0xe9, EXIT_PORT = 0xf4, EXIT_FAILED = 0x7f, COM1 = 0x3f8, COM2 = 0x2f8 };
 enum { UART_DATA = 0, UART_INTERRUPTS = 1, UART_FIFO = 2, UART_LINE = 3, UART_MODEM = 4, UART_STATUS = 5 };
-enum { LINE_8N1 = 3, LINE_DIVISOR = 0x80, STATUS_TRANSMIT_EMPTY = 0x20, TRANSMIT_POLLS = 1 << 16 };
+enum {
+    LINE_8N1 = 3,
+    LINE_DIVISOR = 0x80,
+    FIFO_ENABLE_CLEAR = 7,
+    STATUS_TRANSMIT_EMPTY = 0x20,
+    TRANSMIT_POLLS = 1 << 16
+};
 
 static void debug_write(const char *text) {
     for (; *text; text++)
         port_write8(DEBUG_PORT, (uint8_t)*text);
 }
 
-/* 115200 8N1, polled, without FIFO: of what comes in before the driver starts, it finds one byte and waits
- * for the rest. */
+/* 115200 8N1, polled. The FIFO is on before anybody is told that he may send: to switch it on drops a byte
+ * that comes in at that moment. The driver finds what came in before it started. */
 static void serial_open(uint16_t port) {
     port_write8(port + UART_INTERRUPTS, 0);
     port_write8(port + UART_LINE, LINE_DIVISOR);
     port_write8(port + UART_DATA, 1);
     port_write8(port + UART_INTERRUPTS, 0);
     port_write8(port + UART_LINE, LINE_8N1);
-    port_write8(port + UART_FIFO, 0);
+    port_write8(port + UART_FIFO, FIFO_ENABLE_CLEAR);
     port_write8(port + UART_MODEM, 3);
 }
 
@@ -34,12 +40,15 @@ static void serial_write(uint16_t port, const char *text) {
     }
 }
 
+void boot_lines_open(void) {
+    serial_open(COM1);
+    serial_open(COM2);
+}
+
 void boot_mark(void) {
     static const char mark[] = "keel: start\r\n";
 
-    serial_open(COM1);
     serial_write(COM1, mark);
-    serial_open(COM2);
     serial_write(COM2, mark);
     debug_write(mark);
 }

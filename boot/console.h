@@ -5,6 +5,8 @@
  */
 #pragma once
 
+/* Sets up COM1 and COM2: before anything is written anywhere, since that is what a sender waits for. */
+void boot_lines_open(void);
 /* Writes the line "keel: start" to COM1, COM2 and the debug port. What comes before it on the serial lines
  * was written by the firmware or a boot program; from here on they belong to Keel. */
 void boot_mark(void);

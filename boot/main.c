@@ -38,6 +38,7 @@ static uint64_t high(const volatile void *pointer) {
 static struct boot_source source;
 
 static void read_source(uint32_t protocol, uint64_t address) {
+    boot_lines_open();
     if (protocol == SOURCE_MULTIBOOT2 || protocol == SOURCE_EFI)
         boot_mark();
     if (protocol == SOURCE_MULTIBOOT2)

@@ -17,10 +17,12 @@ enum { DIVISOR_LOW = 0, DIVISOR_HIGH = 1 };
 enum {
     LINE_DIVISOR = 0x80,
     LINE_8N1 = 0x03,
-    FIFO_ENABLE_CLEAR = 0x87, /* enable, clear both, interrupt at eight bytes or after a pause */
+    FIFO_ENABLE = 0x81, /* interrupt at eight bytes or after a pause */
+    FIFO_CLEAR = 0x06,  /* both */
     MODEM_LOOPBACK = 0x10,
     MODEM_DTR_RTS_OUT2 = 0x0b, /* OUT2 lets the interrupt through on a PC */
     IDENTITY_NONE = 0x01,
+    IDENTITY_FIFO = 0xc0,
 };
 
 static uint8_t register_read(const struct uart *uart, enum register_number number) {
@@ -48,10 +50,16 @@ int uart_start(struct uart *uart) {
     register_write(uart, (enum register_number)DIVISOR_LOW, 1);
     register_write(uart, (enum register_number)DIVISOR_HIGH, 0);
     register_write(uart, LINE, LINE_8N1);
-    /* Enabling the FIFO drops what the receiver holds. In loopback nothing more arrives between the two. */
-    register_write(uart, MODEM, MODEM_LOOPBACK);
-    int waiting = uart_status(uart) & UART_DATA_READY ? uart_read(uart) : -1;
-    register_write(uart, FIFO, FIFO_ENABLE_CLEAR);
+    int waiting = -1;
+    if ((register_read(uart, IDENTITY) & IDENTITY_FIFO) == IDENTITY_FIFO) {
+        register_write(uart, FIFO, FIFO_ENABLE); /* what it holds stays */
+    } else {
+        /* Enabling the FIFO drops what the receiver holds. In loopback nothing more arrives between the two.
+         */
+        register_write(uart, MODEM, MODEM_LOOPBACK);
+        waiting = uart_status(uart) & UART_DATA_READY ? uart_read(uart) : -1;
+        register_write(uart, FIFO, FIFO_ENABLE | FIFO_CLEAR);
+    }
     register_write(uart, MODEM, MODEM_DTR_RTS_OUT2);
     return waiting;
 }

@@ -22,8 +22,9 @@ struct uart {
 /* True when the scratch register keeps what is written to it: a UART is there. */
 bool uart_probe(const struct uart *uart);
 
-/* 115200 baud, 8 bits, no parity, FIFOs on, interrupts off. A byte that waits in the receiver is returned,
- * because switching the FIFO on would drop it; otherwise -1. */
+/* 115200 baud, 8 bits, no parity, FIFOs on, interrupts off. FIFOs that are on keep what they hold. Where they
+ * are not, a byte that waits in the receiver is returned, because switching them on would drop it (as it
+ * does, in QEMU, one that arrives meanwhile); otherwise -1. */
 int uart_start(struct uart *uart);
 
 uint8_t uart_status(const struct uart *uart);

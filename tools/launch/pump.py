@@ -14,7 +14,7 @@ END_OF_INPUT = b"\x10\x04"
 DETACH = b"\x1d"  # Ctrl-]
 DETACH_COUNT = 3
 DETACH_SECONDS = 1.0
-TICK = 0.2
+HOLD_TICK = 0.01
 FIRMWARE_GIVES_UP = b"No bootable option or device was found."
 ESCAPE_SEQUENCE = re.compile(rb"\x1b\[[0-9;=]*[A-Za-z]")
 
@@ -84,7 +84,7 @@ def _behind(mark, write):
 
 class Pump:
     """stdin: a descriptor, bytes, or None; out and err: called with each piece of output. hold: nothing is sent before
-    the log contains these bytes (a kernel that resets the line while it starts would lose them). mark: what comes on a line
+    the log contains these bytes (what sets up the line drops what comes in meanwhile). mark: what comes on a line
     before these bytes, and they, were written by the firmware and are left out."""
 
     def __init__(self, machine, stdin, out, err, terminal=False, deadline=None, hold=None, mark=None):
@@ -139,7 +139,7 @@ class Pump:
     def _wait_time(self):
         if self.source is not None and not self.source_polled and len(self.input.pending) < CHUNK:
             return 0
-        limit = TICK if self.hold else 3600
+        limit = HOLD_TICK if self.hold else 3600
         if self.deadline is not None:
             limit = min(limit, max(0, self.deadline - time.monotonic()))
         return limit

@@ -11,6 +11,7 @@ from launch.root import root_bytes
 STATUS_TIMEOUT = 124
 STATUS_BROKEN = 125
 LOG_TAIL_LINES = 25
+LOG_BEGINS = b"keel: "  # the serial lines are set up by then
 # Native programs that are there when the command line asks for them: by its words, as in servers/init/manifest.
 OPTIONAL = {"keelstat": ["keelstat"], "faults": ["swifi"], "console=tty0": ["display"], "accel": ["accel"]}
 
@@ -103,7 +104,7 @@ def start(options, stdin, out, err):
     machine = Machine(options, initrd)
     deadline = time.monotonic() + options.timeout if options.timeout else None
     mark = None if options.boot == "pvh" else BOOT_MARK
-    hold = peer.READY if options.peer else mark
+    hold = peer.READY if options.peer else mark or LOG_BEGINS
     return machine, Pump(machine, stdin, out, err, options.terminal, deadline, hold, mark)
 
 
