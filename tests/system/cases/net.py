@@ -85,7 +85,7 @@ KILLS = int(os.environ.get("KEEL_NET_KILLS", "10"))  # 1000 for the long run
 @case(peer=False)
 def net_killed(context):
     result = wired(context, ("virtio", "e1000e"), KILL.replace("KILLS", str(KILLS)), timeout=60 + 2 * KILLS)
-    found = re.fullmatch(rb"ok sent (\d+) received (\d+) twice (\d+) lost (\d+)\n", result.stdout)
+    found = re.fullmatch(rb"running\nok sent (\d+) received (\d+) twice (\d+) lost (\d+)\n", result.stdout)
     expect(result.status == 0 and found, "a stream without a changed frame", result)
     ends = len(re.findall(rb"ended with status", result.log))
     expect(ends >= KILLS, f"the drivers ended {ends} times", result)
@@ -101,7 +101,6 @@ there() { until [ -e /sys/class/net/eth0 -a -e /sys/class/net/eth1 ]; do usleep 
 there
 /test/bin/wire eth0 eth1 200
 /test/bin/wire eth0 eth1 until /tmp/never &
-echo running
 wait
 while [ -e /sys/class/net/eth1 ]; do usleep 1000; done
 grep -q eth1 /proc/net/dev || echo gone

@@ -57,7 +57,6 @@ def failing_allocations(context):
 # A bomb in a session of its own; the shell beside it goes on, and memory comes back.
 BOMB_SCRIPT = """
 free() { awk '/pages_free/{print $2}' /proc/keel; }
-clock() { cut -d. -f1 /proc/uptime; }
 until [ -e /dev/rtc0 ]; do sleep 0.1; done # drivers take memory while they start
 settled() { last=$before before=$(free) && change=$((before - last)) && [ ${change#-} -le 16 ]; }
 before=0
@@ -67,12 +66,10 @@ shift
 setsid "$@" >/dev/null 2>&1 &
 bomb=$!
 sleep 2
-began=$(clock)
 for i in 1 2 3 4 5 6 7 8; do
     x=$(ls /bin | sort | head -1)
     [ "$x" = arch ] || echo "not ok the shell: $x"
 done
-[ $(($(clock) - began)) -le 60 ] || echo "not ok the shell took $(($(clock) - began)) s"
 n=0
 while [ $ends = yes ] && kill -0 $bomb && [ $n -lt 120 ]; do sleep 0.5; n=$((n + 1)); done
 kill -9 -$bomb

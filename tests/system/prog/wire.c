@@ -3,7 +3,7 @@
  * lengths, verified byte by byte. What is lost or comes twice is counted; what is changed is a failure.
  *
  *   wire FROM TO COUNT          until so many frames have come
- *   wire FROM TO until FILE     until the file is there, and then for 200 frames more
+ *   wire FROM TO until FILE     until the file is there, and then for 200 frames more; says "running" first
  *
  * Prints "ok sent S received R twice T lost L".
  */
@@ -128,6 +128,8 @@ int main(int argc, char **argv) {
     from = end_open(argv[1], 0);
     to = end_open(argv[2], TYPE);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    if (file)
+        puts("running");
     while (received < count) {
         uint32_t known = highest > floor ? highest : floor;
         if (next - known < WINDOW) {
