@@ -227,10 +227,11 @@ static void low_caller(uint64_t i) {
 }
 
 /* Waits a while for the slow server to be lifted, to a level below the watcher's, and tells it to go on. The
- * pauses are for those below: on a busy host short ones are over before they have begun. */
+ * pauses are for those below: on a busy host short ones are over before they have begun, and the caller may
+ * have used up its time at its level, so that it lends the next. */
 static void watcher(uint64_t i) {
     pin(HIGH);
-    for (unsigned tries = 0; tries < 1000 && level_seen != RAISED; tries++) {
+    for (unsigned tries = 0; tries < 1000 && level_seen >= LOW; tries++) {
         keel_thread_wait(clock_now() + 5 * MS);
         level_seen = level_now(slow);
     }
@@ -254,7 +255,7 @@ static void test_priority_chain(void) {
     EQ(level_now(slow), LOW);
     handle_t watching = thread_start(2, watcher);
     EQ(ipc_call((handle_t)front, DEADLINE_NEVER, &message), 0);
-    EQ(level_seen, RAISED);
+    EQ(level_seen >= RAISED && level_seen < LOW, 1);
     thread_join(2, watching);
     thread_join(3, low);
     server_end(1, server, front);

@@ -40,7 +40,7 @@ def ports_shell(context):
         _command(machine, "cat /dev/vport0p0; echo by the console > /dev/console", "No such device or address\r\nby the console\r\n")
         _command(machine, "until [ -e /dev/hvc1 ]; do usleep 1000; done; echo simple > /dev/hvc1", "\r\n")
         machine.hear("simple", "simple\r\n")
-        machine.say("terminal", "echo ru''n; sleep 1000\n")
+        machine.say("terminal", "sh -c \"echo ru''n; exec sleep 1000\"\n")  # in the foreground once it speaks
         machine.hear("terminal", "\r\nrun\r\n")
         machine.say("terminal", "\3")
         machine.hear("terminal", r"\^C\r\nREADY> ")
