@@ -5,7 +5,8 @@ B = build
 WARN = -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding -nostdlib -fno-asynchronous-unwind-tables
 # The kernel: small, general registers only, in the top 2 GB.
-# Two variants, chosen by include path: release, and debug (lock order, failing allocations).
+# Two variants, chosen by include path: release, and debug (lock order, failing allocations). The passes switched off
+# at the end of the list make this kernel larger.
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fstack-protector-explicit -mstack-protector-guard=global \
 	'-DLIST_INLINE=__attribute__((noinline,unused))' -fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
 	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves -fno-tree-tail-merge -fno-ipa-sra

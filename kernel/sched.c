@@ -226,8 +226,9 @@ void sched_start(struct thread *thread) {
     spin_unlock(&thread->lock);
 }
 
-/* Takes a thread, which is locked, out of the queue that it waits in, if any, and sets its level. The lock of
- * its CPU's queue, once that is the right one, keeps it from being picked, stolen or queued. */
+/* Takes a thread, which is locked, out of the queue that it waits in, and sets its level; false when it waits
+ * in none. The lock of its CPU's queue, once that is the right one, keeps it from being picked, stolen or
+ * queued. */
 static bool queue_leave(struct thread *thread, unsigned level) {
     struct cpu *cpu = machine.cpus[thread->cpu];
 
@@ -261,7 +262,8 @@ static void level_update(struct thread *thread) {
         cpu_wake(cpu, WORK_RESCHEDULE);
 }
 
-void sched_affinity(struct thread *thread, uint64_t affinity) {
+/* A thread that waits is queued anew. Any other may just be on its way to a CPU: that one looks again. */
+static void affinity_set(struct thread *thread, uint64_t affinity) {
     spin_lock(&thread->lock);
     thread->affinity = affinity;
     if (queue_leave(thread, thread->level))
@@ -477,7 +479,7 @@ int64_t sched_set(struct thread *thread, uint64_t what, uint64_t value) {
         return 0;
     }
     if (what == 1 && (value & all)) {
-        sched_affinity(thread, value & all);
+        affinity_set(thread, value & all);
         thread_hand_over_set(thread);
         return 0;
     }

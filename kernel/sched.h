@@ -44,8 +44,6 @@ void sched_lend(struct thread *thread, unsigned level);
 uint64_t sched_slice_left(void);
 /* Gives a thread its own level. */
 void sched_own_level(struct thread *thread, unsigned level);
-/* Gives a thread the CPUs that it may use, a bit for each, and sends it to one of them. */
-void sched_affinity(struct thread *thread, uint64_t affinity);
 /* The current thread goes to the end of its level. */
 void thread_yield(void);
 /* Switches to the thread that should run now (possibly none); called only on the way out of the kernel. */

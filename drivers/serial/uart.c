@@ -54,8 +54,7 @@ int uart_start(struct uart *uart) {
     if ((register_read(uart, IDENTITY) & IDENTITY_FIFO) == IDENTITY_FIFO) {
         register_write(uart, FIFO, FIFO_ENABLE); /* what it holds stays */
     } else {
-        /* Enabling the FIFO drops what the receiver holds. In loopback nothing more arrives between the two.
-         */
+        /* Enabling the FIFO drops what the receiver holds. In loopback it gets no more, but from QEMU. */
         register_write(uart, MODEM, MODEM_LOOPBACK);
         waiting = uart_status(uart) & UART_DATA_READY ? uart_read(uart) : -1;
         register_write(uart, FIFO, FIFO_ENABLE | FIFO_CLEAR);

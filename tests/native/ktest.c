@@ -38,6 +38,12 @@ void thread_join(unsigned i, handle_t thread) {
     EQ(keel_handle_close(thread), 0);
 }
 
+struct thread_info thread_info_of(handle_t thread) {
+    struct thread_info info = {0};
+    EQ(keel_object_info(thread, keel_pointer(&info), sizeof(info)), sizeof(info));
+    return info;
+}
+
 /* ---- handles ---- */
 
 static void test_handles(void) {

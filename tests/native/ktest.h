@@ -52,3 +52,4 @@ handle_t thread_start(unsigned i, void (*entry)(uint64_t));
 _Noreturn void thread_end(uint64_t i);
 /* Waits until it has ended, and closes its handle. */
 void thread_join(unsigned i, handle_t thread);
+struct thread_info thread_info_of(handle_t thread);

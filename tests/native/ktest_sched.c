@@ -116,9 +116,7 @@ static void middle_spinner(uint64_t i) {
 }
 
 static uint64_t level_now(handle_t thread) {
-    struct thread_info info = {0};
-    keel_object_info(thread, keel_pointer(&info), sizeof(info));
-    return info.level;
+    return thread_info_of(thread).level;
 }
 
 /* Calls of high priority, past a thread in the middle that wants the whole CPU: within far less than the
@@ -432,12 +430,6 @@ static void test_suspend(void) {
 
 /* ---- threads that change their CPU ---- */
 
-static struct thread_info info_of(handle_t thread) {
-    struct thread_info info = {0};
-    EQ(keel_object_info(thread, keel_pointer(&info), sizeof(info)), sizeof(info));
-    return info;
-}
-
 /* A thread that waits behind a better one, which does not stop, goes on at once on the CPU that it may use
  * from then on, though all but one of the idle ones are of no use to it. */
 static void test_moved_while_queued(void) {
@@ -448,14 +440,17 @@ static void test_moved_while_queued(void) {
     handle_t thread = thread_start(0, counting);
     for (uint64_t cpu = system.cpus - 1; cpu > 0; cpu--) {
         EQ(keel_thread_set(thread, 1, 1), 0);
-        while (info_of(thread).cpu)
+        uint64_t until = clock_now() + 5000 * (uint64_t)MS;
+        while (thread_info_of(thread).cpu && clock_now() < until)
             continue;
-        uint64_t had = task_turns, until = clock_now() + 5000 * (uint64_t)MS;
+        EQ(thread_info_of(thread).cpu, 0);
+        uint64_t had = task_turns;
+        until = clock_now() + 5000 * (uint64_t)MS;
         EQ(keel_thread_set(thread, 1, 1ULL << cpu), 0);
         while (task_turns == had && clock_now() < until)
             continue;
         EQ(task_turns != had, 1);
-        EQ(info_of(thread).cpu, cpu);
+        EQ(thread_info_of(thread).cpu, cpu);
     }
     stop = true;
     EQ(keel_thread_set(0, 0, 3), 0);

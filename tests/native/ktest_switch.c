@@ -214,19 +214,13 @@ static void test_yield_to_woken(void) {
     EQ(objects(job) <= before + 1, 1); /* a closed event may stay for the next one */
 }
 
-static uint64_t cpu_of(handle_t thread) {
-    struct thread_info info = {0};
-    EQ(keel_object_info(thread, keel_pointer(&info), sizeof(info)) > 0, 1);
-    return info.cpu;
-}
-
 /* Calls a thread back that may be on any CPU, or on its way to one, and waits until it has its turns here. */
 static void call_back(unsigned i) {
     do {
         EQ(keel_thread_set(threads[i], 1, 1 << CPU), 0);
         for (uint64_t had = turns[i]; turns[i] < had + 2;)
             keel_thread_yield();
-    } while (cpu_of(threads[i]) != CPU);
+    } while (thread_info_of(threads[i]).cpu != CPU);
 }
 
 /* Suspended, moved to another processor's and back, lifted and lowered while it is in the queue. */

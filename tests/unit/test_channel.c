@@ -18,6 +18,7 @@ static void step_create(void) {
     uint32_t rights = random_below(4) ? RIGHT_ALL : random_below(RIGHT_ALL + 1);
     if (index < 0)
         return;
+    /* Not an event, which might stay when it is closed. */
     struct object *object = object_create(OBJECT_TIMER, sizeof(*object), job);
     subject_init(index, object, -1);
     entry_add(handle_add(table_of(process), object, rights), process, (struct token){index, rights, 0});
@@ -342,10 +343,10 @@ TEST(random_against_model) {
 TEST(revocation_reaches_every_grant) {
     enum { GRANTS = 60 };
     setup();
-    struct object *event = object_create(OBJECT_TIMER, sizeof(*event), job), *found;
+    struct object *timer = object_create(OBJECT_TIMER, sizeof(*timer), job), *found;
     struct channel *channel = channel_create(job);
-    handle_t first = handle_add(table_of(0), event, RIGHT_ALL), last = first, copies[GRANTS];
-    object_put(event);
+    handle_t first = handle_add(table_of(0), timer, RIGHT_ALL), last = first, copies[GRANTS];
+    object_put(timer);
     for (int i = 0; i < GRANTS; i++) {
         struct handle_table *here = table_of(i % PROCESSES), *next = table_of((i + 1) % PROCESSES);
         int64_t copy = handle_duplicate(here, last, RIGHT_ALL);
@@ -355,7 +356,7 @@ TEST(revocation_reaches_every_grant) {
     handle_t sent = (handle_t)handle_duplicate(table_of(0), first, RIGHT_ALL);
     user_handles[0] = sent;
     CHECK_EQ(channel_write(channel, address(user_bytes), 0, address(user_handles), 1), 0);
-    CHECK_EQ(event->references, GRANTS + 2);
+    CHECK_EQ(timer->references, GRANTS + 2);
     CHECK_EQ(handle_revoke(table_of(0), first), 0);
     for (int i = 0; i < GRANTS; i++)
         CHECK_EQ(handle_lookup(table_of((i + 1) % PROCESSES), copies[i], OBJECT_NONE, 0, &found), -EBADF);
@@ -407,14 +408,14 @@ TEST(reader_restarts) {
 TEST(full_table) {
     setup();
     struct channel *channel = channel_create(job);
-    struct object *event = object_create(OBJECT_TIMER, sizeof(*event), job);
+    struct object *timer = object_create(OBJECT_TIMER, sizeof(*timer), job);
     handle_t last = HANDLE_NONE, handle;
-    user_handles[0] = handle_add(table_of(1), event, RIGHT_ALL);
+    user_handles[0] = handle_add(table_of(1), timer, RIGHT_ALL);
     thread.process = &processes[1];
     CHECK_EQ(channel_write(channel, address("x"), 1, address(user_handles), 1), 0);
     thread.process = &processes[0];
     job->limit[JOB_PAGES] = job->used[JOB_PAGES] + 3;
-    while ((handle = handle_add(table_of(0), event, RIGHT_ALL)))
+    while ((handle = handle_add(table_of(0), timer, RIGHT_ALL)))
         last = handle;
     for (int round = 0; round < 2; round++) {
         user_sizes = (struct channel_sizes){CHANNEL_BYTES, CHANNEL_HANDLES};
@@ -427,7 +428,7 @@ TEST(full_table) {
     CHECK_EQ(user_sizes.handles, 1);
     CHECK_EQ(handle_close(table_of(0), user_handles[0]), 0);
     job->limit[JOB_PAGES] = UINT64_MAX;
-    object_put(event);
+    object_put(timer);
     object_put(&channel[0].object);
     object_put(&channel[1].object);
     teardown();
