@@ -40,6 +40,7 @@ enum {
     CR4_SMAP = 1 << 21,
     EFER_SCE = 1 << 0,
     EFER_LME = 1 << 8,
+    EFER_LMA = 1 << 10,
     EFER_NXE = 1 << 11,
     XCR0_X87_SSE = 3,
     XCR0_AVX = 4,
@@ -54,10 +55,14 @@ enum {
 #define CR0_PG       (1ULL << 31)
 #define FIXED_COUNTS (3ULL << 32)
 
+struct cpuid cpu_leaf(uint32_t leaf) {
+    if (cpuid(leaf & 0x80000000, 0).eax < leaf)
+        return (struct cpuid){0};
+    return cpuid(leaf, 0);
+}
+
 static bool has_feature(const struct feature *feature) {
-    if (cpuid(feature->leaf & 0x80000000, 0).eax < feature->leaf)
-        return false;
-    struct cpuid out = cpuid(feature->leaf, 0);
+    struct cpuid out = cpu_leaf(feature->leaf);
     uint32_t registers[] = {out.eax, out.ebx, out.ecx, out.edx};
     return registers[feature->source] >> feature->bit & 1;
 }
@@ -81,9 +86,7 @@ static uint64_t vector_state(void) {
 }
 
 static bool has_fixed_counters(void) {
-    if (cpuid(0, 0).eax < 10)
-        return false;
-    struct cpuid ten = cpuid(10, 0);
+    struct cpuid ten = cpu_leaf(10);
     return (ten.eax & 0xff) >= 2 && (ten.edx & 31) >= 2;
 }
 
@@ -117,13 +120,16 @@ struct cpu_control cpu_control_values(bool counted) {
 void cpu_control_load(const struct cpu_control *control) {
     __asm__ volatile("mov %0, %%cr0" : : "r"(control->cr0));
     __asm__ volatile("mov %0, %%cr4" : : "r"(control->cr4) : "memory");
-    write_msr(MSR_EFER, control->efer);
+    write_msr(MSR_EFER, control->efer | EFER_LMA); /* which some processors want to find as it is */
     __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)control->xcr0), "d"((uint32_t)(control->xcr0 >> 32)));
     if (control->counters) {
         write_msr(MSR_FIXED_COUNTERS, FIXED_ALL_RINGS);
         write_msr(MSR_COUNTERS, control->counters);
     }
-    boot_info.fpu_size = cpuid(0xd, 0).ebx;
+}
+
+uint32_t cpu_vector_bytes(void) {
+    return cpuid(0xd, 0).ebx;
 }
 
 /* False when the generator has nothing at the moment. */
@@ -159,7 +165,7 @@ bool cpu_leaks_kernel(void) {
 
     if (!memcmp(name, "AuthenticAMD", 12) || !memcmp(name, "HygonGenuine", 12))
         return false;
-    return !(vendor.eax >= 7 && cpuid(7, 0).edx >> 29 & 1 && read_msr(MSR_ARCH_CAPABILITIES) & RDCL_NO);
+    return !(cpu_leaf(7).edx >> 29 & 1 && read_msr(MSR_ARCH_CAPABILITIES) & RDCL_NO);
 }
 
 bool cpu_has_pcid(void) {
@@ -176,8 +182,8 @@ bool cpu_has_mwait(void) {
 
 /* Leaf 5 has four bits for each state from C0 on: how many sub-states there are. The hint counts from C1. */
 uint8_t cpu_idle_hint(void) {
-    bool timer_goes_on = cpuid(0, 0).eax >= 6 && cpuid(6, 0).eax >> 2 & 1;
-    bool clock_goes_on = cpuid(0x80000000, 0).eax >= 0x80000007 && cpuid(0x80000007, 0).edx >> 8 & 1;
+    bool timer_goes_on = cpu_leaf(6).eax >> 2 & 1;
+    bool clock_goes_on = cpu_leaf(0x80000007).edx >> 8 & 1;
     if (!cpu_has_mwait() || !timer_goes_on || !clock_goes_on)
         return 0;
     uint32_t states = cpuid(5, 0).edx;

@@ -4,10 +4,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "boot/io.h"
+
 struct cpu_control {
     uint64_t cr0, cr4, efer, xcr0;
     uint64_t counters; /* IA32_PERF_GLOBAL_CTRL: 0, or instructions and cycles are counted, and RDPMC tells */
 };
+
+/* What CPUID says in a leaf, of those from 0 or from 0x80000000 on; all 0 beyond the last that there is. */
+struct cpuid cpu_leaf(uint32_t leaf);
 
 /* Ends the boot with a message when the CPU lacks something Keel cannot do without. */
 void cpu_check(void);
@@ -16,8 +21,11 @@ void cpu_check(void);
  */
 struct cpu_control cpu_control_values(bool counted);
 
-/* Sets them on the boot CPU; smp.c hands them to the others. */
+/* Sets them on this CPU, in long mode. */
 void cpu_control_load(const struct cpu_control *control);
+
+/* How many bytes of vector state there are with them. */
+uint32_t cpu_vector_bytes(void);
 
 /* Whether user mode may read what page tables reserve for the kernel (CVE-2017-5754): on processors of every
  * maker but AMD and Hygon that do not say that they are immune. */

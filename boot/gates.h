@@ -14,6 +14,5 @@ void gates_init(void);
 /* Fills the table again, with the entry code at another address. */
 void gates_fill(uint64_t exception_entry, uint64_t interrupt_stubs);
 
-/* Sets the segments, flags and entry of system calls on this CPU; trampoline.S does the same on the others.
- */
+/* Sets the segments, flags and entry of system calls on this CPU. */
 void gates_syscall(void);

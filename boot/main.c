@@ -109,6 +109,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
 
     struct cpu_control control = cpu_control_values(source_has_word(&source, "rdpmc"));
     cpu_control_load(&control);
+    boot_info.fpu_size = cpu_vector_bytes();
     bool random = !source_has_word(&source, "nokaslr");
     paging_init(random);
     uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */

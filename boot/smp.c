@@ -14,6 +14,7 @@
 #include "boot/io.h"
 #include "boot/memory.h"
 #include "boot/paging.h"
+#include "boot/trap.h"
 #include "lib/base/string.h"
 
 enum { LAPIC_COMMAND = 0x300, LAPIC_TARGET = 0x310, COMMAND_INIT = 0x4500, COMMAND_STARTUP = 0x4600 };
@@ -34,15 +35,14 @@ struct parameters {
     uint16_t high_gdt_limit;
     uint64_t high_gdt; /* in the direct map, like all that follow */
     uint64_t cr3;
-    struct cpu_control control;
-    uint64_t gate; /* virtual address of the waiting loop */
+    uint64_t prepare; /* cpu_prepare, identity mapped */
+    uint64_t gate;    /* virtual address of the waiting loop */
     uint64_t stacks;
     uint64_t arrived;
     uint64_t index;
     uint64_t release;
     uint64_t info;
     uint64_t kernel_entry;
-    uint64_t syscall_entry;
     uint8_t pad2[6];
     uint16_t idt_limit;
     uint64_t idt;
@@ -50,10 +50,9 @@ struct parameters {
 _Static_assert(offsetof(struct parameters, gdt_limit) == 30, "trampoline.S");
 _Static_assert(offsetof(struct parameters, high_gdt_limit) == 46, "trampoline.S");
 _Static_assert(offsetof(struct parameters, cr3) == 56, "trampoline.S");
-_Static_assert(offsetof(struct parameters, control) == 64, "trampoline.S");
-_Static_assert(offsetof(struct parameters, gate) == 104, "trampoline.S");
-_Static_assert(offsetof(struct parameters, kernel_entry) == 152, "trampoline.S");
-_Static_assert(offsetof(struct parameters, idt_limit) == 174 && sizeof(struct parameters) == 184,
+_Static_assert(offsetof(struct parameters, prepare) == 64, "trampoline.S");
+_Static_assert(offsetof(struct parameters, kernel_entry) == 120, "trampoline.S");
+_Static_assert(offsetof(struct parameters, idt_limit) == 134 && sizeof(struct parameters) == 144,
                "trampoline.S");
 
 extern const char trampoline_start[], trampoline_start32[], trampoline_start64[], trampoline_wait[];
@@ -64,6 +63,7 @@ extern const char trampoline_gdt[], trampoline_parameters[], trampoline_end[];
 static volatile uint8_t arrived[APIC_IDS];
 static uint8_t cpu_index[APIC_IDS];
 static uint64_t trampoline; /* physical address of its page; 0: no processor was started */
+static const struct cpu_control *control;
 
 static struct parameters *parameters(void) {
     return (struct parameters *)(trampoline + (uint64_t)(trampoline_parameters - trampoline_start));
@@ -76,8 +76,15 @@ static uint64_t high(const volatile void *pointer) {
     return direct_map((uint64_t)(uintptr_t)pointer);
 }
 
+/* On each processor, in long mode and identity mapped, before it says that it has come. */
+static void cpu_prepare(void) {
+    trap_load();
+    cpu_control_load(control);
+    gates_syscall();
+}
+
 /* Copies the trampoline to its page and fills in what it needs to know. */
-static void trampoline_prepare(const struct cpu_control *control, uint64_t gate) {
+static void trampoline_prepare(uint64_t gate) {
     uint32_t others = boot_info.cpu_count - 1;
 
     memcpy((void *)trampoline, trampoline_start, (size_t)(trampoline_end - trampoline_start));
@@ -89,7 +96,7 @@ static void trampoline_prepare(const struct cpu_control *control, uint64_t gate)
     to->high_gdt = kernel_gates.segments;
     to->high_gdt_limit = (uint16_t)((char *)boot_gdt_end - (char *)boot_gdt - 1);
     to->cr3 = boot_info.page_table;
-    to->control = *control;
+    to->prepare = (uintptr_t)cpu_prepare;
     to->gate = gate + offset_of(trampoline_wait);
     to->stacks = direct_map(memory_take(others, BOOT_RANGE_BOOT));
     to->arrived = high(arrived);
@@ -97,7 +104,6 @@ static void trampoline_prepare(const struct cpu_control *control, uint64_t gate)
     to->release = high(&boot_info.release);
     to->info = high(&boot_info);
     to->kernel_entry = boot_info.kernel_entry;
-    to->syscall_entry = kernel_gates.syscall_entry;
     to->idt_limit = INTERRUPTS_LIMIT;
     to->idt = kernel_gates.interrupts;
 }
@@ -126,7 +132,7 @@ static uint32_t startup_command(void) {
     return COMMAND_STARTUP | (uint32_t)(trampoline / PAGE_SIZE);
 }
 
-void smp_start(const struct cpu_control *control, uint64_t gate) {
+void smp_start(const struct cpu_control *values, uint64_t gate) {
     if (boot_info.cpu_count == 1 || !boot_info.lapic)
         return;
     trampoline = memory_take_low(BOOT_RANGE_KERNEL);
@@ -134,7 +140,8 @@ void smp_start(const struct cpu_control *control, uint64_t gate) {
         boot_note("no memory below 640 KB: the other CPUs stay off");
         return;
     }
-    trampoline_prepare(control, gate);
+    control = values;
+    trampoline_prepare(gate);
     paging_map(gate, trampoline, PAGE_EXECUTE);
     send_all(COMMAND_INIT);
     if (!cpu_is_virtual())

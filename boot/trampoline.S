@@ -4,16 +4,10 @@
  * physical address (identity) and, read-only, in the kernel's half (the gate). The wait for the kernel happens there.
  * Each processor's stack is a page chosen by its ticket.
  */
-#include "kernel/arch/x86_64/vectors.h"
-
-#define CR4_PCIDE          (1 << 17)
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_FMASK          0xc0000084
-#define MSR_FIXED_COUNTERS 0x38d /* as in cpu.c */
-#define MSR_COUNTERS       0x38f
-#define FIXED_ALL_RINGS    0x33
-#define MSR_KERNEL_GS_BASE 0xc0000102
+#define CR4_PAE  0x20 /* what long mode and the page tables need: all else is set by cpu_prepare */
+#define MSR_EFER 0xc0000080
+#define EFER     0x900 /* LME, NXE */
+#define CR0      0x80000001 /* PG, PE */
 
 #define P(offset)  (trampoline_parameters - trampoline_start + (offset))
 #define TICKETS      0
@@ -23,21 +17,16 @@
 #define GDT_POINTER  30
 #define HIGH_GDT     46
 #define CR3_VALUE    56
-#define CR0_VALUE    64
-#define CR4_VALUE    72
-#define EFER_VALUE   80
-#define XCR0_VALUE   88
-#define COUNTERS     96
-#define GATE         104
-#define STACKS       112
-#define ARRIVED      120
-#define INDEX        128
-#define RELEASE      136
-#define INFO         144
-#define KERNEL_ENTRY 152
-#define SYSCALL_ENTRY 160
-#define IDT_POINTER  174
-#define PARAMETERS_SIZE 184
+#define PREPARE      64
+#define GATE         72
+#define STACKS       80
+#define ARRIVED      88
+#define INDEX        96
+#define RELEASE      104
+#define INFO         112
+#define KERNEL_ENTRY 120
+#define IDT_POINTER  134
+#define PARAMETERS_SIZE 144
 
 #define CODE64 8
 #define DATA   16
@@ -75,16 +64,15 @@ trampoline_start32:
     mov %eax, %ds
     mov %eax, %es
     mov %eax, %ss
-    mov P(CR4_VALUE)(%ebx), %eax
-    and $~CR4_PCIDE, %eax
+    mov $CR4_PAE, %eax
     mov %eax, %cr4
     mov P(CR3_VALUE)(%ebx), %eax
     mov %eax, %cr3
-    mov $0xc0000080, %ecx
-    mov P(EFER_VALUE)(%ebx), %eax
+    mov $MSR_EFER, %ecx
+    mov $EFER, %eax
     xor %edx, %edx
     wrmsr
-    mov P(CR0_VALUE)(%ebx), %eax
+    mov $CR0, %eax
     mov %eax, %cr0
     ljmp *P(START64)(%ebx)
 
@@ -96,45 +84,18 @@ trampoline_start64:
     mov %ecx, %fs
     mov %ecx, %gs
     mov %ecx, %ss
-    mov P(CR4_VALUE)(%rbx), %rax
-    mov %rax, %cr4
-    mov P(XCR0_VALUE)(%rbx), %eax
-    xor %edx, %edx
-    xsetbv
-    mov $MSR_STAR, %ecx
-    xor %eax, %eax
-    mov $((USER_SS - 8) << 16 | KERNEL_CS), %edx
-    wrmsr
-    mov $MSR_LSTAR, %ecx
-    mov P(SYSCALL_ENTRY)(%rbx), %eax
-    mov P(SYSCALL_ENTRY) + 4(%rbx), %edx
-    wrmsr
-    mov $MSR_FMASK, %ecx
-    mov $SYSCALL_FLAGS_MASK, %eax
-    xor %edx, %edx
-    wrmsr
-    mov $MSR_KERNEL_GS_BASE, %ecx
-    xor %eax, %eax
-    wrmsr
-    cmpl $0, P(COUNTERS) + 4(%rbx)
-    je 1f
-    mov $MSR_FIXED_COUNTERS, %ecx
-    mov $FIXED_ALL_RINGS, %eax
-    wrmsr
-    mov $MSR_COUNTERS, %ecx
-    xor %eax, %eax
-    mov P(COUNTERS) + 4(%rbx), %edx
-    wrmsr
-1:  jmp *P(GATE)(%rbx)
+    inc %ebp
+    shl $12, %rbp
+    add P(STACKS)(%rbx), %rbp
+    mov %rbp, %rsp
+    xor %ebp, %ebp
+    call *P(PREPARE)(%rbx)
+    jmp *P(GATE)(%rbx)
 
 /* Entered at its address in the kernel's half. */
 trampoline_wait:
     lgdt trampoline_parameters + HIGH_GDT(%rip)
     lidt trampoline_parameters + IDT_POINTER(%rip)
-    inc %ebp
-    shl $12, %rbp
-    add trampoline_parameters + STACKS(%rip), %rbp
-    mov %rbp, %rsp
     mov $1, %eax
     cpuid
     shr $24, %ebx /* APIC id */
@@ -148,7 +109,6 @@ trampoline_wait:
     mov trampoline_parameters + INDEX(%rip), %rax
     movzbl (%rax, %rbx), %esi
     mov trampoline_parameters + INFO(%rip), %rdi
-    xor %ebp, %ebp
     push $0
     jmp *trampoline_parameters + KERNEL_ENTRY(%rip)
 

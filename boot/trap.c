@@ -30,16 +30,20 @@ void trap_report(const struct trap_frame *frame) {
               frame->rip, address);
 }
 
-void trap_init(void) {
+void trap_load(void) {
     struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) pointer = {sizeof(gates) - 1, (uintptr_t)gates};
 
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+void trap_init(void) {
     for (int i = 0; i < VECTORS; i++) {
         uint64_t entry = (uintptr_t)trap_entries + (uint64_t)i * ENTRY_SIZE;
         gates[i] = (struct gate){(uint16_t)entry,         CODE_SELECTOR,           0, PRESENT_INTERRUPT_GATE,
                                  (uint16_t)(entry >> 16), (uint32_t)(entry >> 32), 0};
     }
-    __asm__ volatile("lidt %0" : : "m"(pointer));
+    trap_load();
 }
