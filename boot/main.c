@@ -9,6 +9,7 @@
 #include "boot/clock.h"
 #include "boot/console.h"
 #include "boot/cpu.h"
+#include "boot/frequency.h"
 #include "boot/gates.h"
 #include "boot/handover.h"
 #include "boot/io.h"
@@ -66,6 +67,7 @@ static void describe_source(void) {
     boot_info.idle_mwait = cpu_has_mwait() && !source_has_word(&source, "idle=hlt") &&
                            (!cpu_is_virtual() || source_has_word(&source, "idle=mwait"));
     boot_info.idle_hint = cpu_idle_hint();
+    frequency_choose(&source);
     boot_info.framebuffer = source.framebuffer;
     if (source.framebuffer.address)
         boot_note("framebuffer of %u x %u pixels at 0x%lx", source.framebuffer.width,
@@ -110,6 +112,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     struct cpu_control control = cpu_control_values(source_has_word(&source, "rdpmc"));
     cpu_control_load(&control);
     boot_info.fpu_size = cpu_vector_bytes();
+    frequency_set();
     bool random = !source_has_word(&source, "nokaslr");
     paging_init(random);
     uint64_t gate = load_kernel(random) + PAGE_SIZE; /* an unmapped page between the two */
@@ -127,6 +130,7 @@ void boot_main(uint32_t protocol, uint64_t address) {
     load_init();
     boot_info.wall_ns = rtc_read();
     smp_finish();
+    frequency_report();
     take_copy();
     handover_take();
     acpi_set_nodes();

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "boot/console.h"
+#include "boot/frequency.h"
 #include "boot/gates.h"
 #include "boot/io.h"
 #include "boot/memory.h"
@@ -81,6 +82,7 @@ static void cpu_prepare(void) {
     trap_load();
     cpu_control_load(control);
     gates_syscall();
+    frequency_set();
 }
 
 /* Copies the trampoline to its page and fills in what it needs to know. */

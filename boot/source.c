@@ -25,19 +25,44 @@ bool source_set_command_line(struct boot_source *source, const char *text, uint6
     return fits;
 }
 
-bool source_has_word(const struct boot_source *source, const char *word) {
-    const char *at = source->command_line, *end = at + source->command_line_length;
-    size_t length = strlen(word);
+struct word {
+    const char *text;
+    size_t length;
+};
 
-    while (at < end) {
-        const char *from = at;
-        while (at < end && *at != ' ')
-            at++;
-        if ((size_t)(at - from) == length && !memcmp(from, word, length))
+/* The word that begins at an offset into the command line; adds its length and that of a blank. */
+static struct word word_next(const struct boot_source *source, size_t *at) {
+    struct word word = {source->command_line + *at, 0};
+
+    while (*at + word.length < source->command_line_length && word.text[word.length] != ' ')
+        word.length++;
+    *at += word.length + 1;
+    return word;
+}
+
+bool source_has_word(const struct boot_source *source, const char *text) {
+    size_t length = strlen(text);
+
+    for (size_t at = 0; at < source->command_line_length;) {
+        struct word word = word_next(source, &at);
+        if (word.length == length && !memcmp(word.text, text, length))
             return true;
-        at++;
     }
     return false;
+}
+
+const char *source_value(const struct boot_source *source, const char *text, size_t *length) {
+    size_t prefix = strlen(text);
+    const char *value = NULL;
+
+    for (size_t at = 0; at < source->command_line_length;) {
+        struct word word = word_next(source, &at);
+        if (word.length < prefix || memcmp(word.text, text, prefix) != 0)
+            continue;
+        value = word.text + prefix;
+        *length = word.length - prefix;
+    }
+    return value;
 }
 
 char source_option(const struct boot_source *source, const char *text, uint32_t *letters) {

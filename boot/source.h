@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "abi/boot_info.h"
@@ -52,4 +53,7 @@ bool source_set_command_line(struct boot_source *source, const char *text, uint6
 char source_option(const struct boot_source *source, const char *text, uint32_t *letters);
 
 /* Whether the command line has this word, between blanks or its ends. */
-bool source_has_word(const struct boot_source *source, const char *word);
+bool source_has_word(const struct boot_source *source, const char *text);
+
+/* What follows text in the last word that begins with it, and the length of that; NULL when no word does. */
+const char *source_value(const struct boot_source *source, const char *text, size_t *length);

@@ -1,8 +1,6 @@
 /* See trap.h. */
 #include "boot/trap.h"
 
-#include <stdint.h>
-
 #include "boot/console.h"
 
 enum { VECTORS = 32, ENTRY_SIZE = 16, CODE_SELECTOR = 8, PRESENT_INTERRUPT_GATE = 0x8e };

@@ -45,7 +45,9 @@ def run_parser():
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
     add("--append", default="", metavar="STR", help="added to the kernel command line: panic=halt or reboot; "
         "idle=mwait, idle=hlt: how CPUs wait; kpti=on, kpti=off: page tables for user mode without the kernel, or not, whatever the CPU needs; "
-        "sched=rr: threads of a level in turn, 10 ms each, and no moves between levels; sched=pack: on few CPUs while two threads do not wait on one; keelstat: figures in the log; faults=N: bits flipped in drivers (servers/swifi)")
+        "sched=rr: threads of a level in turn, 10 ms each, and no moves between levels; sched=pack: on few CPUs while two threads do not wait on one; "
+        "cpufreq=performance, balance_performance, default, balance_power, power: what a processor that chooses its frequency prefers (default; with "
+        "sched=pack balance_power), cpufreq=off: it is left as it is; keelstat: figures in the log; faults=N: bits flipped in drivers (servers/swifi)")
     add("--boot", choices=["pvh", "bios", "uefi", "uefi-grub", "uefi-secure"], default="pvh", help="boot path: QEMU's own "
         "loader; GRUB on BIOS; Keel's EFI program on UEFI; GRUB on UEFI; the EFI program signed with Debian's test key on "
         "firmware that trusts only that, q35 alone (default pvh; the others not on microvm)")

@@ -1,5 +1,6 @@
 """Boots on processors that QEMU cannot play, by Bochs: with PCID, and INVPCID or not. They show that what the kernel executes there
-is right, not that it flushes enough: whether Bochs keeps anything over a change of roots is not known. unit/test_tags_threads is about that."""
+is right, not that it flushes enough: whether Bochs keeps anything over a change of roots is not known. unit/test_tags_threads is about that.
+And with the registers of frequency control, which a table gives to Bochs' processors: they keep what is written, and do nothing."""
 import os
 import re
 import struct
@@ -19,7 +20,7 @@ SPEED = 50  # million instructions in what the machine takes for a second; with 
 TIMEOUT = 100
 PCIDE = 17  # in CR4
 CONFIGURATION = """\
-cpu: model={model}, count={cpus}, ips={speed}000000, ignore_bad_msrs=1
+cpu: model={model}, count={cpus}, ips={speed}000000, ignore_bad_msrs={ignore}, msrs={folder}/registers
 megs: {memory}
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
@@ -81,14 +82,21 @@ def _write_disk(path, kernel, append, archive):
     return cylinders
 
 
-def boot(model, cpus, append, archive, kernel=build.KERNEL):
+def _halves(value):
+    return f"{value >> 32:08x} {value & 0xffffffff:08x}"
+
+
+def boot(model, cpus, append, archive, kernel=build.KERNEL, registers=None):
     """What came out of the serial port and the debug port of a machine that switches itself off, and what Bochs says of its
-    processors at the end."""
+    processors at the end. registers: {MSR: (value at the start, bits that must not change)} besides those that Bochs has, and accesses to
+    others are refused; None: they do nothing."""
     with tempfile.TemporaryDirectory(prefix="keel-bochs-") as folder:
         disk = os.path.join(folder, "disk")
         cylinders = _write_disk(disk, kernel, append, archive)
         files = {"configuration": CONFIGURATION.format(model=model, cpus=cpus, speed=SPEED, memory=MEMORY_MB, disk=disk, cylinders=cylinders,
-                                                       folder=folder),
+                                                       folder=folder, ignore=int(registers is None)),
+                 "registers": "".join(f"{msr:#x} 0 {_halves(value)} {_halves(reserved)} {_halves(0)}\n"
+                                      for msr, (value, reserved) in (registers or {}).items()),
                  "commands": "c\n"}
         for name, text in files.items():
             with open(os.path.join(folder, name), "w") as file:
@@ -106,16 +114,34 @@ def boot(model, cpus, append, archive, kernel=build.KERNEL):
         return texts
 
 
-def _programs(case, model, cpus, append, tagged):
-    """A shell that starts programs, on a processor that is in the end what was asked for, by CR4.PCIDE."""
+def _programs(model, cpus, append, registers=None):
+    """What was said and logged while a shell started programs."""
     script = "for i in 1 2 3 4 5; do echo $i | cat | sed s/^/line-/; done & ls / | wc -l; wait; echo all-done"
     archive = prepare(Options(program=["/bin/busybox", "sh", "-c", script], smp=cpus))
-    said, serial, log = boot(model, cpus, append, archive)
-    state = re.findall(r"CPU0.*CR4=0x([0-9a-f]+)", log)
-    if "all-done" not in serial or serial.count("line-") != 5 or f"keel: {cpus} CPUs" not in said or "keel: exit 0" not in said or not state:
+    said, serial, log = boot(model, cpus, append, archive, registers=registers)
+    if "all-done" not in serial or serial.count("line-") != 5 or f"keel: {cpus} CPUs" not in said or "keel: exit 0" not in said:
         raise Failure(f"{said[-3000:]}\n{serial}\n{log[-1000:]}")
-    if int(state[-1], 16) >> PCIDE & 1 != tagged:
-        raise Failure(f"CR4 is {state[-1]}")
+    return said, log
+
+
+def _tagged(model, cpus, append, tagged):
+    """The processor is in the end what was asked for, by CR4.PCIDE."""
+    _, log = _programs(model, cpus, append)
+    state = re.findall(r"CPU0.*CR4=0x([0-9a-f]+)", log)
+    if not state or int(state[-1], 16) >> PCIDE & 1 != tagged:
+        raise Failure(f"CR4 is {state}\n{log[-1000:]}")
+
+
+def _frequency(model, cpus, append, registers, note, logged):
+    """What the boot path notes of frequency control, and what Bochs logs of each processor."""
+    said, log = _programs(model, cpus, append, registers)
+    notes = [line for line in said.splitlines() if "frequency" in line]
+    if notes != ["keel: frequency: " + note]:
+        raise Failure(f"noted {notes}")
+    found = re.findall(r"\[CPU(\d) *\] ((?:RD|WR)MSR: .* 0x77\w)", log)
+    wanted = [(str(cpu), logged) for cpu in range(cpus) if logged]
+    if sorted(set(found)) != wanted:
+        raise Failure(f"logged {found}")
 
 
 def cases():
@@ -125,5 +151,19 @@ def cases():
                                               ("without-invpcid@1", "corei7_ivy_bridge_3770k", 1, "kpti=off", True),
                                               ("off@1", "corei7_haswell_4770", 1, "nopcid", False)):
         case = Case("pcid/" + name, None)
-        case.run = lambda case=case, rest=(model, cpus, append, tagged): _programs(case, *rest)
+        case.run = lambda rest=(model, cpus, append, tagged): _tagged(*rest)
+        yield case
+    every = (1 << 64) - 1
+    hwp = {0x770: (0, every - 1), 0x771: (0x08101c2f, every), 0x774: (0xf80004008000ff01, 0xfffff800 << 32)}
+    bias = {0x1b0: (0x50, every - 15)}
+    for name, *rest in (
+            ("hwp@1", "corei7_icelake_u", 1, "", hwp, "HWP, performance 8 to 47, energy preference 128 of 255 (default)", ""),
+            ("hwp@4", "corei3_cnl", 4, "sched=pack", hwp, "HWP, performance 8 to 47, energy preference 192 of 255 (balance_power)", ""),
+            ("reads-refused@4", "corei3_cnl", 4, "", {}, "refused by 4 of the CPUs", "RDMSR: Unknown register 0x770"),
+            ("writes-refused@4", "corei3_cnl", 4, "", {**hwp, 0x770: (0, every)}, "refused by 4 of the CPUs",
+             "WRMSR: Write failed to MSR 0x770"),
+            ("bias@4", "corei7_haswell_4770", 4, "cpufreq=default", bias, "energy preference 6 of 15 (default)", ""),
+    ):
+        case = Case("frequency/" + name, None)
+        case.run = lambda rest=rest: _frequency(*rest)
         yield case
