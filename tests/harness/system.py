@@ -3,7 +3,7 @@
 Three kinds, all found by their place:
   tests/system/prog/*.c     a program that prints "ok NAME" or "not ok NAME why" per check; declared by a comment
                             /* test: libc=musl,glibc cpus=1,4 timeout=60 args=… */ near the top (a file without one is a
-                            helper for others)
+                            helper for others); peer=no: it cannot run on Linux
   tests/system/cases/*.sh   a shell script; "#: key value" lines at its top say how it runs (see SCRIPT_KEYS)
   tests/system/cases/*.py   functions marked with @case: everything else (terminals, damaged archives, limits)
 """
@@ -88,6 +88,8 @@ def _program_cases(on):
         if note is None:
             continue
         name = os.path.basename(path)[:-2]
+        if on == "linux" and note.get("peer") == "no":
+            continue
         libcs = note.get("libc", "musl,glibc").split(",")
         for cpus in map(int, note.get("cpus", "1,4").split(",")):
             case = Case(f"system/{name}@{cpus}", None, float(note.get("timeout", DEFAULT_TIMEOUT)) / 10)
