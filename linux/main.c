@@ -170,7 +170,7 @@ static void standard_files_open(void) {
 }
 
 static struct task *first_create(void) {
-    struct task *task = process_create_first();
+    struct task *task = process_create_first(options.context);
     if (task) {
         task_thread_adopt(task);
         task->files = fd_table_create();

@@ -71,6 +71,16 @@ static int environment_read(struct options *options, uint64_t count, char *const
     return error;
 }
 
+/* Running out of memory here looks like a context that is wrong: nothing has been started yet. */
+static bool context_read(struct options *options, const char *text) {
+    struct security_context *context;
+    if (security_context_parse(text, strlen(text), &context))
+        return false;
+    security_context_put(options->context);
+    options->context = context;
+    return true;
+}
+
 static bool option_read(struct options *options, const char *text) {
     const char *value;
     if (!strcmp(text, "--tty"))
@@ -87,6 +97,8 @@ static bool option_read(struct options *options, const char *text) {
         options->framebuffer = value;
         return true;
     }
+    if ((value = after(text, "--context=")))
+        return context_read(options, value);
     if ((value = after(text, "--isolation="))) {
         options->appliance = !strcmp(value, "appliance");
         return options->appliance || !strcmp(value, "process");
@@ -108,14 +120,16 @@ static int program_read(struct options *options, uint64_t count, char *const *te
 int options_read(struct options *options, uint64_t count, char *const *texts, const char **wrong) {
     uint64_t i = 1;
     *options = (struct options){.tty = true, .rows = 24, .columns = 80};
-    for (; i < count && strcmp(texts[i], "--") != 0; i++) {
+    int error = security_context_parse(SECURITY_FIRST, sizeof(SECURITY_FIRST) - 1, &options->context);
+    for (; !error && i < count && strcmp(texts[i], "--") != 0; i++) {
         if (option_read(options, texts[i]))
             continue;
         *wrong = texts[i];
         return -EINVAL;
     }
-    int error =
-        count > 1 ? environment_read(options, count - 1, texts + 1) : environment_read(options, 0, texts);
+    if (!error)
+        error =
+            count > 1 ? environment_read(options, count - 1, texts + 1) : environment_read(options, 0, texts);
     if (!error)
         error =
             i < count ? program_read(options, count - i - 1, texts + i + 1) : program_read(options, 0, texts);

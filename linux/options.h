@@ -1,6 +1,6 @@
 /* The personality's command line (--tty, --stream, --winsize=ROWSxCOLS, --env=NAME=VALUE,
  * --isolation=process|appliance,
- * --root-offset=N, --framebuffer=DESCRIPTION, -- PROGRAM ARGUMENTS…). */
+ * --root-offset=N, --framebuffer=DESCRIPTION, --context=SECURITY-CONTEXT, -- PROGRAM ARGUMENTS…). */
 #pragma once
 
 #include <stdbool.h>
@@ -8,12 +8,14 @@
 #include <stdint.h>
 
 #include "linux/task/exec.h"
+#include "linux/task/security.h"
 
 struct options {
     bool tty, appliance, login; /* login: no program was named, so that it is a login shell */
     uint16_t rows, columns;
     uint64_t root_offset;
-    const char *framebuffer; /* as servers/init/framebuffer.h describes one; NULL: there is none */
+    const char *framebuffer;          /* as servers/init/framebuffer.h describes one; NULL: there is none */
+    struct security_context *context; /* of the first process, referenced */
     const char *program;
     struct string_list arguments, environment; /* heap */
 };

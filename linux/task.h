@@ -14,6 +14,7 @@
 #include "lib/base/list.h"
 #include "linux/fs.h"
 #include "linux/lock.h"
+#include "linux/task/security.h"
 
 struct mm;       /* linux/task/mm.h: address space: kernel space handle, VMAs, brk */
 struct sighand;  /* linux/task/signal.h: signal actions, shared by CLONE_SIGHAND */
@@ -173,6 +174,8 @@ struct task {
     uint32_t memory_waits;
     bool no_new_privileges, keep_capabilities;
     uint64_t capabilities_effective, capabilities_permitted, capabilities_inheritable, capabilities_bounding;
+    /* By enum security_attribute (tasks_lock); NULL: not set, which the first two never are. */
+    struct security_context *security[SECURITY_ATTRIBUTES];
     struct sem_undo_list *sem_undos; /* linux/ipc/sem.c; NULL until used */
     void *vector_image;              /* buffer for signal frames (heap), made on first use */
     uint64_t

@@ -43,6 +43,7 @@ def run_parser():
     add("--machine", choices=["q35", "pc", "microvm"], default="q35", help="QEMU machine (default q35)")
     add("--icount", action="store_true", help="deterministic: the clock counts guest instructions; one CPU")
     add("--isolation", choices=["process", "appliance"], help="how the program and its personality are separated")
+    add("--context", metavar="USER:ROLE:TYPE:RANGE", help="the program's security context (default system_u:system_r:kernel_t:s0)")
     add("--append", default="", metavar="STR", help="added to the kernel command line: panic=halt or reboot; "
         "idle=mwait, idle=hlt: how CPUs wait; kpti=on, kpti=off: page tables for user mode without the kernel, or not, whatever the CPU needs; "
         "sched=rr: threads of a level in turn, 10 ms each, and no moves between levels; sched=pack: on few CPUs while two threads do not wait on one; "

@@ -32,8 +32,8 @@ struct proc_node {
     int (*show)(const struct proc_ref *ref, struct text *text);
     /* Files that can be written: at most a page, ending in a 0 that is not counted. */
     int (*store)(const struct proc_ref *ref, const char *bytes, size_t length);
-    const struct file_operations
-        *operations; /* files that are no text; need the right to look into the process */
+    /* Files that are no text: sets file->operations, and file->data where they use it; 0 or an error. */
+    int (*open)(const struct proc_ref *ref, struct file *file);
     /* Symbolic links: the text; and for magic ones the place (references). */
     int64_t (*link)(const struct proc_ref *ref, char *to, size_t size);
     int (*follow)(const struct proc_ref *ref, struct path *place);
@@ -100,7 +100,10 @@ int proc_show_environ(const struct proc_ref *ref, struct text *text);
 int proc_show_auxv(const struct proc_ref *ref, struct text *text);
 int64_t proc_link_exe(const struct proc_ref *ref, char *to, size_t size);
 int proc_follow_exe(const struct proc_ref *ref, struct path *place);
-extern const struct file_operations proc_mem_operations;
+int proc_open_mem(const struct proc_ref *ref, struct file *file);
+/* proc_attr.c: /proc/PID/attr, by enum security_attribute */
+enum { PROC_ATTR_COUNT = SECURITY_ATTRIBUTES };
+extern const struct proc_node proc_attr_children[PROC_ATTR_COUNT];
 /* proc_mounts.c */
 int proc_show_mounts(const struct proc_ref *ref, struct text *text);
 int proc_show_mountinfo(const struct proc_ref *ref, struct text *text);

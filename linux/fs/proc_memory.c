@@ -266,5 +266,10 @@ static int64_t mem_write(struct file *file, struct buffer *buffer, uint64_t *off
     return mem_transfer(file, buffer, offset, true);
 }
 
-const struct file_operations proc_mem_operations = {
+static const struct file_operations mem_operations = {
     .read = mem_read, .write = mem_write, .seek = file_seek_position};
+
+int proc_open_mem(const struct proc_ref *ref, struct file *file) {
+    file->operations = &mem_operations;
+    return proc_may_look(ref) ? 0 : -EACCES;
+}

@@ -213,13 +213,14 @@ static bool next_thread(const struct proc_ref *directory, uint64_t *number, stru
         {.name = "environ", .mode = FILE_OWN, .show = proc_show_environ},                                    \
         {.name = "auxv", .mode = FILE_OWN, .show = proc_show_auxv},                                          \
         {.name = "status", .mode = FILE_R, .show = proc_show_status},                                        \
+        {.name = "attr", .mode = DIRECTORY, .children = proc_attr_children, .count = PROC_ATTR_COUNT},       \
         {.name = "limits", .mode = FILE_R, .show = show_limits},                                             \
         {.name = "comm", .mode = FILE_RW, .show = show_comm, .store = store_comm},                           \
         {.name = "cmdline", .mode = FILE_R, .show = proc_show_cmdline},                                      \
         {.name = "stat", .mode = FILE_R, .show = proc_show_stat},                                            \
         {.name = "statm", .mode = FILE_R, .show = proc_show_statm},                                          \
         {.name = "maps", .mode = FILE_R, .show = proc_show_maps},                                            \
-        {.name = "mem", .mode = S_IFREG | 0600, .operations = &proc_mem_operations},                         \
+        {.name = "mem", .mode = S_IFREG | 0600, .open = proc_open_mem},                                      \
         {.name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd},                                       \
         {.name = "root", .mode = S_IFLNK | 0777, .follow = follow_root},                                     \
         {.name = "exe", .mode = S_IFLNK | 0777, .link = proc_link_exe, .follow = proc_follow_exe},           \

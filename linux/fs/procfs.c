@@ -199,10 +199,8 @@ struct proc_file {
 
 static int proc_open(struct inode *inode, struct file *file) {
     const struct proc_ref *ref = ref_of(inode);
-    if (ref->node->operations) {
-        file->operations = ref->node->operations;
-        return proc_may_look(ref) ? 0 : -EACCES;
-    }
+    if (ref->node->open)
+        return ref->node->open(ref, file);
     file->data = heap_zalloc(sizeof(struct proc_file));
     return file->data ? 0 : -ENOMEM;
 }

@@ -206,11 +206,17 @@ static int64_t config_seek(struct file *file, int64_t offset, int whence) {
 
 static const struct file_operations config_operations = {.read = config_read, .seek = config_seek};
 
+static int config_open(const struct proc_ref *ref, struct file *file) {
+    (void)ref;
+    file->operations = &config_operations;
+    return 0;
+}
+
 /* ---- the tree ---- */
 
 static const struct proc_node function_children[] = {
     {.name = "class", .mode = FILE_R, .show = show_class},
-    {.name = "config", .mode = FILE_CONFIG, .operations = &config_operations},
+    {.name = "config", .mode = FILE_CONFIG, .open = config_open},
     {.name = "device", .mode = FILE_R, .show = show_device},
     {.name = "driver", .mode = LINK, .link = link_driver},
     {.name = "enable", .mode = FILE_R, .show = show_enable},

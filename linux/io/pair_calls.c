@@ -3,6 +3,7 @@
 #include "lib/base/string.h"
 #include "linux/io/socket.h"
 #include "linux/platform.h"
+#include "linux/task/security_context.h"
 
 static int64_t pair_bind(struct file *file, const struct socket_name *name) {
     (void)file, (void)name;
@@ -68,6 +69,10 @@ static int64_t pair_option_get(struct file *file, uint32_t level, uint32_t optio
     if (option == SO_PEERCRED) {
         value->length = sizeof(struct ucred);
         memcpy(value->bytes, &pair->ends[!end].credentials, sizeof(struct ucred));
+        return 0;
+    }
+    if (option == SO_PEERSEC && pair->type != SOCK_DGRAM) { /* datagrams come from anywhere, says Linux */
+        value->context = security_context_get(pair->ends[!end].context);
         return 0;
     }
     int64_t number = option_number_of(pair, end, option);

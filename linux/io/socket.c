@@ -250,8 +250,10 @@ int socket_shutdown(struct file *file, int how) {
 }
 
 static void pair_free(struct socket_pair *pair) {
-    for (unsigned end = 0; end < 2; end++)
+    for (unsigned end = 0; end < 2; end++) {
         ring_free(&pair->ends[end].input);
+        security_context_put(pair->ends[end].context);
+    }
     heap_free(pair);
 }
 
@@ -292,6 +294,7 @@ static struct socket_pair *pair_create(uint32_t type) {
         waitq_init(&own->waiters);
         ring_init(&own->input);
         own->credentials = (struct ucred){task->process->pid, task->credentials.euid, task->credentials.egid};
+        own->context = security_of_sockets(task);
     }
     if (ring_resize(&pair->ends[0].input, SOCKET_RING) < 0 ||
         ring_resize(&pair->ends[1].input, SOCKET_RING) < 0) {

@@ -18,6 +18,7 @@ struct socket_name {
 };
 
 struct socket_option {
+    struct security_context *context; /* referenced: the value is its text with the 0; NULL: the bytes are */
     uint32_t length;
     uint8_t bytes[SOCKET_OPTION_MOST];
 };
@@ -62,9 +63,10 @@ int64_t socket_option_number(struct socket_option *value, int32_t number);
 struct socket_end {
     struct ring input;    /* what the other end sent; packets have their length (uint32_t) in front */
     struct waitq waiters; /* for input, and for room in the other end's input */
-    bool closed, no_read, no_write; /* shutdown; closed means both */
-    int32_t error;                  /* reported once: ECONNRESET */
-    struct ucred credentials;       /* of who made it */
+    bool closed, no_read, no_write;   /* shutdown; closed means both */
+    int32_t error;                    /* reported once: ECONNRESET */
+    struct ucred credentials;         /* of who made it */
+    struct security_context *context; /* as its maker wanted it, referenced */
 };
 
 struct socket_pair {

@@ -234,15 +234,32 @@ static int64_t option_out(const struct socket_option *value, uint64_t to, uint64
     return guest_copy_out(length_at, &length, sizeof length);
 }
 
+/* A context is given whole or not at all; the length is that of the whole one. */
+static int64_t context_out(const struct security_context *context, uint64_t to, uint64_t length_at) {
+    int32_t room;
+    uint32_t length = context->length + 1;
+    if (guest_copy_in(&room, length_at, sizeof room) < 0)
+        return -EFAULT;
+    if (room < 0)
+        return -EINVAL;
+    int64_t error = (uint32_t)room < length ? -ERANGE : guest_copy_out(to, context->text, length);
+    return guest_copy_out(length_at, &length, sizeof length) < 0 ? -EFAULT : error;
+}
+
 int64_t sys_getsockopt(uint64_t fd, uint64_t level, uint64_t option, uint64_t to, uint64_t length) {
     int64_t error;
-    struct socket_option value = {.length = 0};
+    struct socket_option value = {.context = NULL};
     const struct socket_calls *calls;
     struct file *file = socket_get(fd, &calls, &error);
     if (!file)
         return error;
     error = calls->option_get(file, (uint32_t)level, (uint32_t)option, &value);
     file_put(file);
+    if (value.context) {
+        error = context_out(value.context, to, length);
+        security_context_put(value.context);
+        return error;
+    }
     return error ? error : option_out(&value, to, length);
 }
 

@@ -238,6 +238,11 @@ static int scripts_follow(struct exec_image *image) {
 
 /* ---- the change ---- */
 
+static bool is_nosuid(const struct file *file) {
+    const struct mount *mount = file->path.mount; /* NULL: memfd_create */
+    return !mount || mount->flags & MS_NOSUID;
+}
+
 /* Set-user-id and set-group-id programs. */
 static void credentials_exec(struct exec_image *image) {
     struct credentials *credentials = &image->credentials;
@@ -245,13 +250,12 @@ static void credentials_exec(struct exec_image *image) {
     struct attributes attributes;
     if (inode_getattr(file->path.inode, &attributes))
         return;
-    const struct mount *mount = file->path.mount; /* NULL: memfd_create */
-    bool allowed = !image->task->no_new_privileges && mount && !(mount->flags & MS_NOSUID);
+    bool allowed = !image->task->no_new_privileges && !is_nosuid(file);
     if (allowed && attributes.mode & S_ISUID)
         credentials->euid = attributes.uid;
     if (allowed && (attributes.mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
         credentials->egid = attributes.gid;
-    image->secure = credentials->euid != credentials->uid || credentials->egid != credentials->gid;
+    image->secure |= credentials->euid != credentials->uid || credentials->egid != credentials->gid;
     credentials->suid = credentials->fsuid = credentials->euid;
     credentials->sgid = credentials->fsgid = credentials->egid;
 }
@@ -310,6 +314,7 @@ static int image_run(struct exec_image *image) {
     mm_switch(task, image->mm);
     mutex_lock(&tasks_lock);
     task->credentials = image->credentials;
+    security_exec(task);
     comm_set(task, image->name);
     if (image->secure)
         task->personality &= ~ADDR_NO_RANDOMIZE;
@@ -337,6 +342,8 @@ int exec_file(struct task *task, struct file *file, const char *name, const stru
     }
     if (!error && !arguments->count) /* Linux gives an empty argv[0] */
         error = string_list_add(&image.arguments, "", 0);
+    if (!error) /* a script counts, not its interpreter */
+        error = security_exec_check(task, is_nosuid(file), &image.secure);
     if (!error)
         error = scripts_follow(&image);
     if (!error)

@@ -21,7 +21,8 @@ struct exec_image {
     const struct string_list *environment;
 
     struct mm *mm;
-    bool stack_executable, secure;
+    bool stack_executable;
+    bool secure; /* it may do more, or other things, than the program that starts it: AT_SECURE */
     struct credentials credentials; /* the new program's */
     uint64_t entry;                 /* of the program */
     uint64_t start;                 /* first instruction: the interpreter's entry, or the program's */

@@ -62,6 +62,7 @@ static void task_inherit(struct task *child, const struct task *parent, const st
     child->capabilities_permitted = parent->capabilities_permitted;
     child->capabilities_inheritable = parent->capabilities_inheritable;
     child->capabilities_bounding = parent->capabilities_bounding;
+    security_inherit(child, parent);
     child->altstack_flags = 2; /* SS_DISABLE */
     if (!(request->flags & CLONE_VM) || (request->flags & CLONE_VFORK)) {
         child->altstack_base = parent->altstack_base;

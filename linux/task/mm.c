@@ -20,12 +20,14 @@
 /* ---- life ---- */
 
 static struct mm *mm_alloc(void) {
+    static _Atomic uint64_t last_serial;
     struct mm *mm = heap_alloc(sizeof(*mm));
     if (!mm)
         return NULL;
     memset(mm, 0,
            offsetof(struct mm, lazy)); /* what is behind says itself how much of it is used, or is copied */
     mm->references = 1;
+    mm->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
     mutex_init(&mm->lock);
     mutex_init(&mm->lazy_lock);
     return mm;

@@ -59,6 +59,7 @@ enum { LAZY_MOST = 4 };
 
 struct mm {
     _Atomic uint32_t references;
+    uint64_t serial; /* no other ever had it: says for certain that two are the same */
     struct mutex lock;
     struct mutex lazy_lock;      /* the innermost lock: lazy, and that it agrees with the kernel space */
     _Atomic uint32_t lazy_count; /* areas in use, the oldest first */

@@ -90,6 +90,7 @@ struct task *task_alloc(void) {
 }
 
 void task_free(struct task *task) {
+    security_end(task);
     heap_free(task->vector_image);
     heap_free(task);
 }
@@ -241,7 +242,7 @@ static void limits_default(struct rlimit64 *limits) {
     limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct rlimit64){0, 0};
 }
 
-struct task *process_create_first(void) {
+struct task *process_create_first(struct security_context *context) {
     struct process *process = process_alloc();
     struct task *task = task_alloc();
     struct sighand *sighand = sighand_create();
@@ -255,6 +256,7 @@ struct task *process_create_first(void) {
     task->process = process;
     task->capabilities_effective = task->capabilities_permitted = task->capabilities_bounding =
         CAPABILITIES_ALL;
+    security_begin(task, context);
     task->signal_pending = true;
 
     mutex_lock(&tasks_lock);

@@ -31,9 +31,10 @@ extern struct list process_list;
  * own job is where sessions get their jobs from. */
 void tasks_init(handle_t container_job);
 
-/* Process 1 with its first task, session 1 and group 1, root's credentials, default limits; the caller sets
- * task->mm, files, fs and comm, then starts it. NULL: out of memory. */
-struct task *process_create_first(void);
+/* Process 1 with its first task, session 1 and group 1, root's credentials, default limits, and a security
+ * context whose reference is taken over; the caller sets task->mm, files, fs and comm, then starts it. NULL:
+ * out of memory. */
+struct task *process_create_first(struct security_context *context);
 
 /* Ends the container's wait: blocks a native thread until process 1 has ended; its status word (wait4's). */
 int32_t process_wait_first(void);

@@ -143,6 +143,8 @@ static const char *const names[] = {
     "/proc/self/fd/4",
     "/proc/self/fd",
     "/proc/self/fdinfo/3",
+    "/proc/self/attr/current",
+    "/proc/self/attr/exec",
     "/proc/self/maps",
     "/proc/self/status",
     "/proc/self/stat",

@@ -8,6 +8,7 @@
  * that call, fork, get signals and run executables, in simulated time. Each family of calls is tried with
  * what it is for; test_linux_errors.c has what they refuse.
  */
+#include "linux/abi/socket.h"
 #include "tests/unit/linux_program.h"
 
 /* ---- files ---- */
@@ -409,6 +410,68 @@ static int programs(void *unused) {
 
 TEST(programs) {
     run(programs);
+}
+
+/* ---- security contexts ---- */
+
+static int64_t attribute_write(const char *path, const char *context) {
+    int64_t fd = guest(open, guest_text(path), O_WRONLY, 0);
+    if (fd < 0)
+        return fd;
+    int64_t result = guest(write, (uint64_t)fd, guest_text(context), strlen(context));
+    guest(close, (uint64_t)fd);
+    return result < 0 ? result : 0;
+}
+
+/* All places where a context can be, left behind. */
+static int carries_contexts(void *path) {
+    uint64_t ends = guest_alloc(8), text = guest_alloc(64), room = guest_alloc(4);
+    int32_t fds[2], length = 64;
+    CHECK_EQ(attribute_write("/proc/self/attr/sockcreate", "u:r:socket:s0\n"), 0);
+    CHECK_EQ(guest(socketpair, AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    guest_get(fds, ends, sizeof(fds));
+    guest_put(room, &length, sizeof(length));
+    CHECK_EQ(guest(getsockopt, (uint64_t)fds[0], SOL_SOCKET, SO_PEERSEC, text, room), 0);
+    check_bytes(text, "u:r:socket:s0");
+    CHECK_EQ(attribute_write("/proc/self/attr/current", "u:r:now:s1-s1"), 0);
+    uint64_t current = open_file("/proc/self/attr/current", O_RDONLY);
+    CHECK_EQ(guest(read, current, text, 64), sizeof("u:r:now:s1"));
+    check_bytes(text, "u:r:now:s1");
+    CHECK_EQ(attribute_write("/proc/self/attr/exec", "u:r:next:s0"), 0);
+    if (!path)
+        return 0;
+    for (uint64_t fd = (uint64_t)fds[0]; fd <= current; fd++)
+        CHECK_EQ(guest(close, fd), 0);
+    return executes(path);
+}
+
+static int contexts(void *unused) {
+    enum { ALLOCATIONS = 40 };
+    static char program[] = "/tmp/program";
+    size_t used = 0, before = 0;
+    (void)unused;
+    make_program(program);
+    for (unsigned round = 0; round < 5; round++) {
+        CHECK_EQ(wait_for(fork_program(carries_contexts, program), 0), 42 << 8);
+        CHECK_EQ(wait_for(fork_program(carries_contexts, NULL), 0), 0);
+        before = used;
+        used = heap_used();
+    }
+    CHECK_EQ(used, before);
+    for (unsigned fail = 1; fail <= ALLOCATIONS; fail++) { /* allocations, one of them fails */
+        host_fail_allocation(fail);
+        int64_t result = attribute_write("/proc/self/attr/current", "u:r:after:s0");
+        host_fail_allocation(0);
+        CHECK(result == 0 || (result == -ENOMEM && fail < ALLOCATIONS));
+        CHECK_EQ(attribute_write("/proc/self/attr/current", "system_u:system_r:kernel_t:s0"), 0);
+        CHECK(fail == 1 || heap_used() == used);
+        used = heap_used();
+    }
+    return 0;
+}
+
+TEST(contexts) {
+    run(contexts);
 }
 
 /* ---- memory ---- */

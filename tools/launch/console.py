@@ -51,7 +51,7 @@ def _options(options, program):
         options.append = f"console=tty0 {options.append}".strip()
         options.device = [*options.device, "VGA"]
     return Options(program=program, root=options.root, smp=options.smp, mem=options.mem, machine=options.machine, boot=options.boot,
-                   icount=options.icount, isolation=options.isolation, timeout=options.timeout, append=options.append,
+                   icount=options.icount, isolation=options.isolation, context=options.context, timeout=options.timeout, append=options.append,
                    disks=tuple(options.disk), net=options.net, devices=tuple(options.device), debug=options.debug, log=options.log, peer=options.peer == "linux",
                    display=options.display, terminal=terminal or bool(options.display),
                    window=(size.lines, size.columns) if terminal else None,

@@ -36,6 +36,7 @@ class Options:
     in_turns: bool = False      # QEMU's processors run in turns, on one thread
     numa: int = 0               # NUMA nodes, which share memory and CPUs evenly; 0: no SRAT
     isolation: str = None
+    context: str = None         # the first process's security context
     timeout: float = None       # seconds
     append: str = ""
     debug: bool = False
@@ -71,6 +72,8 @@ def run_arguments(options):
         arguments.append("--env=TERM=" + options.term)
     if options.isolation:
         arguments.append("--isolation=" + options.isolation)
+    if options.context:
+        arguments.append("--context=" + options.context)
     if options.program:
         arguments += ["--", *options.program]
     return [os.fsencode(argument) for argument in arguments]

@@ -284,7 +284,9 @@ static void map_fixed(struct mm *mm, uint64_t address, uint64_t length, uint32_t
 }
 
 static struct task *first_task(void) {
-    struct task *task = process_create_first();
+    struct security_context *context = NULL;
+    check("context", security_context_parse(SECURITY_FIRST, sizeof(SECURITY_FIRST) - 1, &context));
+    struct task *task = process_create_first(context);
     check("process 1", task ? 0 : -ENOMEM);
     task->mm = mm_create(session_job(task));
     task->files = fd_table_create();

@@ -249,6 +249,20 @@ def appliance(context):
 
 
 @case(cpus=(1,), peer=False)
+def first_context(context):
+    result = keel("run", "--context", "staff_u:staff_r:staff_t:s0-s1:c3,c1,c2", "--", "/bin/cat", "/proc/1/attr/current")
+    expect(result.returncode == 0 and result.stdout == b"staff_u:staff_r:staff_t:s0-s1:c1.c3\0", f"the program's context: {result}")
+    script = "ps -Z; printf u:r:second:s0 >/proc/self/attr/exec && exec ps -eZ"
+    result = context.run(["/bin/bash", "-c", script], test_root(installed=("/usr/bin/ps",)), context="u:r:first:s1:c2")
+    labels = [line.split()[0] for line in result.stdout.decode().splitlines()]
+    expect(labels == ["LABEL", "u:r:first:s1:c2", "u:r:first:s1:c2", "LABEL", "u:r:second:s0"], "Debian's ps", result)
+    result = context.run(["/usr/bin/runcon", "u:r:t:s0", "/bin/true"], test_root(installed=("/usr/bin/runcon",)))
+    expect(result.status == 1 and b"only on a SELinux kernel" in result.stderr, "Debian's runcon", result)
+    result = context.run(["/bin/true"], context="u:r:t")
+    expect(result.status == 126 and b"--context=u:r:t: Invalid argument" in result.log, "no context", result)
+
+
+@case(cpus=(1,), peer=False)
 def quick_start(context):
     began = time.monotonic()
     result = context.run(["/bin/true"])
