@@ -40,15 +40,15 @@ static void gate_set(struct gate *gate, uint64_t entry, unsigned stack, unsigned
 }
 
 static unsigned stub_number(unsigned vector) {
-    if (vector < VECTOR_MESSAGE)
+    if (vector < VECTOR_SHARED)
         return vector - VECTOR_IRQ_FIRST;
-    return vector < VECTOR_LOCAL_FIRST ? STUB_MESSAGE : STUB_MESSAGE + 1 + vector % LOCAL_STUBS;
+    return vector < VECTOR_LOCAL_FIRST ? STUB_SHARED : STUB_SHARED + 1 + vector % LOCAL_STUBS;
 }
 
 void gates_fill(uint64_t exception_entry, uint64_t interrupt_stubs) {
     struct gate *table = kernel_place(kernel_notes.idt);
 
-    for (unsigned i = 0; i < VECTOR_IRQ_FIRST; i++)
+    for (unsigned i = 0; i < EXCEPTIONS; i++)
         gate_set(&table[i], exception_entry - STUB_BYTES * (i + 1), VECTORS_FATAL >> i & 1,
                  i == BREAKPOINT || i == OVERFLOW ? 3 : 0);
     for (unsigned i = VECTOR_IRQ_FIRST; i < VECTORS; i++)

@@ -509,29 +509,16 @@ isolated_fatal:
     isolated_jump fatal_entered
 
 /*
- * A stub pushes its vector and jumps, in STUB_BYTES bytes; boot/gates.c knows where each stub is. Further than a short jump goes,
- * it jumps to the jump of another.
+ * A stub pushes its vector and jumps, in STUB_BYTES bytes; boot/gates.c knows where each stub is.
  */
-#define STUB_REACH 31 /* stubs */
-
-interrupt_entry:
-    subq $-128, (%rsp)
-    push (%rsp)                 /* vector; the place below becomes the error code */
-    jmp trap_entry
 .macro interrupt_stub vector    /* vector - 128 fits a sign-extended byte */
     push $(\vector - 128)
-    .if number < STUB_REACH - 3
     jmp interrupt_entry
-    .else
-    jmp . - STUB_BYTES * STUB_REACH
-    .endif
-    .set number, number + 1
 .endm
-    .set number, 0
     .globl interrupt_stubs
 interrupt_stubs:
     .set line, VECTOR_IRQ_FIRST
-    .rept VECTOR_MESSAGE + 1 - VECTOR_IRQ_FIRST
+    .rept VECTOR_SHARED + 1 - VECTOR_IRQ_FIRST
     interrupt_stub line
     .set line, line + 1
     .endr
@@ -541,6 +528,10 @@ interrupt_stubs:
     interrupt_stub VECTOR_SPURIOUS
     interrupt_stub VECTOR_INT80
     .org interrupt_stubs + STUB_BYTES * (STUB_INT80 + 1)  /* an error when one is longer */
+interrupt_entry:
+    subq $-128, (%rsp)
+    push (%rsp)                 /* vector; the place below becomes the error code */
+    jmp trap_entry
 
 /* The error code's place is filled where the CPU pushed none: it aligns the stack before it pushes. */
 .macro exception_complete
@@ -556,24 +547,20 @@ fatal_entry:
     isolation_patch isolated_fatal
     {disp32} jmp fatal_entered
 
-exception_stubs:                /* 31-0, in this order */
-    .set vector, VECTOR_IRQ_FIRST - 1
-    .rept VECTOR_IRQ_FIRST
+exception_stubs:                /* the last one first */
+    .set vector, EXCEPTIONS - 1
+    .rept EXCEPTIONS
     push $vector
     .if vector == VECTOR_PAGE_FAULT
     jmp trap_entry
-    .elseif vector == VECTOR_MACHINE_CHECK
+    .elseif VECTORS_FATAL >> vector & 1
     jmp fatal_entry
-    .elseif vector == VECTOR_DOUBLE_FAULT
-    jmp . - STUB_BYTES * (VECTOR_MACHINE_CHECK - VECTOR_DOUBLE_FAULT)
-    .elseif vector == VECTOR_NMI
-    jmp . - STUB_BYTES * (VECTOR_DOUBLE_FAULT - VECTOR_NMI)
     .else
     jmp exception_entry
     .endif
     .set vector, vector - 1
     .endr
-    .org exception_stubs + STUB_BYTES * VECTOR_IRQ_FIRST
+    .org exception_stubs + STUB_BYTES * EXCEPTIONS
     .globl exception_entry
 exception_entry:
     exception_complete

@@ -95,7 +95,7 @@ static void interrupt_handle(unsigned vector) {
 
     TRACE(TRACE_INTERRUPT, vector, cpu->thread, 0, 0);
     cpu->counters.vectors[vector % COUNTED_VECTORS]++;
-    if (vector == VECTOR_MESSAGE)
+    if (vector == VECTOR_SHARED)
         vector = apic_in_service();
     if (vector != VECTOR_SPURIOUS)
         apic_eoi();

@@ -6,9 +6,10 @@
 #define VECTOR_GP            13
 #define VECTOR_PAGE_FAULT    14
 #define VECTOR_MACHINE_CHECK 18
+#define EXCEPTIONS           22 /* have smaller numbers; 28 to 30, which encrypted guests get, have no gate */
 #define VECTOR_IRQ_FIRST     32
+#define VECTOR_SHARED        56 /* stands for every vector from here to VECTOR_LOCAL_FIRST: they share a stub */
 #define VECTOR_IRQ_END       80
-#define VECTOR_MESSAGE       80 /* stands for every vector from here to VECTOR_LOCAL_FIRST: they share a stub */
 #define VECTOR_INT80         128
 #define VECTOR_SYSCALL       256 /* not a CPU vector: marks frames of the SYSCALL instruction */
 #define VECTOR_LOCAL_FIRST   0xf0
@@ -18,12 +19,13 @@
 #define VECTOR_SPURIOUS      0xff
 #define INTERRUPT_NMI        0x400 /* not a vector: cpu_interrupt sends a non-maskable one */
 
-/* The stubs of entry.S, by number: those of the lines, one for all messages, one each for the timer,
- * rescheduling, TLB and (at 0xff as at 0xf3) the spurious vector, and that of int 0x80. */
+/* The stubs of entry.S, by number: those of the lines of a first IO-APIC, one for further lines and all
+ * messages, one each for the timer, rescheduling, TLB and (at 0xff as at 0xf3) the spurious vector, and that
+ * of int 0x80. */
 #define STUB_BYTES    4
-#define STUB_MESSAGE  (VECTOR_MESSAGE - VECTOR_IRQ_FIRST)
+#define STUB_SHARED   (VECTOR_SHARED - VECTOR_IRQ_FIRST)
 #define LOCAL_STUBS   4
-#define STUB_INT80    (STUB_MESSAGE + LOCAL_STUBS + 1)
+#define STUB_INT80    (STUB_SHARED + LOCAL_STUBS + 1)
 #define VECTORS_FATAL (1 << VECTOR_NMI | 1 << VECTOR_DOUBLE_FAULT | 1 << VECTOR_MACHINE_CHECK)
 
 #define KERNEL_CS      0x08
@@ -166,6 +168,7 @@
 #define THREAD_WAIT_OBJECT   56
 #define THREAD_WAIT_SEQUENCE 64
 #define THREAD_WAIT_LINK     72
+#define THREAD_DEADLINE      144
 #define THREAD_CALLER        168
 #define THREAD_SERVER        176
 #define THREAD_HAND_OVER     184
