@@ -35,7 +35,7 @@ int64_t call_vmo_physical(struct resource *resource, uint64_t physical, uint64_t
 }
 
 int64_t call_dma_create(struct resource *resource, uint64_t size, uint64_t limit) {
-    if (!resource_covers(resource, RESOURCE_DMA, 0, 0))
+    if (!resource_is(resource, RESOURCE_DMA))
         return -EACCES;
     return PUBLISH_MADE(vmo, vmo_create_block(process_current()->object.job, size, limit, &made));
 }
@@ -80,10 +80,8 @@ int64_t call_space_map(struct space *space, uint64_t address, uint64_t vmo_handl
     if (result)
         return result;
     flags |= MAP_ALLOW(held & MAP_PROT_MASK); /* what space_protect may give later */
-    result =
-        space_map(space, address, container_of(object, struct vmo, object), offset, length, (unsigned)flags);
-    object_put(object);
-    return restart_if_again(result);
+    return restart_if_again(
+        space_map(space, address, container_of(object, struct vmo, object), offset, length, (unsigned)flags));
 }
 
 int64_t call_space_unmap(struct space *space, uint64_t address, uint64_t length) {

@@ -179,7 +179,7 @@ static int64_t object_describe(struct object *object, union object_info *info) {
         info->interrupt = interrupt_info(container_of(object, struct interrupt, object));
         return sizeof(info->interrupt);
     case OBJECT_RESOURCE:
-        if (!resource_covers(container_of(object, struct resource, object), RESOURCE_INFO, 0, 0))
+        if (!resource_is(container_of(object, struct resource, object), RESOURCE_INFO))
             return -EACCES;
         system_info(&info->system);
         return sizeof(info->system);

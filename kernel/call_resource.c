@@ -31,7 +31,7 @@ int64_t call_io_write(struct resource *resource, uint64_t port, uint64_t width, 
 
 STACK_GUARD int64_t call_log_write(struct resource *resource, uint64_t text, uint64_t length) {
     char line[LOG_MOST];
-    if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
+    if (!resource_is(resource, RESOURCE_LOG))
         return -EACCES;
     if (length > LOG_MOST)
         return -EINVAL;
@@ -44,23 +44,23 @@ STACK_GUARD int64_t call_log_write(struct resource *resource, uint64_t text, uin
 STACK_GUARD int64_t call_log_read(struct resource *resource, uint64_t position, uint64_t buffer,
                                   uint64_t length) {
     char chunk[LOG_CHUNK];
-    if (!resource_covers(resource, RESOURCE_LOG, 0, 0))
+    if (!resource_is(resource, RESOURCE_LOG))
         return -EACCES;
     size_t copied = log_copy(&position, chunk, length < LOG_CHUNK ? length : LOG_CHUNK);
     return user_copy_out(buffer, chunk, copied) ? -EFAULT : (int64_t)copied;
 }
 
 int64_t call_debug_control(struct resource *resource, uint64_t what, uint64_t argument) {
-    return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_control(what, argument) : -EACCES;
+    return resource_is(resource, RESOURCE_DEBUG) ? debug_control(what, argument) : -EACCES;
 }
 
 int64_t call_debug_fail(struct resource *resource, uint64_t n) {
-    return resource_covers(resource, RESOURCE_DEBUG, 0, 0) ? debug_fail_nth(n) : -EACCES;
+    return resource_is(resource, RESOURCE_DEBUG) ? debug_fail_nth(n) : -EACCES;
 }
 
 /* For the benchmark: user space cannot see the page allocator alone. */
 int64_t call_debug_measure(struct resource *resource, uint64_t count) {
-    if (!resource_covers(resource, RESOURCE_DEBUG, 0, 0) || count > MEASURE_MOST)
+    if (!resource_is(resource, RESOURCE_DEBUG) || count > MEASURE_MOST)
         return -EACCES;
     uint64_t start = tsc_read();
     for (uint64_t page; count && (page = page_alloc(0)); count--)

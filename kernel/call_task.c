@@ -126,7 +126,7 @@ int64_t call_guest_enter(uint64_t flags) {
 
 int64_t call_thread_realtime(struct resource *resource, uint64_t handle, uint64_t budget, uint64_t period) {
     struct object *object = &thread_current()->object;
-    if (!resource_covers(resource, RESOURCE_REALTIME, 0, 0))
+    if (!resource_is(resource, RESOURCE_REALTIME))
         return -EACCES;
     int error = handle ? object_find(handle, OBJECT_THREAD, RIGHT_PRIORITY, &object) : 0;
     if (error)

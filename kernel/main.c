@@ -46,7 +46,6 @@ static void init_map_segments(struct process *process) {
         struct vmo *vmo;
         check(!vmo_create_physical(process->object.job, segment->physical, segment->length, true, &vmo));
         check(!space_map(process->space, segment->address, vmo, 0, segment->length, segment->protection));
-        object_put(&vmo->object);
     }
 }
 

@@ -126,6 +126,8 @@ int change_prepare(struct change *change, struct space *space, uint64_t start, u
     const struct mapping *first = mapping_from(space, start);
 
     *change = (struct change){.space = space, .start = start, .end = end};
+    if (space->spare)
+        space->spare->end = 0; /* it no longer says what is vacant */
     change->empty = !first || first->node.key >= end;
     if (change->empty)
         return 0;

@@ -22,6 +22,10 @@ bool resource_covers(const struct resource *resource, uint64_t kind, uint64_t ba
            base - resource->base <= resource->length - length;
 }
 
+__attribute__((noinline)) bool resource_is(const struct resource *resource, uint64_t kind) {
+    return resource_covers(resource, kind, 0, 0);
+}
+
 int resource_derive(const struct resource *parent, struct job *job, uint64_t kind_and_base, uint64_t length,
                     struct resource **made) {
     uint64_t kind = kind_and_base >> KIND_SHIFT;

@@ -16,3 +16,5 @@ int resource_derive(const struct resource *parent, struct job *job, uint64_t kin
                     struct resource **made);
 /* Whether the resource covers [base, base + length) of a kind. */
 bool resource_covers(const struct resource *resource, uint64_t kind, uint64_t base, uint64_t length);
+/* As above, for a kind without a range. */
+bool resource_is(const struct resource *resource, uint64_t kind);

@@ -86,9 +86,9 @@ int space_create_guest(struct space *native, struct job *job, struct space **mad
  * allows all, since its content could be written anywhere else as well. */
 #define MAP_ALLOW(protection) ((uint32_t)(protection) << 8)
 
-/* Maps a Vmo, or fresh zero memory where vmo is NULL, in place of whatever was there. flags: MAP_ and
- * MAP_ALLOW. With MAP_COPY the Vmo's present content is mapped, private to the mapping (-EINVAL for pinned
- * and physical ones). */
+/* Maps a Vmo, whose reference is used up, or fresh zero memory where vmo is NULL, in place of whatever was
+ * there. flags: MAP_ and MAP_ALLOW. With MAP_COPY the Vmo's present content is mapped, private to the mapping
+ * (-EINVAL for pinned and physical ones). */
 int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length,
               unsigned flags);
 /* Unmaps what is mapped in the range. */

@@ -126,15 +126,24 @@ static int range_change(struct space *space, uint64_t address, uint64_t length, 
     return result;
 }
 
+/* Whether nothing is mapped in a range. What the spare mapping showed has not been mapped since: any new one
+ * would be that, and other changes forget where it was. */
+static bool range_vacant(const struct space *space, uint64_t address, uint64_t end) {
+    const struct mapping *spare = space->spare;
+
+    if (spare && address >= spare->node.key && end <= spare->end)
+        return true;
+    const struct mapping *next = mapping_from(space, address);
+    return !next || next->node.key >= end;
+}
+
 /* The usual case: a Vmo's own pages where nothing is mapped. False when it is not that, or memory is short.
  */
 static bool range_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t end,
                       unsigned flags) {
     spin_lock_inline(&space->lock);
-    const struct mapping *next = mapping_from(space, address);
-    struct mapping *mapping = next && next->node.key < end ? NULL : mapping_alloc(space);
+    struct mapping *mapping = range_vacant(space, address, end) ? mapping_alloc(space) : NULL;
     if (mapping) {
-        object_get(&vmo->object);
         mapping->vmo = vmo;
         mapping_fill(mapping, space, end, offset, flags);
         mapping_link(mapping, space, address, vmo, false);
@@ -145,17 +154,18 @@ static bool range_map(struct space *space, uint64_t address, struct vmo *vmo, ui
 
 int space_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length,
               unsigned flags) {
-    if (!range_valid(space, address, length) || flags & ~(unsigned)MAP_KNOWN || offset % PAGE_SIZE ||
-        offset > (vmo ? VMO_SIZE_MAX : 0))
-        return -EINVAL;
-    if (vmo && !(flags & MAP_COPY)) {
-        flags |= MAP_ALLOW((flags & MAP_ALL) | MAP_READ);
-        if (range_map(space, address, vmo, offset, address + length, flags))
+    int result = -EINVAL;
+    if (range_valid(space, address, length) && !(flags & ~(unsigned)MAP_KNOWN) && !(offset % PAGE_SIZE) &&
+        offset <= (vmo ? VMO_SIZE_MAX : 0)) {
+        bool own = vmo && !(flags & MAP_COPY);
+        flags |= MAP_ALLOW(own ? (flags & MAP_ALL) | MAP_READ : MAP_ALL);
+        if (own && range_map(space, address, vmo, offset, address + length, flags))
             return 0;
-    } else {
-        flags |= MAP_ALLOW(MAP_ALL);
+        result = range_change(space, address, length, true, vmo, offset, flags);
     }
-    return range_change(space, address, length, true, vmo, offset, flags);
+    if (vmo)
+        object_put(&vmo->object);
+    return result;
 }
 
 /* ---- unmap ---- */

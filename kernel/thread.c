@@ -25,6 +25,7 @@ static int utcb_create(struct thread *thread, struct space *space, uint64_t addr
     utcb->clock = machine.clock;
     for (unsigned i = 0; i < UTCB_ANSWERS; i++)
         utcb->answers[i] = ANSWER_NONE;
+    object_get(&thread->utcb_vmo->object);
     return space_map(space, address, thread->utcb_vmo, 0, UTCB_SIZE, MAP_READ | MAP_WRITE);
 }
 

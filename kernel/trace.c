@@ -57,7 +57,7 @@ static struct trace_block *trace_block(struct cpu *cpu) {
 }
 
 int64_t call_trace_open(struct resource *resource, uint64_t index, uint64_t mask) {
-    if (!resource_covers(resource, RESOURCE_INFO, 0, 0))
+    if (!resource_is(resource, RESOURCE_INFO))
         return -EACCES;
     if (index >= machine.cpu_count)
         return -EINVAL;

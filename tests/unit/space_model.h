@@ -158,8 +158,8 @@ static void step_map(struct model_space *model) {
         vmos[v].size = count;
         page.kind = SHARED;
     }
-    while ((result = space_map(model->space, page_address(first), vmo, offset * 4096ULL, count * 4096ULL,
-                               flags)) == -EAGAIN)
+    while ((result = vmo_map(model->space, page_address(first), vmo, offset * 4096ULL, count * 4096ULL,
+                             flags)) == -EAGAIN)
         ;
     CHECK_EQ(result, 0);
     for (unsigned i = 0; i < count; i++) {

@@ -43,6 +43,14 @@ static inline bool entry_allows(uint64_t entry, unsigned access) {
            (access != MAP_EXEC || !(entry & PTE_NO_EXEC));
 }
 
+/* space_map of a Vmo that the test keeps a reference to. */
+static inline int vmo_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset,
+                          uint64_t length, unsigned flags) {
+    if (vmo)
+        object_get(&vmo->object);
+    return space_map(space, address, vmo, offset, length, flags);
+}
+
 /* The last entry, without the ability to write unless every level gives it. */
 static inline uint64_t table_walk_one(uint64_t root, uint64_t address) {
     uint64_t entry = root | PTE_PRESENT, missing = 0;

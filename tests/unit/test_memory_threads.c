@@ -88,6 +88,13 @@ static bool error_expected(int result) {
            result == -ENOMEM;
 }
 
+/* space_map of a Vmo that the test keeps a reference to. */
+static int vmo_map(struct space *space, uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length,
+                   unsigned flags) {
+    object_get(&vmo->object);
+    return space_map(space, address, vmo, offset, length, flags);
+}
+
 static void space_step(struct space **mine, unsigned *seed) {
     uint64_t at = window + next(seed, 200) * PAGE_SIZE, length = (1 + next(seed, 60)) * PAGE_SIZE;
     struct space *space = *mine && next(seed, 2) ? *mine : guest;
@@ -99,10 +106,10 @@ static void space_step(struct space **mine, unsigned *seed) {
         result = space_map(space, at, NULL, 0, length, protection | MAP_COPY);
         break;
     case 1:
-        result = space_map(space, at, shared, next(seed, PAGES) * PAGE_SIZE, length, protection);
+        result = vmo_map(space, at, shared, next(seed, PAGES) * PAGE_SIZE, length, protection);
         break;
     case 2:
-        result = space_map(space, at, shared, next(seed, PAGES) * PAGE_SIZE, length, protection | MAP_COPY);
+        result = vmo_map(space, at, shared, next(seed, PAGES) * PAGE_SIZE, length, protection | MAP_COPY);
         break;
     case 3:
         result = next(seed, 3) ? 0 : space_unmap(space, at, length);

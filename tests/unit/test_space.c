@@ -88,25 +88,25 @@ TEST(bad_arguments) {
     CHECK_EQ(space_create_native(job, &native), 0);
     CHECK_EQ(space_create_guest(native, job, &guest), 0);
     CHECK_EQ(vmo_create(job, 4096, 0, &vmo), 0);
-    CHECK_EQ(space_map(guest, USER_BASE - 4096, vmo, 0, 4096, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE + 1, vmo, 0, 4096, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, 0, 0, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, 1, 4096, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, -4096ULL, 4096, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, 0, -4096ULL, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, -4096ULL, vmo, 0, 8192, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, 0, 4096, 16), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE - 4096, vmo, 0, 4096, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE + 1, vmo, 0, 4096, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, 0, 0, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, 1, 4096, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, -4096ULL, 4096, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, 0, -4096ULL, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, -4096ULL, vmo, 0, 8192, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, 0, 4096, 16), -EINVAL);
     CHECK_EQ(space_map(guest, USER_BASE, NULL, 4096, 4096, MAP_READ), -EINVAL);
-    CHECK_EQ(space_map(native, USER_LIMIT - 4096, vmo, 0, 4096, MAP_READ), 0);
-    CHECK_EQ(space_map(native, USER_LIMIT, vmo, 0, 4096, MAP_READ), -EINVAL);
+    CHECK_EQ(vmo_map(native, USER_LIMIT - 4096, vmo, 0, 4096, MAP_READ), 0);
+    CHECK_EQ(vmo_map(native, USER_LIMIT, vmo, 0, 4096, MAP_READ), -EINVAL);
     CHECK_EQ(space_protect(native, USER_LIMIT - 4096, 4096, MAP_READ | MAP_WRITE), -EACCES);
-    CHECK_EQ(space_map(native, USER_BASE, vmo, 0, 4096, MAP_READ | MAP_ALLOW(MAP_WRITE)), 0);
+    CHECK_EQ(vmo_map(native, USER_BASE, vmo, 0, 4096, MAP_READ | MAP_ALLOW(MAP_WRITE)), 0);
     CHECK_EQ(space_protect(native, USER_BASE, 4096, MAP_READ | MAP_WRITE), 0);
     CHECK_EQ(space_clone(native, job, &guest), -EINVAL);
     CHECK_EQ(space_fault(guest, UINT64_MAX, MAP_READ), -EFAULT);
     CHECK_EQ(space_fault(guest, 0, MAP_READ), -EFAULT);
     /* A vast Vmo, mapped at a vast offset. */
-    CHECK_EQ(space_map(guest, USER_BASE, vmo, VMO_SIZE_MAX, GUEST_LIMIT - USER_BASE, MAP_READ), 0);
+    CHECK_EQ(vmo_map(guest, USER_BASE, vmo, VMO_SIZE_MAX, GUEST_LIMIT - USER_BASE, MAP_READ), 0);
     CHECK_EQ(space_fault(guest, GUEST_LIMIT - 1, MAP_READ), -ENXIO);
     CHECK_EQ(space_map(guest, USER_BASE, NULL, 0, GUEST_LIMIT - USER_BASE, MAP_READ | MAP_COPY), 0);
     CHECK_EQ(space_fault(guest, GUEST_LIMIT - 1, MAP_READ), 0);
@@ -117,6 +117,49 @@ TEST(bad_arguments) {
     check_nothing_left(free_pages);
 }
 
+/* A space remembers where the mapping was that it keeps as a spare. It must not believe that this is still
+ * vacant once another one was moved there, or has grown. */
+TEST(vacancy_ends) {
+    enum { AT = 0x200000, ELSEWHERE = 0x400000 };
+    uint64_t free_pages = start();
+    struct vmo *first, *second;
+    struct space_info info;
+    job = job_create(NULL);
+    CHECK_EQ(space_create_native(job, &native), 0);
+    CHECK_EQ(vmo_create(job, 8192, 0, &first), 0);
+    CHECK_EQ(vmo_create(job, 8192, 0, &second), 0);
+    for (unsigned grows = 0; grows < 2; grows++) {
+        const unsigned flags = MAP_READ | MAP_WRITE | MAP_COPY;
+        uint64_t *word;
+        if (grows)
+            CHECK_EQ(space_map(native, AT - 4096, NULL, 0, 4096, flags), 0);
+        else
+            CHECK_EQ(vmo_map(native, ELSEWHERE, first, 0, 4096, MAP_READ | MAP_WRITE), 0);
+        CHECK_EQ(vmo_map(native, AT, first, 0, 8192, MAP_READ), 0);
+        CHECK_EQ(space_unmap(native, AT, 8192), 0);
+        CHECK_EQ(vmo_map(native, AT + 4096, second, 4096, 4096, MAP_READ), 0); /* inside of what was there */
+        CHECK_EQ(space_unmap(native, AT + 4096, 4096), 0);
+        CHECK_EQ(vmo_map(native, AT, second, 0, 4096, MAP_READ), 0);
+        CHECK_EQ(space_unmap(native, AT, 4096), 0);
+        if (grows)
+            CHECK_EQ(space_map(native, AT, NULL, 0, 4096, flags), 0);
+        else
+            CHECK_EQ(space_move(native, ELSEWHERE, 4096, AT), 0);
+        CHECK_EQ(word_access(native, native->root, AT, MAP_WRITE, &word), 0);
+        *word = 0x600d;
+        CHECK_EQ(vmo_map(native, AT, second, 0, 4096, MAP_READ), 0);
+        CHECK_EQ(word_access(native, native->root, AT, MAP_READ, &word), 0);
+        CHECK_EQ(*word, 0);
+        space_info(native, &info);
+        CHECK_EQ(info.mappings, 1 + grows);
+        CHECK_EQ(space_unmap(native, AT - 4096, 8192), 0);
+    }
+    object_put(&first->object);
+    object_put(&second->object);
+    object_put(&native->object);
+    check_nothing_left(free_pages);
+}
+
 TEST(physical_memory) {
     uint64_t free_pages = start();
     struct vmo *device, *cached;
@@ -124,9 +167,9 @@ TEST(physical_memory) {
     CHECK_EQ(space_create_native(job, &native), 0);
     CHECK_EQ(vmo_create_physical(job, 0xfee00000, 8192, false, &device), 0);
     CHECK_EQ(vmo_create_physical(job, 0x3000, 8192, true, &cached), 0);
-    CHECK_EQ(space_map(native, USER_BASE, device, 4096, 4096, MAP_READ | MAP_WRITE), 0);
-    CHECK_EQ(space_map(native, USER_BASE + 4096, cached, 0, 8192, MAP_READ), 0);
-    CHECK_EQ(space_map(native, USER_BASE, cached, 0, 4096, MAP_READ | MAP_COPY), -EINVAL);
+    CHECK_EQ(vmo_map(native, USER_BASE, device, 4096, 4096, MAP_READ | MAP_WRITE), 0);
+    CHECK_EQ(vmo_map(native, USER_BASE + 4096, cached, 0, 8192, MAP_READ), 0);
+    CHECK_EQ(vmo_map(native, USER_BASE, cached, 0, 4096, MAP_READ | MAP_COPY), -EINVAL);
     CHECK_EQ(space_fault(native, USER_BASE, MAP_WRITE), 0);
     CHECK_EQ(space_fault(native, USER_BASE + 8192, MAP_READ), 0);
     uint64_t entry = table_walk(native->root, USER_BASE);
@@ -155,7 +198,7 @@ static unsigned physical_check(uint64_t address, uint64_t physical, unsigned pag
 /* What was there goes table by table. */
 static void large_map(uint64_t address, struct vmo *vmo, uint64_t offset, uint64_t length, unsigned flags) {
     int result;
-    while ((result = space_map(native, address, vmo, offset, length, flags)) == -EAGAIN)
+    while ((result = vmo_map(native, address, vmo, offset, length, flags)) == -EAGAIN)
         ;
     CHECK_EQ(result, 0);
 }
@@ -355,8 +398,8 @@ static bool course(void) {
     good &= !vmo_create(job, 100 * 4096, 0, &vmo);
     good &= !space_map(guest, 0x100000, NULL, 0, 100 * 4096, MAP_READ | MAP_WRITE | MAP_COPY);
     if (vmo) {
-        good &= !space_map(guest, 0x100000 + 20 * 4096, vmo, 0, 10 * 4096, MAP_READ | MAP_WRITE | MAP_COPY);
-        good &= !space_map(guest, 0x100000 + 40 * 4096, vmo, 0, 10 * 4096, MAP_READ | MAP_WRITE);
+        good &= !vmo_map(guest, 0x100000 + 20 * 4096, vmo, 0, 10 * 4096, MAP_READ | MAP_WRITE | MAP_COPY);
+        good &= !vmo_map(guest, 0x100000 + 40 * 4096, vmo, 0, 10 * 4096, MAP_READ | MAP_WRITE);
     }
     for (unsigned i = 0; i < 100; i += 9)
         good &= !space_fault(guest, 0x100000 + i * 4096, MAP_WRITE);
