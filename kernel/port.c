@@ -206,16 +206,12 @@ void port_use_note(struct port_use *use, struct port *port, uint64_t handle, uin
 static __attribute__((noinline)) void call_assign(struct thread *caller, struct thread *server) {
     server->caller = caller;
     caller->server = server;
-    if (caller->period && !server->period) { /* its budget goes along, and comes back with the reply */
-        server->deadline = caller->deadline;
-        server->quantum_left = caller->quantum_left;
-    }
-    sched_lend(server, caller->level);
+    sched_lend(server, caller);
 }
 
 /* The caller that is received next: the best level's, first come first served within it. Those far behind the
  * first are not looked at. The lock is held. */
-static struct thread *caller_next(struct port *port) {
+static __attribute__((noinline)) struct thread *caller_next(struct port *port) {
     struct thread *best = NULL, *thread;
     unsigned seen = 0;
     list_for_each(thread, &port->callers, wait_link) {
@@ -227,16 +223,27 @@ static struct thread *caller_next(struct port *port) {
     return best;
 }
 
-/* A thread that serves the port, or did at last, runs at the level of the best caller that waits for it. The
- * lock is held. */
+/* The best caller that waits for a thread which serves the port, or did at last. The lock is held. */
+static struct thread *port_lender(struct port *port, const struct thread *server) {
+    struct thread *queued = caller_next(port), *caller = server->caller;
+    return !queued || (caller && caller->level <= queued->level) ? caller : queued;
+}
+
+/* The server runs at the level of the best caller that waits for it. The lock is held. */
 static void port_lend(struct port *port, struct thread *server) {
-    struct thread *queued = caller_next(port);
-    unsigned level = queued ? queued->level : LEVELS;
-    if (!server)
-        return;
-    if (server->caller && server->caller->level < level)
-        level = server->caller->level;
-    sched_lend(server, level);
+    if (server)
+        sched_lend(server, port_lender(port, server));
+}
+
+void port_loan_used(struct thread *server) {
+    struct port *port = server->serves.port;
+
+    spin_lock(&port->lock);
+    struct thread *lender = port_lender(port, server);
+    if (lender)
+        lender->quantum_left = 0;
+    sched_lend(server, NULL);
+    spin_unlock(&port->lock);
 }
 
 /* The port in which a thread waits as a caller, referenced, or NULL. */
@@ -294,7 +301,7 @@ int64_t port_call(struct port *port, const struct frame *frame) {
     int64_t result = 0;
 
     port_use_note(&caller->calls, port, frame->rdi, RIGHT_SEND);
-    if (caller->period)
+    if (caller->level == LEVEL_REALTIME)
         caller->quantum_left = sched_slice_left();
     spin_lock(&port->lock);
     struct thread *receiver = waiter_first(&port->receivers);
@@ -327,9 +334,11 @@ static void port_reply(struct thread *server, int64_t result) {
     if (caller) {
         if (!result)
             result = message_transfer(server, server->native.rbx, caller);
-        if (caller->period)
-            caller->quantum_left = server->level == LEVEL_REALTIME ? sched_slice_left() : 0;
+        struct thread *lender = port_lender(port, server); /* on whose budget it ran, if that has one */
+        if (lender->level == LEVEL_REALTIME && !server->period)
+            lender->quantum_left = server->level == LEVEL_REALTIME ? sched_slice_left() : 0;
         caller_leave(caller);
+        sched_lend(server, NULL);
         port_lend(port, server);
         wait_end(caller, result);
     }
@@ -340,7 +349,7 @@ static void port_reply(struct thread *server, int64_t result) {
  * first few. The lock is held. */
 static bool call_receive(struct port *port, struct thread *server) {
     struct thread *caller;
-    for (unsigned i = 0; i < BAD_CALLS_MOST && (caller = waiter_first(&port->callers)); i++) {
+    for (unsigned i = 0; i < BAD_CALLS_MOST && (caller = caller_next(port)); i++) {
         int error = message_transfer(caller, caller->native.rsi, server);
         if (error) {
             wait_end(caller, error);

@@ -83,5 +83,8 @@ struct thread *port_wait_cancelled(struct thread *thread);
 /* Once what a server is lent has changed: where it waits in a call itself, that goes on to the server of that
  * call, and so on along the chain. Takes over a reference to the server. No lock may be held. */
 void port_loan_pass_on(struct thread *server);
+/* The current thread, lent level 0, has used its lender's budget: it goes on at its own level. No lock may be
+ * held. */
+void port_loan_used(struct thread *server);
 /* The thread ends: whoever waits for its reply gets -ECANCELED. */
 void port_server_ended(struct thread *thread);

@@ -6,6 +6,7 @@
 #include "kernel/sched.h"
 
 #include "kernel/arch_cpu.h"
+#include "kernel/port.h"
 #include "kernel/realtime.h"
 #include "kernel/share.h"
 #include "kernel/space.h"
@@ -273,11 +274,17 @@ static void affinity_set(struct thread *thread, uint64_t affinity) {
     spin_unlock(&thread->lock);
 }
 
-void sched_lend(struct thread *thread, unsigned level) {
+void sched_lend(struct thread *thread, const struct thread *lender) {
     spin_lock(&thread->lock);
-    thread->lent_level = (uint8_t)level;
+    thread->lent_level = lender ? lender->level : LEVELS;
+    if (thread->lent_level == LEVEL_REALTIME && thread->level != LEVEL_REALTIME) {
+        thread->deadline = lender->deadline;
+        thread->quantum_left = lender->quantum_left;
+        if (!thread->quantum_left)
+            thread->lent_level = LEVELS;
+    }
     level_update(thread);
-    if (level < LEVELS)
+    if (lender)
         thread_hurry(thread);
     spin_unlock(&thread->lock);
 }
@@ -404,7 +411,7 @@ static void sched_slice_used(struct cpu *cpu, struct thread *thread, uint64_t no
     if (thread->own_level >= LEVEL_TOP && thread->own_level < LEVEL_BOTTOM)
         level_move(thread, 1);
     if (thread->level == LEVEL_REALTIME && !thread->period)
-        sched_lend(thread, LEVELS); /* a server has used its caller's budget */
+        port_loan_used(thread);
     thread->quantum_left = 0;
     if (!queue_empty(&cpu->queue) || thread->period)
         cpu_work_add(cpu, WORK_RESCHEDULE);

@@ -36,10 +36,9 @@ uint64_t clock_now(void);
 void sched_ready(struct thread *thread);
 /* As above, for a thread that is not locked. */
 void sched_start(struct thread *thread);
-/* The best level of those that wait for the thread, or LEVELS: it runs at that one if it is better than its
- * own.
- */
-void sched_lend(struct thread *thread, unsigned level);
+/* The best of those that wait for the thread, or NULL: it runs at that one's level if it is better than its
+ * own, and at level 0 by its deadline and on its budget. No lock of rank ≥ THREAD is held. */
+void sched_lend(struct thread *thread, const struct thread *lender);
 /* What is left of the current thread's slice, ns. */
 uint64_t sched_slice_left(void);
 /* Gives a thread its own level. */

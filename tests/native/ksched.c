@@ -14,10 +14,11 @@ static const struct {
     const char *policy; /* the argument that asks for it; NULL: none must be there */
     struct test test;
 } tests[] = {
-    {NULL, {"quanta", test_quanta}},           {NULL, {"climbs", test_climbs}},
-    {NULL, {"deadlines", test_deadlines}},     {NULL, {"shares", test_shares}},
-    {NULL, {"share_lends", test_share_lends}}, {NULL, {"balance", test_balance}},
-    {"rr", {"round_robin", test_round_robin}}, {"pack", {"pack", test_pack}},
+    {NULL, {"quanta", test_quanta}},       {NULL, {"climbs", test_climbs}},
+    {NULL, {"deadlines", test_deadlines}}, {NULL, {"chain", test_chain}},
+    {NULL, {"shares", test_shares}},       {NULL, {"share_lends", test_share_lends}},
+    {NULL, {"balance", test_balance}},     {"rr", {"round_robin", test_round_robin}},
+    {"pack", {"pack", test_pack}},
 };
 
 static bool wanted(const char *policy, const char *asked) {

@@ -62,6 +62,7 @@ void test_quanta(void);
 void test_climbs(void);
 void test_round_robin(void);
 void test_deadlines(void);
+void test_chain(void);
 void test_shares(void);
 void test_share_lends(void);
 void test_balance(void);

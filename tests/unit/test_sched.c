@@ -52,6 +52,9 @@ void alarms_run(struct cpu *cpu, uint64_t now) {
     (void)cpu, (void)now;
 }
 
+void port_loan_used(struct thread *server) {
+    sched_lend(server, NULL);
+}
 void thread_hand_over_set(struct thread *thread) {
     (void)thread;
 }
@@ -392,15 +395,42 @@ TEST(loan_moves_a_queued_thread) {
     level_give(1, 4);
     ready(0);
     ready(1);
-    sched_lend(&threads[0], 3);
+    level_give(2, 3);
+    sched_lend(&threads[0], &threads[2]);
     sched_switch(host_cpu);
     CHECK_EQ(running(), 0);
     CHECK_EQ(threads[0].own_level, LEVEL_BOTTOM);
     host_cpu->work = 0;
-    sched_lend(&threads[0], LEVELS);
+    sched_lend(&threads[0], NULL);
     CHECK(host_cpu->work & WORK_RESCHEDULE);
     sched_switch(host_cpu);
     CHECK_EQ(running(), 1);
+}
+
+/* Of a real-time task, deadline and budget go along, once; and when the budget is used up, the loan is over.
+ */
+TEST(loan_of_a_budget) {
+    setup(1);
+    level_give(0, LEVEL_BOTTOM);
+    CHECK_EQ(realtime_set(&threads[1], 3000000, 10000000), 0);
+    CHECK_EQ(realtime_set(&threads[2], 1000000, 20000000), 0);
+    ready(0);
+    sched_lend(&threads[0], &threads[1]);
+    CHECK_EQ(threads[0].deadline, threads[1].deadline);
+    ready(2);
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    tick(1000000);
+    sched_lend(&threads[0], &threads[1]); /* somebody else queues meanwhile */
+    sched_switch(host_cpu);
+    CHECK_EQ(running(), 0);
+    CHECK_EQ(sched_slice_left(), 2000000);
+    tick(2000000);
+    CHECK_EQ(threads[0].level, LEVEL_BOTTOM);
+    CHECK_EQ(running(), 2);
+    threads[1].quantum_left = 0; /* port_loan_used */
+    sched_lend(&threads[0], &threads[1]);
+    CHECK_EQ(threads[0].level, LEVEL_BOTTOM);
 }
 
 TEST(earliest_deadline_first) {

@@ -158,6 +158,8 @@ reply:
     jae 1f
     mov THREAD_OWN_LEVEL(%rbx), %cl
 1:  mov %cl, THREAD_LEVEL(%rbx)
+    mov THREAD_DEADLINE(%rsp), %rcx     /* of level 0 */
+    mov %rcx, THREAD_DEADLINE(%rbx)
     incq %gs:CPU_CALLS + 8 * 34
     jmp go_on
 

@@ -21,6 +21,7 @@ OFFSET(THREAD_CARE + 1, thread, kick);
 OFFSET(THREAD_RELEASES, thread, releases);
 OFFSET(THREAD_CARE + 3, thread, releases);
 OFFSET(THREAD_QUANTUM_LEFT, thread, quantum_left);
+OFFSET(THREAD_DEADLINE, thread, deadline);
 OFFSET(THREAD_QUEUE_LINK, thread, queue_link);
 OFFSET(THREAD_BURST, thread, burst);
 OFFSET(CPU_BIT, cpu, bit);
