@@ -108,8 +108,8 @@ static void serve_exit(struct task *task, int64_t exit) {
     case GUEST_EXCEPTION:
         signal_from_exception(task, task->utcb->fault_vector, task->utcb->fault_code);
         break;
-    case GUEST_INT80:
-        task->utcb->guest.rax = (uint64_t)-ENOSYS; /* 32-bit system calls */
+    case GUEST_INT80: /* as SYSCALL, but rcx and r11 stay */
+        call_finish(task, posix_call(&task->utcb->guest, (uint32_t)task->utcb->guest.rax, task->call_counts));
         break;
     case GUEST_KICK:
         break;

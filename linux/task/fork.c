@@ -142,6 +142,7 @@ static int thread_make(struct task *child, const struct clone_request *request) 
     start.registers.rax = 0;
     if (request->stack)
         start.registers.rsp = request->stack;
+    child->full_restore = true; /* after int 0x80, rcx and r11 are the program's */
     return task_thread_take(child, &start);
 }
 
