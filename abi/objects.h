@@ -22,6 +22,8 @@ enum resource_kind {
     RESOURCE_DEBUG = 6,    /* fault injection (debug kernel) */
     RESOURCE_REALTIME = 7, /* processor time promised to real-time tasks */
     RESOURCE_DMA = 8,      /* memory that devices may be told the physical address of: dma_create */
+    RESOURCE_LINK =
+        9, /* devices of classes [base, base + length) of PCI, for the service that links programs to them */
 };
 
 /* Interrupts: numbers below are lines; these are messages (MSI, MSI-X), but for one that is never free (96).

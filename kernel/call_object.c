@@ -5,16 +5,18 @@
 
 /* ---- creation ---- */
 
+/* With the rights that the handle to the parent has. */
 static int64_t resource_narrow(uint64_t parent, uint64_t kind_and_base, uint64_t length) {
     struct object *object;
-    int error = object_find(parent, OBJECT_RESOURCE, 0, &object);
+    struct resource *made;
+    uint32_t held;
+    int error = handle_lookup_held(handles_current(), parent, OBJECT_RESOURCE, 0, &object, &held);
     if (error)
         return error;
-    int64_t result =
-        PUBLISH_MADE(resource, resource_derive(container_of(object, struct resource, object),
-                                               process_current()->object.job, kind_and_base, length, &made));
+    error = resource_derive(container_of(object, struct resource, object), process_current()->object.job,
+                            kind_and_base, length, &made);
     object_put(object);
-    return result;
+    return error ? error : object_publish_with(&made->object, held);
 }
 
 static int64_t interrupt_open(uint64_t resource, uint64_t irq) {

@@ -266,6 +266,10 @@ int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t r
     int error = handle_lookup_held(table, handle, OBJECT_NONE, RIGHT_GRANT, &object, &held);
     if (error)
         return error;
+    if (!(held & rights)) {
+        object_put(object);
+        return -EACCES;
+    }
     handle_t copy = handle_give(table, object, held & rights);
     return copy ? (int64_t)copy : -ENOMEM;
 }

@@ -76,6 +76,8 @@ int64_t handle_close(struct handle_table *table, uint64_t handle);
 /* An event that was closed by its only handle stays, still charged, for the next one: a new handle with all
  * rights to it, as to a new event with that count. 0 when there is none. */
 handle_t handle_reopen_event(struct handle_table *table, uint64_t count);
+/* Another handle with some of the rights, or -EACCES when it would have none, -EBADF, -ENOMEM. Needs GRANT.
+ */
 int64_t handle_duplicate(struct handle_table *table, uint64_t handle, uint32_t rights);
 /* Makes every handle to the object stale but this one. */
 int64_t handle_revoke(struct handle_table *table, uint64_t handle);

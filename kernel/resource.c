@@ -31,7 +31,7 @@ int resource_derive(const struct resource *parent, struct job *job, uint64_t kin
     uint64_t kind = kind_and_base >> KIND_SHIFT;
     uint64_t base = kind_and_base & ((1ULL << KIND_SHIFT) - 1);
 
-    if (kind > RESOURCE_DMA || length > 1ULL << KIND_SHIFT)
+    if (kind > RESOURCE_LINK || length > 1ULL << KIND_SHIFT)
         return -EINVAL;
     if (kind == RESOURCE_ROOT ? parent->kind != RESOURCE_ROOT : !resource_covers(parent, kind, base, length))
         return -EACCES;

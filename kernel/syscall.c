@@ -102,11 +102,13 @@ int job_find(uint64_t handle, struct job **job) {
     return error;
 }
 
-int64_t object_publish(struct object *object) {
-    if (!object)
-        return -ENOMEM;
-    handle_t handle = handle_give(handles_current(), object, RIGHT_ALL);
+__attribute__((noinline)) int64_t object_publish_with(struct object *object, uint32_t rights) {
+    handle_t handle = handle_give(handles_current(), object, rights);
     return handle ? (int64_t)handle : -ENOMEM;
+}
+
+int64_t object_publish(struct object *object) {
+    return object ? object_publish_with(object, RIGHT_ALL) : -ENOMEM;
 }
 
 /* For entry.S: the object, or a negated error in its place. A hole in the table: -ENOSYS. */

@@ -42,6 +42,8 @@ int job_find(uint64_t handle, struct job **job);
 
 /* Gives user space a new object: the handle takes over the creator's reference. NULL gives -ENOMEM. */
 int64_t object_publish(struct object *object);
+/* As above, not NULL, with fewer rights than all. */
+int64_t object_publish_with(struct object *object, uint32_t rights);
 
 #define PUBLISH(pointer)                                                                                     \
     ({                                                                                                       \

@@ -72,6 +72,5 @@ int64_t call_trace_open(struct resource *resource, uint64_t index, uint64_t mask
         cpu->hand_over = mask & TRACE_ALL || !machine.has_xsaveopt ? 0 : cpu->bit;
         __atomic_store_n(&cpu->trace, mask & TRACE_ALL, __ATOMIC_RELEASE);
     }
-    handle_t handle = handle_give(handles_current(), &vmo->object, RIGHT_READ | RIGHT_GRANT);
-    return handle ? (int64_t)handle : -ENOMEM;
+    return object_publish_with(&vmo->object, RIGHT_READ | RIGHT_GRANT);
 }

@@ -91,11 +91,17 @@ static void test_dma_refused(void) {
     EQ(keel_dma_create(job, PAGE, 0), -EINVAL);
     int64_t weak = keel_handle_duplicate(dma, RIGHT_ALL & ~(uint64_t)RIGHT_DEVICE);
     EQ(keel_dma_create((uint64_t)weak, PAGE, 0), -EACCES);
+    /* What is derived has no right that its parent's handle has not. */
+    int64_t derived = keel_handle_create(OBJECT_RESOURCE, (uint64_t)weak, (uint64_t)RESOURCE_DMA << 56, 1);
+    EQ(derived > 0, 1);
+    EQ(keel_dma_create((uint64_t)derived, PAGE, 0), -EACCES);
+    EQ(keel_handle_duplicate((uint64_t)derived, RIGHT_DEVICE), -EACCES);
+    EQ(keel_handle_close((uint64_t)derived), 0);
     EQ(keel_handle_close((uint64_t)weak), 0);
     EQ(keel_handle_create(OBJECT_RESOURCE, dma, (uint64_t)RESOURCE_IRQ << 56 | MESSAGE, 1), -EACCES);
     int64_t narrow = keel_handle_create(OBJECT_RESOURCE, dma, (uint64_t)RESOURCE_DMA << 56, 1);
     EQ(narrow > 0, 1);
-    EQ(keel_handle_create(OBJECT_RESOURCE, dma, (uint64_t)(RESOURCE_DMA + 1) << 56, 1), -EINVAL);
+    EQ(keel_handle_create(OBJECT_RESOURCE, dma, (uint64_t)(RESOURCE_LINK + 1) << 56, 1), -EINVAL);
     EQ(keel_handle_close((uint64_t)narrow), 0);
 }
 

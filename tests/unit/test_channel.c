@@ -48,6 +48,8 @@ static void step_duplicate(struct entry *entry) {
     uint32_t rights = random_below(2) ? RIGHT_ALL : random_below(RIGHT_ALL + 1);
     struct entry *held = entry_open(entry->handle, entry->process);
     int expected = expect_lookup(held, OBJECT_NONE, RIGHT_GRANT);
+    if (!expected && !(held->token.rights & rights))
+        expected = -EACCES;
     int64_t result = handle_duplicate(table_of(entry->process), entry->handle, rights);
     if (expected) {
         CHECK_EQ(result, expected);

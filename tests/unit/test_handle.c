@@ -109,11 +109,11 @@ static void step_create(void) {
 }
 
 static void step_duplicate(struct entry *entry) {
-    uint32_t rights = random_below(RIGHT_ALL + 1);
+    uint32_t rights = random_below(4) ? random_below(RIGHT_ALL + 1) : 1u << random_below(16);
     int64_t result = handle_duplicate(&tables[entry->table], entry->handle, rights);
     if (!entry->open || entry->epoch != epochs[entry->object])
         CHECK_EQ(result, -EBADF);
-    else if (!(entry->rights & RIGHT_GRANT))
+    else if (!(entry->rights & RIGHT_GRANT) || !(entry->rights & rights))
         CHECK_EQ(result, -EACCES);
     else
         model_add((handle_t)result, entry->table, entry->object, entry->rights & rights);
