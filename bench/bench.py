@@ -1,4 +1,4 @@
-"""`./keel bench`: one binary (bench/ops.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
+"""`./keel bench`: one binary (bench/ops.c, ops_two.c) on Keel and on Debian's Linux 6.1, in the same QEMU; then the kernel's own operations
 (bench/kbench.c, native.py), how long interrupts and a real-time task wait at most, how some operations scale from one CPU to two,
 requests to disks (bench/disk.c, disk.py), and how long each boot path takes.
 
@@ -6,6 +6,7 @@ Instructions come from a run under -icount shift=0, where the time-stamp counter
 The CPU has no ERMS, because each step of a `rep` counts as an instruction and Linux would clear pages byte by byte. Where a row
 has no goal of its own, Linux's figure is what it is judged by.
 """
+import glob
 import json
 import os
 import re
@@ -71,12 +72,14 @@ MEMORY = "memory in use at the prompt, KB"
 
 
 def _compile(name):
+    """The static program of bench/NAME.c, bench/NAME_*.c and bench/NAME.h."""
     target = os.path.join(build.BUILD, "bench", name)
-    source = os.path.join(build.TOP, "bench", name + ".c")
-    if os.path.exists(target) and os.path.getmtime(target) > os.path.getmtime(source):
+    sources = sorted(glob.glob(os.path.join(build.TOP, "bench", name + "[._]*[ch]")))
+    if os.path.exists(target) and os.path.getmtime(target) > max(map(os.path.getmtime, sources)):
         return target
     os.makedirs(os.path.dirname(target), exist_ok=True)
-    line = ["musl-gcc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", target, source]
+    line = ["musl-gcc", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", target,
+            *(source for source in sources if source.endswith(".c"))]
     result = subprocess.run(line, capture_output=True, text=True)
     if result.returncode != 0:
         raise UserError("the build failed\n" + result.stderr.rstrip())

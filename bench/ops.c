@@ -11,8 +11,7 @@
  * the counter when main began.
  *
  *   ops [NAME…]          only the operations named; --exit is what vfork_exec_wait starts
- *   ops --two NAME…      each by two processes at once, in turns both on the first CPU and on a CPU each:
- * "NAME ONE TWO", the time that passed divided by the operations of both, in ns; the quickest turns count
+ *   ops --two NAME…      each by two processes at once: ops_two.c
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,20 +35,12 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
+#include "ops.h"
+
 enum { PAGE = 4096, PAGES = 512, CHUNK = 65536, BATCHES = 5, UNKNOWN_CALL = 1000 };
 #define PERSONALITY_ASK 0xffffffff
 #define IDLE_STEP_NS    10000000ULL
 enum { FRAME = 60, FRAMES = 32, FRAME_TYPE = 0x88b5 };
-
-struct operation {
-    const char *name;
-    unsigned count; /* operations per batch */
-    void (*begin)(void);
-    void (*run)(unsigned count);
-    void (*end)(void);
-    bool once;   /* begin and end belong to each batch, not to all of them */
-    bool device; /* it needs one: run only when it is asked for */
-};
 
 static char *self;
 static int null_fd, zero_fd;
@@ -58,12 +49,12 @@ static char buffer[CHUNK];
 static pid_t partner;
 static int there[2], back[2];
 
-static void die(const char *what) {
+void die(const char *what) {
     perror(what);
     exit(1);
 }
 
-static void check(bool good, const char *what) {
+void check(bool good, const char *what) {
     if (!good)
         die(what);
 }
@@ -230,7 +221,7 @@ static void run_stream(unsigned count) {
 
 /* ---- processes ---- */
 
-static void child_reap(pid_t child) {
+void child_reap(pid_t child) {
     int status;
     check(child > 0 && waitpid(child, &status, 0) == child && status == 0, "child");
 }
@@ -346,7 +337,7 @@ struct sample {
     uint64_t idle;              /* ns that the machine had nothing to do, in steps of 10 ms; devices alone */
 };
 
-static uint64_t now_ns(void) {
+uint64_t now_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
@@ -399,7 +390,7 @@ static struct sample batch_run(const struct operation *operation, unsigned count
                            after.entries - before.entries, 0};
 }
 
-static uint64_t least(uint64_t a, uint64_t b) {
+uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
@@ -463,98 +454,6 @@ static void operation_measure(const struct operation *operation) {
     else
         printf(" %.2f %.2f\n", (double)over(best.switches, empty.switches) / count,
                (double)over(best.entries, empty.entries) / count);
-}
-
-/* ---- two at once ---- */
-
-enum { TURNS = 100, TURN_NS = 10000000 }; /* a turn on one CPU takes at least so long */
-
-struct worker {
-    pid_t process;
-    int orders, reports; /* pipes */
-};
-
-/* What a worker is told: to move to a CPU (no batches), to work there, or that it is over (no CPU). It
- * reports when it has. */
-struct order {
-    int cpu;
-    unsigned batches;
-};
-
-static void cpu_move(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    check(sched_setaffinity(0, sizeof set, &set) == 0, "sched_setaffinity");
-}
-
-static void worker_run(const struct operation *operation, int orders, int reports) {
-    struct order order;
-    char done = 0;
-    while (read(orders, &order, sizeof order) == sizeof order && order.cpu >= 0) {
-        if (!order.batches)
-            cpu_move(order.cpu);
-        for (; order.batches; order.batches--) {
-            operation->begin();
-            operation->run(operation->count);
-            operation->end();
-        }
-        check(write(reports, &done, 1) == 1, "write");
-    }
-    _exit(0);
-}
-
-static struct worker worker_start(const struct operation *operation) {
-    int orders[2], reports[2];
-    check(pipe(orders) == 0 && pipe(reports) == 0, "pipe");
-    struct worker worker = {fork(), orders[1], reports[0]};
-    if (worker.process == 0)
-        worker_run(operation, orders[0], reports[1]);
-    close(orders[0]);
-    close(reports[1]);
-    return worker;
-}
-
-static void worker_order(const struct worker *worker, int cpu, unsigned batches) {
-    struct order order = {cpu, batches};
-    check(write(worker->orders, &order, sizeof order) == sizeof order, "write");
-}
-
-/* Both at once; returns when both have reported. */
-static void workers_order(const struct worker *workers, int cpus, unsigned batches) {
-    char done;
-    for (int i = 0; i < 2; i++)
-        worker_order(&workers[i], i % cpus, batches);
-    for (int i = 0; i < 2; i++)
-        check(read(workers[i].reports, &done, 1) == 1, "read");
-}
-
-/* A worker that had yet to move would wait for the other one on the CPU that it comes from. */
-static uint64_t turn_ns(const struct worker *workers, int cpus, unsigned batches) {
-    workers_order(workers, cpus, 0);
-    uint64_t start = now_ns();
-    workers_order(workers, cpus, batches);
-    return now_ns() - start;
-}
-
-static void operation_measure_two(const struct operation *operation) {
-    struct worker workers[2] = {worker_start(operation), worker_start(operation)};
-    uint64_t one = UINT64_MAX, two = UINT64_MAX;
-    unsigned batches = 1;
-    while (turn_ns(workers, 1, batches) < TURN_NS)
-        batches *= 2;
-    for (int i = 0; i < TURNS; i++) {
-        one = least(one, turn_ns(workers, 1, batches));
-        two = least(two, turn_ns(workers, 2, batches));
-    }
-    for (int i = 0; i < 2; i++) {
-        worker_order(&workers[i], -1, 0);
-        child_reap(workers[i].process);
-        close(workers[i].orders);
-        close(workers[i].reports);
-    }
-    double count = 2.0 * batches * operation->count;
-    printf("%s %.1f %.1f\n", operation->name, (double)one / count, (double)two / count);
 }
 
 static bool wanted(const char *name, bool device, char **names) {
