@@ -88,6 +88,31 @@ struct inode_operations {
     void (*release)(struct inode *inode);                /* the last reference went */
 };
 
+/* A touch of a page that shows a file with a pager. */
+struct page_touch {
+    const void *owner;   /* whose area it is: a struct mm */
+    handle_t space;      /* that it is to be mapped in; the calling thread has it attached */
+    uint64_t address;    /* of the page */
+    uint64_t offset;     /* in the file, of the page */
+    uint64_t start, end; /* the area around it: neighbours may be shown as well */
+    bool write;
+    bool copy; /* the area is private: what is written must not reach the file */
+};
+
+/* A file whose pages come and go, like a disk's: areas show them where they are touched, and each may be
+ * taken back at any time. */
+struct file_pager {
+    /* Maps the page, and does not block: 0, -EAGAIN it has to be fetched, -ENXIO there is none (SIGBUS),
+     * -ENOMEM. */
+    int (*show)(struct file *file, const struct page_touch *touch);
+    /* Gets the page into memory, where it need not stay. Blocks. 0, -ENXIO, -EIO. */
+    int (*fetch)(struct file *file, uint64_t offset);
+    /* Unmaps what show mapped in the range for this owner: 0 or -ENOMEM, with a part of it still shown. Does
+     * not fail when the space has ended and its handle is stale. */
+    int (*hide)(struct file *file, const void *owner, uint64_t start, uint64_t end);
+    bool (*present)(struct file *file, uint64_t offset); /* in memory, for mincore */
+};
+
 /* Operations of an open file; a NULL entry gives the error named. They may block (through task_wait). */
 struct file_operations {
     /* offset: position to use and advance (NULL for streams). Bytes, 0 at the end, or an error. EINVAL */
@@ -106,6 +131,7 @@ struct file_operations {
     /* The Vmo whose bytes are the file's, for mmap and exec (borrowed; VMO READ, and WRITE when the file is
      * open for writing). ENODEV */
     int (*map)(struct file *file, handle_t *vmo);
+    const struct file_pager *pager; /* mmap without map */
     /* One more, or one less, area of some address space shows it. Its mm may be locked. */
     void (*mapped)(struct file *file);
     void (*unmapped)(struct file *file);

@@ -1,7 +1,8 @@
 /*
  * Locks and wait queues of the personality. A mutex may be held across guest memory access and class 1 calls,
  * never across task_wait (except the one it is told to release). Order, outermost first: tasks_lock (process
- * tree, signals, sessions) → mm.lock → fs locks (rename, inode) → file.lock → tty/pipe lock → waitq.
+ * tree, signals, sessions) → mm.lock → fs locks (rename, inode) → file.lock → tty/pipe lock → waitq. Below
+ * all that may be held during a copy: mm.paged_lock → a disk's → mm.lazy_lock.
  */
 #pragma once
 

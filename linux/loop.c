@@ -89,9 +89,10 @@ static bool memory_may_come(struct task *task) {
 static void serve_fault(struct task *task) {
     const struct utcb *utcb = task->utcb;
     int64_t error = utcb->fault_error;
+    enum { CODE_WRITE = 2 };
 
-    if (error == -EFAULT)
-        error = mm_fault(task, utcb->fault_address);
+    if (error == -EFAULT || error == -EACCES)
+        error = mm_fault(task, utcb->fault_address, utcb->fault_code & CODE_WRITE, (int)error);
     if (!error)
         return;
     if (error != -ENOMEM)

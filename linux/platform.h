@@ -26,8 +26,8 @@ struct task *task_current(void);
 
 /* Guest memory of the attached space. 0 or -EFAULT; a range that is not wholly below GUEST_END is refused
  * before anything is touched. Pages the kernel can supply are, also of memory that it was not told of yet
- * (linux/task/lazy.c); nothing else is ever dereferenced. May be called with personality locks held: of them,
- * only the innermost one is taken. */
+ * (linux/task/lazy.c), and pages of a disk (linux/task/paged.c), which are waited for; nothing else is ever
+ * dereferenced. May be called with personality locks held: of them, only the innermost ones are taken. */
 int guest_copy_in(void *to, uint64_t from, size_t length);
 int guest_copy_out(uint64_t to, const void *from, size_t length);
 int guest_clear(uint64_t to, size_t length);
@@ -37,6 +37,9 @@ int64_t guest_string_in(char *to, uint64_t from, size_t size);
 /* 32-bit atomics on guest memory (4-aligned, else -EINVAL): 0 or -EFAULT; the value found goes to *found. */
 int guest_load32(uint64_t address, uint32_t *found);
 int guest_exchange32(uint64_t address, uint32_t expected, uint32_t desired, uint32_t *found);
+
+/* Whether the attached space shows a page at the address that can be read. Any locks may be held. */
+bool guest_present(uint64_t address);
 
 /* Nanoseconds since boot, and Unix time in ns. */
 uint64_t clock_monotonic(void);

@@ -6,6 +6,9 @@
  * A chunk may be used for another piece of the disk when nobody works on it, nothing of it is dirty and
  * nothing under way. A sector that is being read is not written to before; a sector that is being written may
  * change, and is then written once more.
+ *
+ * Programs that map the disk are shown chunks (linux/block/view.c): valid pages, which stay so. Before a
+ * chunk is used for another piece of the disk, or read again, it is taken from all of them.
  */
 #include "abi/errors.h"
 #include "lib/base/string.h"
@@ -17,6 +20,7 @@ enum {
     DATA = CHUNK_SIZE, /* where the chunks begin in the area; control requests have the part before */
     PAGE_SECTORS = 8,  /* reads fetch whole pages */
     AHEAD = 4,         /* chunks to read ahead */
+    HIDE_MOST = 4,     /* chunks that programs have written, to be taken from them while one is looked for */
     SPARE_SLOTS = 8,   /* that reading ahead leaves */
     TOKEN_FIRST = 16,  /* bits of a token: chunk, first sector, count, direction */
     TOKEN_COUNT = 24,
@@ -47,12 +51,17 @@ static uint64_t mask_exists(const struct disk *disk, uint64_t number) {
     return mask_of(0, left < CHUNK_SECTORS ? (unsigned)left : CHUNK_SECTORS);
 }
 
-static uint64_t chunk_offset(const struct disk *disk, const struct chunk *chunk) {
+/* Sectors of one page of a chunk that exist. */
+static uint64_t mask_page(const struct disk *disk, uint64_t number, unsigned page) {
+    return mask_of(page * PAGE_SECTORS, PAGE_SECTORS) & mask_exists(disk, number);
+}
+
+uint64_t cache_offset(const struct disk *disk, const struct chunk *chunk) {
     return DATA + (uint64_t)(chunk - disk->chunks) * CHUNK_SIZE;
 }
 
-static uint8_t *chunk_bytes(const struct disk *disk, const struct chunk *chunk) {
-    return disk->client.area + chunk_offset(disk, chunk);
+uint8_t *cache_bytes(const struct disk *disk, const struct chunk *chunk) {
+    return disk->client.area + cache_offset(disk, chunk);
 }
 
 /* ---- the table ---- */
@@ -71,6 +80,7 @@ int cache_init(struct disk *disk) {
         struct chunk *chunk = &disk->chunks[i];
         chunk->number = UINT64_MAX;
         list_init(&chunk->pending);
+        list_init(&chunk->views);
         waitq_init(&chunk->finished);
         list_push_back(&disk->lru, &chunk->lru);
     }
@@ -96,16 +106,32 @@ static bool chunk_idle(const struct chunk *chunk) {
     return !chunk->users && !chunk->dirty && !chunk->reading && !chunk->writing;
 }
 
+static void chunk_touch(struct disk *disk, struct chunk *chunk) {
+    list_remove(&chunk->lru);
+    list_push_back(&disk->lru, &chunk->lru);
+}
+
+/* The chunk that has not been used for longest, now that no program is shown it either; NULL: all are busy.
+ * What programs have written goes to the device first, from a few chunks at a time. */
+static struct chunk *chunk_oldest(struct disk *disk) {
+    struct chunk *chunk;
+    unsigned written = 0;
+    list_for_each(chunk, &disk->lru, lru) {
+        if (!chunk_idle(chunk) || views_hide(disk, chunk))
+            continue;
+        if (chunk_idle(chunk))
+            return chunk;
+        if (++written == HIDE_MOST)
+            break;
+    }
+    return NULL;
+}
+
 /* The chunk for a piece of the disk, maybe one used for another before; NULL when all are busy. */
 static struct chunk *chunk_try(struct disk *disk, uint64_t number) {
-    struct chunk *chunk = chunk_find(disk, number), *old;
+    struct chunk *chunk = chunk_find(disk, number);
     if (!chunk) {
-        list_for_each(old, &disk->lru, lru) {
-            if (chunk_idle(old)) {
-                chunk = old;
-                break;
-            }
-        }
+        chunk = chunk_oldest(disk);
         if (!chunk)
             return NULL;
         if (chunk->number != UINT64_MAX) {
@@ -119,8 +145,7 @@ static struct chunk *chunk_try(struct disk *disk, uint64_t number) {
         chunk->next = *bucket_of(disk, number);
         *bucket_of(disk, number) = chunk;
     }
-    list_remove(&chunk->lru);
-    list_push_back(&disk->lru, &chunk->lru);
+    chunk_touch(disk, chunk);
     return chunk;
 }
 
@@ -133,7 +158,10 @@ static struct chunk *chunk_hold(struct disk *disk, uint64_t number) {
             chunk->users++;
             return chunk;
         }
-        disk_sleep(disk, &disk->room);
+        if (disk->client.dirty && !disk->client.queue.broken)
+            disk_run(disk);
+        else
+            disk_sleep(disk, &disk->room);
     }
     return NULL;
 }
@@ -156,7 +184,7 @@ static uint64_t runs_submit(struct disk *disk, struct chunk *chunk, uint64_t mas
             .type = write ? BLOCK_OUT : BLOCK_IN,
             .length = count * BLOCK_SECTOR,
             .sector = chunk->number * CHUNK_SECTORS + first,
-            .offset = chunk_offset(disk, chunk) + (uint64_t)first * BLOCK_SECTOR,
+            .offset = cache_offset(disk, chunk) + (uint64_t)first * BLOCK_SECTOR,
             .token = (uint64_t)(chunk - disk->chunks) | (uint64_t)first << TOKEN_FIRST |
                      (uint64_t)count << TOKEN_COUNT | (uint64_t)write << TOKEN_WRITE,
         };
@@ -189,6 +217,11 @@ static void chunk_write(struct disk *disk, struct chunk *chunk) {
     chunk->partial = chunk->dirty != 0;
     if (!chunk->writing && list_empty(&chunk->pending))
         list_push_back(&disk->pending, &chunk->pending);
+}
+
+void cache_dirty(struct disk *disk, struct chunk *chunk, uint64_t sectors) {
+    chunk->dirty |= sectors & mask_exists(disk, chunk->number);
+    chunk_write(disk, chunk);
 }
 
 void cache_continue(struct disk *disk) {
@@ -228,6 +261,7 @@ void cache_answer(struct disk *disk, uint64_t token, int32_t result) {
 void cache_drop(struct disk *disk) {
     for (uint32_t i = 0; i < disk->chunk_count; i++) {
         struct chunk *chunk = &disk->chunks[i];
+        (void)views_hide(disk, chunk); /* where that fails, a program goes on without a disk */
         disk->write_errors += chunk->dirty != 0;
         chunk->dirty = chunk->valid = 0;
         list_remove(&chunk->pending);
@@ -289,7 +323,7 @@ static int piece_read(struct disk *disk, struct buffer *to, const struct piece *
     uint64_t fetch = mask_cover(piece->from, piece->to, unit > PAGE_SECTORS ? unit : PAGE_SECTORS) & exists;
     int error = chunk_need(disk, chunk, need, whole ? exists : fetch);
     if (!error)
-        error = buffer_put(to, chunk_bytes(disk, chunk) + piece->from, piece->to - piece->from);
+        error = buffer_put(to, cache_bytes(disk, chunk) + piece->from, piece->to - piece->from);
     chunk_release(disk, chunk);
     return error;
 }
@@ -331,7 +365,7 @@ static int piece_write(struct disk *disk, struct buffer *from, const struct piec
     if (disk->departing) /* what is taken now could come too late */
         error = -EIO;
     if (!error) {
-        error = buffer_get(from, chunk_bytes(disk, chunk) + piece->from, piece->to - piece->from);
+        error = buffer_get(from, cache_bytes(disk, chunk) + piece->from, piece->to - piece->from);
         /* After a fault a part may have been copied: over valid sectors it is as if written. */
         uint64_t changed = error ? cover & chunk->valid : cover;
         chunk->valid |= changed;
@@ -355,6 +389,57 @@ int64_t cache_write(struct disk *disk, struct buffer *from, uint64_t offset, uin
     }
     return done ? (int64_t)done : error;
 }
+
+/* ---- whole pages, for those who map the disk ---- */
+
+uint8_t cache_pages(struct disk *disk, const struct chunk *chunk) {
+    uint8_t pages = 0;
+    for (unsigned page = 0; page < CHUNK_SECTORS / PAGE_SECTORS; page++) {
+        uint64_t mask = mask_page(disk, chunk->number, page);
+        if (mask && !(mask & ~chunk->valid))
+            pages |= (uint8_t)(1U << page);
+    }
+    return pages;
+}
+
+static unsigned page_of(uint64_t offset) {
+    return (unsigned)(offset % CHUNK_SIZE / (PAGE_SECTORS * BLOCK_SECTOR));
+}
+
+/* What a program sees behind the end of the disk in its last page. */
+static void end_clear(struct disk *disk, const struct chunk *chunk) {
+    uint64_t exists = mask_exists(disk, chunk->number);
+    uint64_t end = exists == UINT64_MAX ? CHUNK_SIZE : (uint64_t)__builtin_ctzll(~exists) * BLOCK_SECTOR;
+    uint64_t page_end = (end + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    memset(cache_bytes(disk, chunk) + end, 0, page_end - end);
+}
+
+struct chunk *cache_present(struct disk *disk, uint64_t offset) {
+    struct chunk *chunk = chunk_find(disk, offset >> CHUNK_SHIFT);
+    if (!chunk || !(cache_pages(disk, chunk) >> page_of(offset) & 1))
+        return NULL;
+    chunk_touch(disk, chunk);
+    end_clear(disk, chunk);
+    return chunk;
+}
+
+int cache_fetch(struct disk *disk, uint64_t offset) {
+    uint64_t number = offset >> CHUNK_SHIFT, need = mask_page(disk, number, page_of(offset));
+    bool sequential = number == disk->next_fetch;
+    if (!need)
+        return -ENXIO;
+    disk->next_fetch = number + 1;
+    if (sequential)
+        read_ahead(disk, number + 1, number + AHEAD);
+    struct chunk *chunk = chunk_hold(disk, number);
+    if (!chunk)
+        return -EIO;
+    int error = chunk_need(disk, chunk, need, mask_exists(disk, number));
+    chunk_release(disk, chunk);
+    return error;
+}
+
+/* ---- the device's turn ---- */
 
 /* What is dirty now has been written after one more round, or two when one is under way. */
 static void chunk_settle(struct disk *disk, struct chunk *chunk) {
@@ -381,13 +466,18 @@ static bool chunk_within(const struct chunk *chunk, uint64_t offset, uint64_t le
 void cache_settle(struct disk *disk, uint64_t offset, uint64_t length) {
     for (uint32_t i = 0; i < disk->chunk_count; i++)
         if (chunk_within(&disk->chunks[i], offset, length))
+            views_harden(disk, &disk->chunks[i]);
+    disk_run(disk);
+    for (uint32_t i = 0; i < disk->chunk_count; i++)
+        if (chunk_within(&disk->chunks[i], offset, length))
             chunk_settle(disk, &disk->chunks[i]);
 }
 
 void cache_forget(struct disk *disk, uint64_t offset, uint64_t length) {
     for (uint32_t i = 0; i < disk->chunk_count; i++) {
         struct chunk *chunk = &disk->chunks[i];
-        if (chunk_within(chunk, offset, length))
+        if (chunk_within(chunk, offset, length) && !views_hide(disk, chunk))
             chunk->valid &= chunk->dirty | chunk->writing;
     }
+    disk_run(disk);
 }

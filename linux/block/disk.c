@@ -17,7 +17,7 @@
 #include "linux/start.h"
 #include "linux/task.h"
 
-enum { WAIT_STEP_NS = 1000000, NODE_MODE = S_IFBLK | 0660 };
+enum { WAIT_STEP_NS = 1000000, LOOK_NS = 10000000, NODE_MODE = S_IFBLK | 0660 };
 #define END_NS        5000000000ULL
 #define CONTROL_TOKEN (1ULL << 63)
 
@@ -26,6 +26,8 @@ static struct list disks = LIST_INIT(disks);
 
 /* ---- the lock, waiting, answers ---- */
 
+/* Who waits looks for answers itself from time to time: a program that touches a page of a disk may do that
+ * in the middle of a call, and the thread that takes the answers then wait for a lock of that call. */
 void disk_sleep(struct disk *disk, struct waitq *queue) {
     struct task *task = task_current();
     struct waiter waiter = {.exclusive = false};
@@ -33,12 +35,15 @@ void disk_sleep(struct disk *disk, struct waitq *queue) {
     mutex_unlock(&disk->lock);
     if (task)
         task->state = 'D';
-    while (!waiter.woken)
-        thread_park_inside(DEADLINE_NEVER);
+    bool late = false;
+    while (!waiter.woken && !late)
+        late = thread_park_inside(clock_monotonic() + LOOK_NS);
     if (task)
         task->state = 'R';
     mutex_lock(&disk->lock);
     waitq_remove(queue, &waiter);
+    if (late)
+        disk_run(disk);
 }
 
 static void answers_take(struct disk *disk) {
@@ -89,6 +94,7 @@ struct disk *disk_get(struct disk *disk) {
 void disk_put(struct disk *disk) {
     if (!disk || atomic_fetch_sub(&disk->references, 1) > 1)
         return;
+    timer_event_drain(&disk->behind);
     cache_free(disk);
     heap_free(disk);
 }
@@ -203,6 +209,8 @@ static struct disk *disk_create(const struct device_offer *offer) {
     disk->id = offer->device.id;
     disk->address = offer->device.address;
     disk->kick = offer->kick;
+    disk->memory = offer->memory;
+    disk->behind.fire = views_write_behind;
     format_text(disk->name, sizeof(disk->name), "%s", offer->device.name);
     numbers_choose(disk);
     mutex_init(&disk->lock);

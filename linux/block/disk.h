@@ -16,6 +16,7 @@
 #include "lib/virtqueue/block_client.h"
 #include "linux/device/offers.h"
 #include "linux/fs.h"
+#include "linux/task/time.h"
 
 enum {
     CHUNK_SHIFT = 15,
@@ -36,6 +37,7 @@ struct chunk {
     uint64_t reading, writing;
     uint64_t failed;       /* sectors whose last read failed */
     uint32_t users;        /* tasks that work on it */
+    struct list views;     /* where programs are shown it */
     bool partial;          /* the present round leaves a part of what was dirty for another one */
     uint64_t rounds;       /* times that all that was dirty has been written */
     struct waitq finished; /* a request of it did */
@@ -50,7 +52,7 @@ struct disk {
     uint32_t major, minor;
     _Atomic bool listed;    /* has its node: the driver has described it */
     _Atomic bool departing; /* it is to be removed: what was written goes to it, and nothing else */
-    handle_t kick;
+    handle_t kick, memory;  /* memory: the area, as long as the disk is not gone */
 
     struct mutex lock; /* from here on */
     struct block_client client;
@@ -58,10 +60,12 @@ struct disk {
     uint32_t chunk_count;
     struct chunk *buckets[CHUNK_BUCKETS];
     struct list lru, pending;
-    struct waitq room;     /* a slot or a chunk may be free, or a control request has ended */
-    uint64_t next_read;    /* byte behind the last read: reading goes on there */
-    uint32_t write_errors; /* that no file has been told of count for files opened before */
-    bool control_busy;     /* the control request (flush, discard) is in use */
+    struct waitq room;         /* a slot or a chunk may be free, or a control request has ended */
+    uint64_t next_read;        /* byte behind the last read: reading goes on there */
+    uint64_t next_fetch;       /* the same of what programs touch: chunk */
+    struct timer_event behind; /* pages that programs may write are written (armed by the lock's holder) */
+    uint32_t write_errors;     /* that no file has been told of count for files opened before */
+    bool control_busy;         /* the control request (flush, discard) is in use */
     bool control_done;
     int32_t control_result;
     struct disk_statistics {
@@ -115,12 +119,37 @@ void cache_drop(struct disk *disk);
 /* Both move up to length bytes at a byte offset inside the disk: bytes, or -EIO or -EFAULT when none. */
 int64_t cache_read(struct disk *disk, struct buffer *to, uint64_t offset, uint64_t length, bool ahead);
 int64_t cache_write(struct disk *disk, struct buffer *from, uint64_t offset, uint64_t length);
+/* The chunk that has a page of the disk with all its sectors, at a byte offset; NULL: it has to be fetched.
+ */
+struct chunk *cache_present(struct disk *disk, uint64_t offset);
+/* Which of a chunk's pages are such; a bit each. */
+uint8_t cache_pages(struct disk *disk, const struct chunk *chunk);
+/* Reads the page at the offset, and its chunk: 0, -ENXIO behind the disk's end, -EIO. It need not stay. */
+int cache_fetch(struct disk *disk, uint64_t offset);
+/* Where a chunk is: in the area, and as the personality sees it. */
+uint64_t cache_offset(const struct disk *disk, const struct chunk *chunk);
+uint8_t *cache_bytes(const struct disk *disk, const struct chunk *chunk);
+/* Valid sectors of the chunk have changed, or may have; starts to write them. disk_run tells the device. */
+void cache_dirty(struct disk *disk, struct chunk *chunk, uint64_t sectors);
 /* Waits until what is dirty now in the range has reached the device. Errors are counted in write_errors. */
 void cache_settle(struct disk *disk, uint64_t offset, uint64_t length);
 /* Waits until nothing is being read; of a disk that is departing nothing will be. */
 void cache_rest(struct disk *disk);
 /* Forgets what is clean in the range, so that it is read again. */
 void cache_forget(struct disk *disk, uint64_t offset, uint64_t length);
+
+/* ---- view.c: what programs are shown; the lock is held ---- */
+
+/* Maps the page that a program touched: struct file_pager's show. */
+int views_show(struct disk *disk, const struct page_touch *touch);
+/* Takes a chunk from all programs; what they may have written of it is dirty then. 0 or -ENOMEM. */
+int views_hide(struct disk *disk, struct chunk *chunk);
+/* Takes from one owner what it is shown in a range of addresses. 0 or -ENOMEM. */
+int views_hide_range(struct disk *disk, const void *owner, uint64_t start, uint64_t end);
+/* What programs may have written of the chunk so far is dirty; what they write from now on is noticed. */
+void views_harden(struct disk *disk, struct chunk *chunk);
+/* The same for all chunks, when disk->behind fires. Takes the lock. */
+void views_write_behind(struct timer_event *event);
 
 /* ---- control.c ---- */
 

@@ -6,6 +6,7 @@
 #include "linux/fs/file.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
+#include "linux/task/mm.h"
 
 enum { PAGE_BYTES = 4096, READ_AHEAD_SECTORS = 256 };
 
@@ -31,6 +32,65 @@ static int direct_check(const struct disk *disk, const struct buffer *buffer, ui
     return (address & (BLOCK_SECTOR - 1)) || ((offset | buffer->length) & mask) ? -EINVAL : 0;
 }
 
+/* ---- read and write ----
+ *
+ * Copies between the cache and a program are made under the disk's lock, where no page of a disk can be
+ * touched: that takes this lock, and perhaps a wait. Where a copy fails, its part is done again by way of
+ * memory of our own, which is copied from or to the program without the lock. */
+
+/* Moves a part of the buffer, within one chunk: bytes or an error. */
+static int64_t move_apart(struct disk *disk, struct buffer *buffer, uint64_t offset, uint64_t length,
+                          bool write) {
+    uint64_t room = CHUNK_SIZE - offset % CHUNK_SIZE;
+    uint64_t count = length < room ? length : room;
+    void *bytes = heap_alloc(count);
+    if (!bytes)
+        return -ENOMEM;
+    struct buffer own = {.kernel = bytes, .length = count};
+    int64_t result = write && buffer_get(buffer, bytes, count) ? -EFAULT : 0;
+    if (!result) {
+        mutex_lock(&disk->lock);
+        result = write ? cache_write(disk, &own, offset, count) : cache_read(disk, &own, offset, count, true);
+        mutex_unlock(&disk->lock);
+    }
+    if (!write && result > 0 && buffer_put(buffer, bytes, (size_t)result))
+        result = -EFAULT;
+    heap_free(bytes);
+    return result;
+}
+
+static int64_t move_locked(struct disk *disk, struct buffer *buffer, uint64_t offset, uint64_t length,
+                           bool write, bool ahead) {
+    mutex_lock(&disk->lock);
+    mm_hold_pages(true);
+    int64_t result =
+        write ? cache_write(disk, buffer, offset, length) : cache_read(disk, buffer, offset, length, ahead);
+    mm_hold_pages(false);
+    mutex_unlock(&disk->lock);
+    return result;
+}
+
+/* Bytes, or an error when none. The buffer is not advanced. */
+static int64_t move(struct disk *disk, const struct buffer *buffer, uint64_t offset, uint64_t length,
+                    bool write, bool ahead) {
+    uint64_t done = 0;
+    int64_t result = 0;
+    struct buffer rest = *buffer;
+    while (done < length) {
+        struct buffer copy = rest;
+        result = move_locked(disk, &copy, offset + done, length - done, write, ahead);
+        if (result == -EFAULT && !rest.kernel) {
+            copy = rest;
+            result = move_apart(disk, &copy, offset + done, length - done, write);
+        }
+        if (result <= 0)
+            break;
+        buffer_skip(&rest, (size_t)result);
+        done += (uint64_t)result;
+    }
+    return done ? (int64_t)done : result;
+}
+
 static int64_t disk_read(struct file *file, struct buffer *buffer, uint64_t *offset) {
     struct disk *disk = disk_of(file);
     bool direct = file->flags & O_DIRECT;
@@ -40,15 +100,17 @@ static int64_t disk_read(struct file *file, struct buffer *buffer, uint64_t *off
         return result;
     if (length > size - *offset)
         length = size - *offset;
-    mutex_lock(&disk->lock);
     if (direct) {
+        mutex_lock(&disk->lock);
         cache_settle(disk, *offset, length);
         cache_forget(disk, *offset, length);
+        mutex_unlock(&disk->lock);
     }
-    result = cache_read(disk, buffer, *offset, length, !direct);
-    mutex_unlock(&disk->lock);
-    if (result > 0)
+    result = move(disk, buffer, *offset, length, false, !direct);
+    if (result > 0) {
+        buffer_skip(buffer, (size_t)result);
         *offset += (uint64_t)result;
+    }
     return result;
 }
 
@@ -63,9 +125,11 @@ static int64_t disk_write(struct file *file, struct buffer *buffer, uint64_t *of
         return -ENOSPC;
     if (length > size - *offset)
         length = size - *offset;
-    mutex_lock(&disk->lock);
     uint32_t errors = disk->write_errors;
-    result = cache_write(disk, buffer, *offset, length);
+    result = move(disk, buffer, *offset, length, true, false);
+    if (result > 0)
+        buffer_skip(buffer, (size_t)result);
+    mutex_lock(&disk->lock);
     if (result > 0 && flags & (O_DIRECT | O_DSYNC)) {
         cache_settle(disk, *offset, (uint64_t)result);
         int error = disk->client.gone || disk->write_errors != errors ? -EIO : 0;
@@ -96,6 +160,44 @@ static int disk_sync(struct file *file) {
     mutex_unlock(&disk->lock);
     return error ? error : failed;
 }
+
+/* ---- mmap ---- */
+
+static int page_show(struct file *file, const struct page_touch *touch) {
+    struct disk *disk = disk_of(file);
+    mutex_lock(&disk->lock);
+    int error = views_show(disk, touch);
+    mutex_unlock(&disk->lock);
+    return error;
+}
+
+static int page_fetch(struct file *file, uint64_t offset) {
+    struct disk *disk = disk_of(file);
+    mutex_lock(&disk->lock);
+    int error = cache_fetch(disk, offset);
+    mutex_unlock(&disk->lock);
+    return error;
+}
+
+static int pages_hide(struct file *file, const void *owner, uint64_t start, uint64_t end) {
+    struct disk *disk = disk_of(file);
+    mutex_lock(&disk->lock);
+    int error = views_hide_range(disk, owner, start, end);
+    disk_run(disk); /* what the program has written goes to the device */
+    mutex_unlock(&disk->lock);
+    return error;
+}
+
+static bool page_present(struct file *file, uint64_t offset) {
+    struct disk *disk = disk_of(file);
+    mutex_lock(&disk->lock);
+    bool present = cache_present(disk, offset);
+    mutex_unlock(&disk->lock);
+    return present;
+}
+
+static const struct file_pager disk_pager = {
+    .show = page_show, .fetch = page_fetch, .hide = pages_hide, .present = page_present};
 
 /* ---- ioctl ---- */
 
@@ -168,6 +270,7 @@ const struct file_operations disk_file_operations = {
     .write = disk_write,
     .seek = disk_seek,
     .ioctl = disk_ioctl,
+    .pager = &disk_pager,
     .sync = disk_sync,
     .release = disk_close,
 };

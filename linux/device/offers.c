@@ -35,7 +35,7 @@ struct entry {
     void *state;
     void *area;
     uint64_t length;
-    handle_t call, kick, page;
+    handle_t memory, call, kick, page;
 };
 
 static const struct device_kind *kinds[KINDS_MAX];
@@ -96,20 +96,19 @@ static int64_t link_take(struct entry *entry) {
         return error;
     const uint32_t *handles = thread_handles();
     unsigned count = IPC_LABEL_HANDLES(message.label);
-    handle_t vmo = count > 0 ? handles[0] : HANDLE_NONE;
+    entry->memory = count > 0 ? handles[0] : HANDLE_NONE;
     entry->kick = count > 1 ? handles[1] : HANDLE_NONE;
     entry->call = count > 2 ? handles[2] : HANDLE_NONE;
     entry->page = count > 3 ? handles[3] : HANDLE_NONE;
     entry->length = message.words[1] & ~(PAGE_SIZE - 1);
     if (count >= 3 && entry->length)
-        entry->area = memory_map(vmo, 0, entry->length, MAP_READ | MAP_WRITE);
-    error = entry->area ? keel_object_bind(entry->call, port, entry->id) : -ENOMEM;
-    handle_drop(vmo);
-    return error;
+        entry->area = memory_map(entry->memory, 0, entry->length, MAP_READ | MAP_WRITE);
+    return entry->area ? keel_object_bind(entry->call, port, entry->id) : -ENOMEM;
 }
 
 static void entry_free(struct entry *entry) {
     list_remove(&entry->link);
+    handle_drop(entry->memory);
     handle_drop(entry->kick);
     handle_drop(entry->call);
     handle_drop(entry->page);
@@ -150,6 +149,7 @@ static void device_appear(const struct devices_device *device) {
     struct device_offer offer = {.device = *device,
                                  .area = entry->area,
                                  .length = entry->length,
+                                 .memory = entry->memory,
                                  .kick = entry->kick,
                                  .page = entry->page};
     if (!error)

@@ -15,6 +15,7 @@ struct device_offer {
     struct devices_device device;
     uint8_t *area;
     uint64_t length; /* bytes of the area */
+    handle_t memory; /* the area as a Vmo, READ and WRITE; borrowed until `gone` returns */
     handle_t kick;   /* event, SEND */
     handle_t page;   /* a page of the device's registers, READ; HANDLE_NONE */
 };

@@ -17,6 +17,7 @@
 #include "linux/platform.h"
 #include "linux/system.h"
 #include "linux/task.h"
+#include "linux/task/mm.h"
 #include "linux/task/signal.h"
 
 enum { GROWTH_MIN = 65536, SIGXFSZ_NUMBER = 25, BLOCKS_PER_PAGE = 8, CHECK_PAGES = 64 };
@@ -163,9 +164,11 @@ static int64_t copy_out(struct tmpfs_node *node, struct buffer *buffer, uint64_t
     if (!span)
         return 0;
     int64_t done;
-    if (node->vmo)
-        done = keel_vmo_read(node->vmo, offset, address, span);
-    else if (buffer->kernel)
+    if (node->vmo) {
+        do
+            done = keel_vmo_read(node->vmo, offset, address, span);
+        while (done == -EFAULT && !buffer->kernel && mm_page_in(address, true));
+    } else if (buffer->kernel)
         done = memset(buffer->kernel, 0, span) ? (int64_t)span : 0;
     else
         done = guest_clear(address, span) ? 0 : (int64_t)span;
@@ -219,7 +222,10 @@ static int64_t copy_in(struct tmpfs_node *node, struct buffer *buffer, uint64_t 
         span = length;
     if (!span)
         return 0;
-    int64_t done = keel_vmo_write(node->vmo, offset, address, span);
+    int64_t done;
+    do
+        done = keel_vmo_write(node->vmo, offset, address, span);
+    while (done == -EFAULT && !buffer->kernel && mm_page_in(address, false));
     if (done > 0)
         buffer_skip(buffer, (size_t)done);
     return done < 0 && done != -EFAULT ? vmo_error(done) : done;

@@ -107,10 +107,26 @@ void lazy_copy(struct mm *to, const struct mm *from) {
         to->lazy[i] = from->lazy[i];
 }
 
-int mm_fault(struct task *task, uint64_t address) {
-    struct mm *mm = task->mm;
+/* Once more: what a change of the space had just taken away may be there again. */
+void lazy_news(struct mm *mm) {
     mutex_lock(&mm->lazy_lock);
-    int error = lazy_show_locked(mm, address, address + 1);
+    mm->lazy_shown++;
+    mutex_unlock(&mm->lazy_lock);
+}
+
+int mm_fault(struct task *task, uint64_t address, bool write, int reason) {
+    struct mm *mm = task->mm;
+    int error = paged_fault(mm, address, write);
+    if (error != -EFAULT)
+        return error;
+    if (reason != -EFAULT)
+        return reason;
+    if (mm->paged_used) { /* perhaps a change was under way */
+        mm_lock(mm);
+        mm_unlock(mm);
+    }
+    mutex_lock(&mm->lazy_lock);
+    error = lazy_show_locked(mm, address, address + 1);
     bool news =
         mm->lazy_shown != task->lazy_seen; /* by this fault, or on another thread since the last one */
     task->lazy_seen = mm->lazy_shown;

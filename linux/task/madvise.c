@@ -17,6 +17,8 @@ static int discard(struct mm *mm, const struct vma *vma, uint64_t start, uint64_
         return -EINVAL;
     if (vma->flags & (VMA_SHARED | VMA_DIRECT))
         return 0;
+    if (vma_paged(vma))
+        return paged_discard(mm, start, end);
     int error = lazy_show(mm, start, end);
     return error ? error : mm_show_again(mm, vma, start, end, vma->protection);
 }

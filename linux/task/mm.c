@@ -5,7 +5,7 @@
  *   anonymous private     zero memory, MAP_COPY: fork snapshots it
  *   file, private         writable: the file's Vmo, MAP_COPY. Not writable: the Vmo itself (VMA_DIRECT),
  * which costs no snapshot, neither now nor at fork; a later mprotect for writing maps it again shared the Vmo
- * itself
+ * itself file with a pager     nothing: its pages come when they are touched (paged.c)
  */
 #include "lib/base/string.h"
 #include "lib/keel/call.h"
@@ -30,6 +30,8 @@ static struct mm *mm_alloc(void) {
     mm->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
     mutex_init(&mm->lock);
     mutex_init(&mm->lazy_lock);
+    mutex_init(&mm->paged_lock);
+    list_init(&mm->paged);
     return mm;
 }
 
@@ -57,6 +59,7 @@ static int fork_exceptions(struct mm *mm) {
         uint64_t start = vma_start(vma), end = vma->end;
         if (vma->flags & VMA_DONTFORK) {
             error = (int)keel_space_unmap(mm->space, start, end - start);
+            paged_leave(mm, vma); /* nobody uses the copy yet */
             vma_clear(mm, start, end);
         } else if (vma->flags & VMA_WIPEONFORK) {
             error = mm_show_again(mm, vma, start, end, vma->protection);
@@ -94,18 +97,24 @@ static int mm_copy(struct mm *to, struct mm *from) {
     if (error)
         return error;
     int64_t space = from->fork_exceptions ? lazy_show(from, 0, GUEST_END) : 0;
+    mutex_lock(&from->paged_lock); /* what is shown of a disk is not for the copy */
+    if (!space)
+        space = paged_hide(from, 0, GUEST_END);
     if (!space) {
         mutex_lock(&from->lazy_lock);
         space = keel_space_clone(from->space, to->job);
         lazy_copy(to, from);
         mutex_unlock(&from->lazy_lock);
     }
+    mutex_unlock(&from->paged_lock);
     if (space < 0) {
         vma_free_all(to);
         return (int)space;
     }
     to->space = (handle_t)space;
     mm_copy_numbers(to, from);
+    to->paged_used = from->paged_used;
+    paged_settle(to, 0, GUEST_END);
     if (from->executable && !inode_deny_write(from->executable->path.inode))
         to->executable = file_get(from->executable);
     return 0;
@@ -139,6 +148,9 @@ void mm_put(struct mm *mm) {
     if (atomic_fetch_sub(&mm->references, 1) != 1)
         return;
     keel_handle_close(mm->space);
+    mutex_lock(&mm->paged_lock);
+    (void)paged_hide(mm, 0, GUEST_END); /* of a space that is gone this does not fail */
+    mutex_unlock(&mm->paged_lock);
     vma_free_all(mm);
     if (mm->executable) {
         inode_allow_write(mm->executable->path.inode);
@@ -167,7 +179,7 @@ void mm_leave(struct mm *mm) {
 
 /* ---- pages ---- */
 
-static uint64_t kernel_protection(uint32_t protection) {
+uint64_t kernel_protection(uint32_t protection) {
     return (protection & PROT_READ ? MAP_READ : 0) | (protection & PROT_WRITE ? MAP_WRITE : 0) |
            (protection & PROT_EXEC ? MAP_EXEC : 0);
 }
@@ -196,6 +208,8 @@ static uint32_t fresh_flags(uint32_t flags, const struct file *file, uint32_t pr
 
 int mm_show_again(struct mm *mm, const struct vma *vma, uint64_t start, uint64_t end, uint32_t protection) {
     handle_t vmo;
+    if (vma_paged(vma))
+        return (int)keel_space_unmap(mm->space, start, end - start);
     int error = file_vmo(vma->file, &vmo);
     if (error)
         return error;
@@ -211,6 +225,10 @@ static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo
         return error;
     error = lazy_show(mm, address, address + length);
     if (!error)
+        error = paged_withdraw(mm, address, address + length, &spares);
+    if (!error && vma_paged(model))
+        error = (int)keel_space_unmap(mm->space, address, length);
+    else if (!error)
         error = mm_show(mm, address, length, model->protection, model->flags, vmo, model->offset);
     if (!error) {
         vma_isolate(mm, address, address + length, &spares);
@@ -220,15 +238,17 @@ static int map_at(struct mm *mm, uint64_t address, uint64_t length, handle_t vmo
         vma->end = address + length;
         vma_file_hold(vma);
         vma_insert(mm, vma, address);
+        mm->paged_used = mm->paged_used || vma_paged(model);
     }
+    paged_settle(mm, address, address + length);
     vma_spares_free(&spares);
     return error;
 }
 
 int mm_map(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
            struct file *file, uint64_t offset, const char *label) {
-    handle_t vmo;
-    int error = file_vmo(file, &vmo);
+    handle_t vmo = HANDLE_NONE;
+    int error = file && file->operations->pager ? 0 : file_vmo(file, &vmo);
     if (error)
         return error;
     struct vma model = {.offset = offset,
@@ -283,7 +303,7 @@ int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
     struct vma *first = mm_find(mm, address);
     if (!first || vma_start(first) >= address + length)
         return 0;
-    if (vma_start(first) == address && first->end == address + length) { /* just what was mapped */
+    if (vma_start(first) == address && first->end == address + length && !vma_paged(first)) {
         int error = kernel_unmap(mm, address, length);
         if (!error)
             vma_remove(mm, first);
@@ -293,11 +313,14 @@ int mm_unmap(struct mm *mm, uint64_t address, uint64_t length) {
     int error = vma_spares_take(&spares, mm, address, address + length, false);
     if (error)
         return error;
-    error = kernel_unmap(mm, address, length);
+    error = paged_withdraw(mm, address, address + length, &spares);
+    if (!error)
+        error = kernel_unmap(mm, address, length);
     if (!error) {
         vma_isolate(mm, address, address + length, &spares);
         vma_clear(mm, address, address + length);
     }
+    paged_settle(mm, address, address + length);
     vma_spares_free(&spares);
     return error;
 }
@@ -314,9 +337,12 @@ static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
         return 0;
     if ((error = lazy_show(mm, start, vma->end)))
         return error;
-    if (flags & VMA_SEALED ||
+    if (flags & VMA_SEALED || (vma_paged(vma) && protection & PROT_EXEC) ||
         (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
         return -EACCES;
+    if (vma_paged(vma))
+        return paged_protect(mm, vma, protection,
+                             flags & VMA_DIRECT ? fresh_flags(flags, vma->file, protection) : flags);
     if (vma->file && flags & (VMA_DIRECT | VMA_SHARED)) {
         error = mm_show_again(mm, vma, start, vma->end, protection);
         flags = fresh_flags(flags, vma->file, protection);
@@ -386,22 +412,37 @@ static void attach_own(void) {
     keel_guest_attach(task && task->mm ? task->mm->space : 0);
 }
 
-int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length) {
+/* Page by page, since pages of a disk need not be there together. */
+static int copy_page(struct mm *mm, uint64_t address, void *to, const void *from, size_t length) {
+    int error;
+    do
+        error = to ? guest_copy_in(to, address, length) : guest_copy_out(address, from, length);
+    while (error && !paged_fault(mm, address, !to));
+    return error;
+}
+
+static int64_t copy_other(struct mm *mm, uint64_t address, uint8_t *to, const uint8_t *from, size_t length) {
+    int error = 0;
     keel_guest_attach(mm->space);
-    int error = lazy_show(mm, address, address + length);
-    if (!error)
-        error = guest_copy_in(to, address, length);
+    mm_hold_pages(true);
+    if (lazy_show(mm, address, address + length))
+        error = -ENOMEM;
+    for (size_t done = 0, part; done < length && !error; done += part) {
+        part = PAGE_SIZE - (address + done) % PAGE_SIZE;
+        part = part < length - done ? part : length - done;
+        error = copy_page(mm, address + done, to ? to + done : NULL, from ? from + done : NULL, part);
+    }
+    mm_hold_pages(false);
     attach_own();
     return error ? error : (int64_t)length;
 }
 
+int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length) {
+    return copy_other(mm, address, to, NULL, length);
+}
+
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length) {
-    keel_guest_attach(mm->space);
-    int error = lazy_show(mm, address, address + length);
-    if (!error)
-        error = guest_copy_out(address, from, length);
-    attach_own();
-    return error ? error : (int64_t)length;
+    return copy_other(mm, address, NULL, from, length);
 }
 
 int mm_place(struct mm *mm, uint64_t address, struct mm_place *place) {

@@ -6,8 +6,9 @@
  *   program …  heap (brk)  …            …  mmap area, growing down  | gap | stack | vvar, vdso | GUEST_END
  *
  * Locks: mm->lock guards the tree, the numbers and all changes of the kernel space but one: memory that
- * nobody has touched yet becomes known to the kernel under lazy_lock (linux/task/lazy.c). mm->lock may be
- * held across copies of guest memory and class 1 calls. It is taken by mm_lock.
+ * nobody has touched yet becomes known to the kernel under lazy_lock (linux/task/lazy.c), and pages of a disk
+ * under paged_lock (linux/task/paged.c). mm->lock may be held across copies of guest memory and class 1
+ * calls. It is taken by mm_lock.
  */
 #pragma once
 
@@ -44,6 +45,8 @@ struct vma {
     const char *label;     /* "[heap]", "[stack]", "[vdso]", "[vvar]" or NULL */
     uint32_t protection;   /* PROT_ */
     uint32_t flags;        /* enum vma_flags */
+    bool listed;           /* in mm->paged, by `paged`: linux/task/paged.c */
+    struct list paged;
 };
 
 static inline uint64_t vma_start(const struct vma *vma) {
@@ -61,6 +64,10 @@ struct mm {
     _Atomic uint32_t references;
     uint64_t serial; /* no other ever had it: says for certain that two are the same */
     struct mutex lock;
+    struct mutex paged_lock; /* paged, and the areas in it: linux/task/paged.c */
+    struct list paged;       /* areas whose pages come and go */
+    _Atomic uint32_t paged_count;
+    _Atomic bool paged_used;     /* there has been one */
     struct mutex lazy_lock;      /* the innermost lock: lazy, and that it agrees with the kernel space */
     _Atomic uint32_t lazy_count; /* areas in use, the oldest first */
     uint32_t lazy_shown;         /* how many have been made known so far */
@@ -154,9 +161,17 @@ void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context),
 int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length);
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length);
 
-/* The kernel found nothing mapped where the task's program faulted: 0 try again, -ENOMEM, or -EFAULT there is
- * nothing. */
-int mm_fault(struct task *task, uint64_t address);
+/* The kernel found nothing mapped where the task's program faulted (reason -EFAULT), or nothing that allows
+ * the access (-EACCES): 0 try again, -ENOMEM, -ENXIO or -EIO (SIGBUS), or the reason. May wait for a disk; no
+ * locks are held. */
+int mm_fault(struct task *task, uint64_t address, bool write, int reason);
+/* After a copy to (write) or from memory of the calling task's program that failed although mm_ready said
+ * yes: true, a page of a disk is there now, though perhaps not for long: try again. May wait for the disk;
+ * any locks may be held but a disk's. */
+bool mm_page_in(uint64_t address, bool write);
+/* Until the same call with false mm_page_in says no: the caller holds a disk's lock, or has another space
+ * attached. */
+void mm_hold_pages(bool hold);
 /* Before the kernel is told to copy to or from memory of the calling task's program, and after a copy that
  * failed: makes what the program has mapped there, but not touched so far, known to the kernel. False: it
  * could not, or there is no program. Any locks may be held. */

@@ -87,7 +87,38 @@ bool lazy_take(struct mm *mm, uint64_t start, uint64_t end);
 /* To a new space, which nobody uses yet, that is cloned under the same hold of from->lazy_lock. */
 void lazy_copy(struct mm *to, const struct mm *from);
 
+/* Something that was mapped already may be there now: whoever faulted meanwhile tries again. */
+void lazy_news(struct mm *mm);
+
+/* ---- paged.c ---- */
+
+static inline bool vma_paged(const struct vma *vma) {
+    return vma->file && vma->file->operations->pager;
+}
+
+/* As mm_fault, but for areas with a pager: -EFAULT there is none, -EACCES it does not allow the access. */
+int paged_fault(struct mm *mm, uint64_t address, bool write);
+/* The list; paged_lock is held, or nobody else knows the mm. */
+void paged_enter(struct mm *mm, struct vma *vma);
+void paged_leave(struct mm *mm, struct vma *vma); /* if it is in the list */
+/* Takes the pages of a range away; the next touch shows them again. paged_lock is held. 0 or -ENOMEM. */
+int paged_hide(struct mm *mm, uint64_t start, uint64_t end);
+/* Before the kernel's mappings and the tree change in a range: its areas with a pager, isolated, show nothing
+ * and are not touched until paged_settle, which is called in any case. 0 or -ENOMEM. */
+int paged_withdraw(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares);
+void paged_settle(struct mm *mm, uint64_t start, uint64_t end);
+/* The kernel's part of a move: both ranges are withdrawn. */
+int paged_move(struct mm *mm, const struct vma *model, uint64_t from, uint64_t length, uint64_t to);
+/* vma_set with what the kernel has to know. The area is isolated. */
+int paged_protect(struct mm *mm, struct vma *vma, uint32_t protection, uint32_t flags);
+/* A private area's copies in the range are no more. */
+int paged_discard(struct mm *mm, uint64_t start, uint64_t end);
+/* Corrects what mincore says of pages in areas with a pager: a byte each, 1 it is in memory. */
+void paged_present(struct mm *mm, uint64_t start, uint8_t *present, uint64_t pages);
+
 /* ---- mm.c ---- */
+
+uint64_t kernel_protection(uint32_t protection); /* MAP_ of PROT_ */
 
 /* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them.
  */

@@ -107,7 +107,7 @@ static bool is_character_device(const struct file *file) {
 static bool ends_before(struct file *file, uint64_t end) {
     struct vmo_info info = {0};
     handle_t vmo;
-    return is_character_device(file) && !file->operations->map(file, &vmo) &&
+    return is_character_device(file) && file->operations->map && !file->operations->map(file, &vmo) &&
            keel_object_info(vmo, keel_pointer(&info), sizeof(info)) >= 0 && end > info.size;
 }
 
@@ -124,9 +124,10 @@ static int file_check(const struct map_request *request) {
         return -EACCES;
     if (!file_readable(file))
         return -EACCES;
-    if (request->protection & PROT_EXEC && file->path.mount && file->path.mount->flags & MS_NOEXEC)
+    if (request->protection & PROT_EXEC &&
+        ((file->path.mount && file->path.mount->flags & MS_NOEXEC) || file->operations->pager))
         return -EPERM;
-    if (!file->operations->map)
+    if (!file->operations->map && !file->operations->pager)
         return -ENODEV;
     if (request->flags & MAP_GROWSDOWN || ends_before(request->file, request->offset + request->length))
         return -EINVAL;
@@ -322,6 +323,21 @@ int64_t sys_brk(uint64_t wanted) {
 
 /* ---- looks at ranges ---- */
 
+/* The first file of a shared area with a pager from *at on, referenced, and where to go on. Those of others
+ * are their own pages, of which there is nothing to write. */
+static struct file *changed_file(struct mm *mm, uint64_t *at, uint64_t end) {
+    struct file *file = NULL;
+    mm_lock(mm);
+    for (const struct vma *vma = mm_find(mm, *at); vma && vma_start(vma) < end && !file;
+         vma = vma_next(vma)) {
+        if (vma_paged(vma) && vma->flags & VMA_SHARED)
+            file = file_get(vma->file);
+        *at = vma->end;
+    }
+    mm_unlock(mm);
+    return file;
+}
+
 int64_t sys_msync(uint64_t address, uint64_t length, uint64_t flags) {
     struct mm *mm = mm_own();
     if (flags & ~(uint64_t)(MS_ASYNC | MS_INVALIDATE | MS_SYNC) || address % PAGE_SIZE ||
@@ -335,7 +351,14 @@ int64_t sys_msync(uint64_t address, uint64_t length, uint64_t flags) {
     mm_lock(mm);
     bool covered = vma_covered(mm, address, address + length);
     mm_unlock(mm);
-    return covered ? 0 : -ENOMEM; /* shared mappings are the file's own pages */
+    int error = 0;
+    struct file *file;
+    for (uint64_t at = address; flags & MS_SYNC && (file = changed_file(mm, &at, address + length));) {
+        int result = file->operations->sync(file);
+        error = error ? error : result;
+        file_put(file);
+    }
+    return error ? error : covered ? 0 : -ENOMEM;
 }
 
 int64_t sys_mincore(uint64_t address, uint64_t length, uint64_t vector) {
@@ -351,10 +374,11 @@ int64_t sys_mincore(uint64_t address, uint64_t length, uint64_t vector) {
     mm_unlock(mm);
     if (!covered)
         return -ENOMEM;
-    for (unsigned i = 0; i < sizeof(present); i++)
-        present[i] = 1; /* nothing is ever swapped out */
     for (uint64_t done = 0; done < pages;) {
         uint64_t count = pages - done < sizeof(present) ? pages - done : sizeof(present);
+        for (unsigned i = 0; i < sizeof(present); i++)
+            present[i] = 1; /* nothing is ever swapped out */
+        paged_present(mm, address + done * PAGE_SIZE, present, count);
         if (guest_copy_out(vector + done, present, count))
             return -EFAULT;
         done += count;

@@ -44,6 +44,7 @@ static int grow_in_place(struct mm *mm, const struct move *move) {
             model.offset += move->old_length;
         area_enter(mm, vma_spare_entry(&spares), &model, end, move->new_length - move->old_length);
     }
+    paged_settle(mm, end, start + move->new_length);
     vma_spares_free(&spares);
     return error;
 }
@@ -77,6 +78,12 @@ static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
     if (!error)
         error = lazy_show(mm, to, to + move->new_length);
     if (!error)
+        error = paged_withdraw(mm, move->from, move->from + move->old_length, &at_from);
+    if (!error)
+        error = paged_withdraw(mm, to, to + move->new_length, &at_to);
+    if (!error && vma_paged(&move->model))
+        error = paged_move(mm, &move->model, move->from, kept, to);
+    else if (!error)
         error = (int)keel_space_move(mm->space, move->from, kept, to);
     if (!error && move->new_length > kept)
         error = tail_show(mm, move, to, kept);
@@ -87,6 +94,8 @@ static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
                         HANDLE_NONE, 0);
     if (!error)
         error = move_tree(mm, move, to, &at_from, &at_to);
+    paged_settle(mm, move->from, move->from + move->old_length);
+    paged_settle(mm, to, to + move->new_length);
     vma_spares_free(&at_from);
     vma_spares_free(&at_to);
     return error ? error : (int64_t)to;

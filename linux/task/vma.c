@@ -75,6 +75,7 @@ static void vma_drop(struct mm *mm, struct vma *vma) {
 }
 
 static void tree_enter(struct mm *mm, struct vma *vma, uint64_t start) {
+    vma->listed = false;
     tree_insert(&mm->vmas, &vma->node, start);
     mm->vma_count++;
     sums_add(mm, vma, 1);
@@ -101,11 +102,19 @@ void vma_join(struct mm *mm, uint64_t start, uint64_t end) {
             continue;
         }
         uint64_t new_end = next->end;
+        bool paged = vma_paged(vma);
+        if (paged)
+            mutex_lock(&mm->paged_lock);
+        if (next->listed && !vma->listed)
+            paged_enter(mm, vma);
+        paged_leave(mm, next);
         tree_leave(mm, next);
-        vma_drop(mm, next);
         sums_add(mm, vma, -1);
         vma->end = new_end;
         sums_add(mm, vma, 1);
+        if (paged)
+            mutex_unlock(&mm->paged_lock);
+        vma_drop(mm, next);
     }
 }
 
@@ -189,6 +198,9 @@ static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares, 
     if (!vma || vma_start(vma) == address)
         return;
     struct vma *rest = spare_use(spares, index);
+    bool paged = vma_paged(vma);
+    if (paged)
+        mutex_lock(&mm->paged_lock);
     sums_add(mm, vma, -1);
     *rest = *vma;
     vma_file_hold(rest);
@@ -199,6 +211,10 @@ static void vma_cut(struct mm *mm, uint64_t address, struct vma_spares *spares, 
         vma->flags &= ~(uint32_t)VMA_STACK; /* its lower part is nothing special any more */
     sums_add(mm, vma, 1);
     tree_enter(mm, rest, address);
+    if (vma->listed)
+        paged_enter(mm, rest);
+    if (paged)
+        mutex_unlock(&mm->paged_lock);
 }
 
 void vma_isolate(struct mm *mm, uint64_t start, uint64_t end, struct vma_spares *spares) {
@@ -257,6 +273,7 @@ int vma_copy_all(struct mm *to, const struct mm *from) {
         }
         *copy = *vma;
         copy->flags &= ~(uint32_t)VMA_LOCKED;
+        copy->listed = false;
         vma_file_hold(copy);
         tree_insert(&to->vmas, &copy->node, vma_start(vma));
     }

@@ -9,6 +9,12 @@ __attribute__((weak)) bool mm_ready(uint64_t address, uint64_t length) {
     return false;
 }
 
+__attribute__((weak)) bool mm_page_in(uint64_t address, bool write) {
+    (void)address;
+    (void)write;
+    return false;
+}
+
 __attribute__((weak)) uint32_t system_cpus(void) {
     return 1;
 }

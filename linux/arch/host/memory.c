@@ -24,7 +24,21 @@ static bool guest_range(uint64_t address, uint64_t length) {
     return length <= GUEST_END && address <= GUEST_END - length;
 }
 
-/* As on x86_64, a copy that failed is tried once more: linux/task/lazy.c. */
+/* As on x86_64, a copy that failed is tried once more (linux/task/lazy.c), then page by page
+ * (linux/task/paged.c). */
+
+static size_t page_rest(uint64_t address, size_t length) {
+    size_t rest = PAGE_SIZE - address % PAGE_SIZE;
+    return length < rest ? length : rest;
+}
+
+bool guest_present(uint64_t address) {
+    uint8_t *byte;
+    host_lock();
+    bool present = !host_user_byte(address, MAP_READ, &byte);
+    host_unlock();
+    return present;
+}
 
 static bool copy_in(void *to, uint64_t from, size_t length) {
     host_lock();
@@ -37,7 +51,15 @@ int guest_copy_in(void *to, uint64_t from, size_t length) {
     host_preempt();
     if (!guest_range(from, length))
         return -EFAULT;
-    return copy_in(to, from, length) || (mm_ready(from, length) && copy_in(to, from, length)) ? 0 : -EFAULT;
+    if (copy_in(to, from, length) || (mm_ready(from, length) && copy_in(to, from, length)))
+        return 0;
+    for (size_t part; length; length -= part, from += part, to = (char *)to + part) {
+        part = page_rest(from, length);
+        while (!copy_in(to, from, part))
+            if (!mm_page_in(from, false))
+                return -EFAULT;
+    }
+    return 0;
 }
 
 static bool copy_out(uint64_t to, const void *from, size_t length) {
@@ -51,7 +73,15 @@ int guest_copy_out(uint64_t to, const void *from, size_t length) {
     host_preempt();
     if (!guest_range(to, length))
         return -EFAULT;
-    return copy_out(to, from, length) || (mm_ready(to, length) && copy_out(to, from, length)) ? 0 : -EFAULT;
+    if (copy_out(to, from, length) || (mm_ready(to, length) && copy_out(to, from, length)))
+        return 0;
+    for (size_t part; length; length -= part, to += part, from = (const char *)from + part) {
+        part = page_rest(to, length);
+        while (!copy_out(to, from, part))
+            if (!mm_page_in(to, true))
+                return -EFAULT;
+    }
+    return 0;
 }
 
 int guest_clear(uint64_t to, size_t length) {
@@ -89,7 +119,12 @@ static int byte_at(uint64_t address, unsigned access, uint8_t **byte) {
     host_unlock();
     bool ready = mm_ready(address, 4);
     host_lock();
-    return ready && !host_user_byte(address, access, byte) ? 0 : -EFAULT;
+    while (ready && host_user_byte(address, access, byte)) {
+        host_unlock();
+        ready = mm_page_in(address, access == MAP_WRITE);
+        host_lock();
+    }
+    return ready ? 0 : -EFAULT;
 }
 
 int guest_load32(uint64_t address, uint32_t *found) {
