@@ -303,6 +303,26 @@ def hotplug_written(context):
 
 
 @case(cpus=(1,), peer=False)
+def hotplug_mapped(context):
+    """What a program stored in a disk's mapping before its removal was asked for is on it; afterwards there is SIGBUS."""
+    with tempfile.TemporaryDirectory(prefix="keel-plug-") as folder:
+        script = "until [ -b /dev/vda ]; do usleep 1000; done; NODE=/dev/vda exec /test/bin/disk_map goes"
+        with Plugs(["/bin/sh", "-c", script], test_root((("disk_map", "musl"),)), devices=PORTS + STORES[:1], more=_stores(folder, 1),
+                   smp=context.cpus, timeout=60) as machine:
+            machine.expect(b"counting\n")
+            machine.remove("disk0")
+            machine.gone("disk0")
+            result = machine.end()
+        counted = re.search(rb"counted (\d+), signal 7\n", result.stdout)
+        expect(result.status == 0 and counted and b"ok goes" in result.stdout, "the end", result)
+        with open(os.path.join(folder, "file0"), "rb") as file:
+            found = int.from_bytes(file.read(8), "little")
+        expect(found == int(counted[1]) > 1000, f"the file has {found}", result)
+        expect(_durable(os.path.join(folder, "log0")), "the disk was flushed", result)
+    context.detail(f"{found} stores")
+
+
+@case(cpus=(1,), peer=False)
 def hotplug_stuck(context):
     """A disk that does not answer is let go all the same."""
     with tempfile.TemporaryDirectory(prefix="keel-plug-") as folder:
