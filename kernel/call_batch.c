@@ -42,7 +42,10 @@ static int call_refused(const struct frame *frame) {
  * must be the next that the thread makes. At the front of a batch it is. */
 static bool call_resumes(const struct frame *frame) {
     uint64_t index = frame->rax - (CLASS_KERNEL << CLASS_SHIFT);
-    return index < 64 && (BIT(space_protect) | BIT(space_clone) | BIT(space_move)) >> index & 1;
+    return index < 64 &&
+           (BIT(vmo_create) | BIT(dma_create) | BIT(space_protect) | BIT(space_clone) | BIT(space_move)) >>
+                   index &
+               1;
 }
 
 int64_t call_batch(uint64_t array, uint64_t count) {

@@ -3,8 +3,46 @@
 
 /* ---- memory objects ---- */
 
+/* What an earlier part of the current thread's call has made, or NULL; no longer kept. */
+static struct object *unfinished_take(enum object_type type) {
+    struct thread *thread = thread_current();
+    struct object *object = thread->unfinished;
+
+    thread->unfinished = NULL;
+    if (!object || object->type == type)
+        return object;
+    object_put(object);
+    return NULL;
+}
+
+/* The result of a part: the object is complete, or kept for the next part, or there is none. */
+static int64_t unfinished_publish(struct object *object, int64_t result) {
+    if (result == -EAGAIN) {
+        thread_current()->unfinished = object;
+        return call_restart();
+    }
+    if (!result)
+        return object_publish(object);
+    if (object)
+        object_put(object);
+    return result;
+}
+
+/* An unfinished Vmo of that kind and size, or NULL. */
+static struct vmo *vmo_unfinished(uint64_t size, unsigned kind) {
+    struct object *object = unfinished_take(OBJECT_VMO);
+    struct vmo *vmo = container_of(object, struct vmo, object);
+
+    if (!object || (vmo->kind & kind && vmo->size == size))
+        return vmo;
+    object_put(object);
+    return NULL;
+}
+
 int64_t call_vmo_create(uint64_t size, uint64_t flags) {
-    return PUBLISH_MADE(vmo, vmo_create(process_current()->object.job, size, flags, &made));
+    struct vmo *vmo = vmo_unfinished(size, VMO_KIND_PINNED);
+    int64_t result = vmo ? vmo_fill(vmo) : vmo_create(process_current()->object.job, size, flags, &vmo);
+    return unfinished_publish(&vmo->object, result);
 }
 
 int64_t call_vmo_read(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
@@ -37,7 +75,9 @@ int64_t call_vmo_physical(struct resource *resource, uint64_t physical, uint64_t
 int64_t call_dma_create(struct resource *resource, uint64_t size, uint64_t limit) {
     if (!resource_is(resource, RESOURCE_DMA))
         return -EACCES;
-    return PUBLISH_MADE(vmo, vmo_create_block(process_current()->object.job, size, limit, &made));
+    struct vmo *vmo = vmo_unfinished(size, VMO_KIND_BLOCK);
+    int64_t result = vmo ? vmo_fill(vmo) : vmo_create_block(process_current()->object.job, size, limit, &vmo);
+    return unfinished_publish(&vmo->object, result);
 }
 
 /* ---- spaces ---- */
@@ -46,6 +86,7 @@ int64_t call_space_create(struct job *job) {
     return PUBLISH_MADE(space, space_create_guest(process_current()->space, job, &made));
 }
 
+_Static_assert(!offsetof(struct vmo, object) && !offsetof(struct space, object), "NULL is none of either");
 _Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) ==
                    (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
                "these rights are protections");
@@ -119,14 +160,11 @@ int64_t call_space_clone(struct space *space, uint64_t job_handle) {
     int64_t result = job_find(job_handle, &job);
     if (result)
         return result;
-    struct thread *thread = thread_current();
-    result = space_clone(space, job, &thread->unfinished);
+    struct object *object = unfinished_take(OBJECT_SPACE);
+    struct space *copy = container_of(object, struct space, object);
+    result = space_clone(space, job, &copy);
     object_put(&job->object);
-    if (result)
-        return restart_if_again(result);
-    struct space *made = thread->unfinished;
-    thread->unfinished = NULL;
-    return PUBLISH(made);
+    return unfinished_publish(&copy->object, result);
 }
 
 int64_t call_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {

@@ -65,7 +65,7 @@ __attribute__((noinline)) bool large_fault(struct space *space, uint64_t address
         struct mapping *mapping = mapping_from(space, address);
         again = mapping && mapping_contains(mapping, address) && large_step(mapping, address, &block) && !had;
         spin_unlock(&space->lock);
-    } while (again && (block = user_block_alloc(job, LARGE_ORDER, 0)));
+    } while (again && (block = user_block_alloc(job, LARGE_ORDER)));
     if (!block)
         return had;
     user_block_free(job, block, LARGE_ORDER);

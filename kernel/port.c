@@ -8,7 +8,7 @@
 #include "lib/base/string.h"
 
 enum {
-    BAD_CALLS_MOST = 16,
+    BAD_CALLS_MOST = 8,
     CALLERS_SEEN = 32, /* how many queued callers are compared */
     CHAIN_MOST = 8,    /* servers that wait for each other */
 };

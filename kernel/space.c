@@ -114,12 +114,7 @@ int space_clone(struct space *space, struct job *job, struct space **made) {
         copy->clone_of = space;
         copy->clone_serial = ++serial;
     }
-    result = clone_step(space, copy);
-    if (result && result != -EAGAIN) {
-        object_put(&copy->object);
-        *made = NULL;
-    }
-    return result;
+    return clone_step(space, copy);
 }
 
 /* ---- information and end ---- */

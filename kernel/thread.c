@@ -112,7 +112,7 @@ void thread_destroy(struct thread *thread) {
     if (thread->utcb_vmo)
         object_put(&thread->utcb_vmo->object);
     if (thread->unfinished)
-        object_put(&thread->unfinished->object);
+        object_put(thread->unfinished);
     if (thread->fpu)
         kmem_free(thread->fpu, machine.fpu_size);
     job_uncharge(job, JOB_THREADS, 1);

@@ -84,12 +84,12 @@ struct thread {
     uint32_t share_cpu;    /* … and of which */
     uint64_t burst;        /* TSC ticks it usually runs before it leaves the CPU, averaged */
 
-    uint64_t progress;        /* of a call that is restarted: bytes done */
-    struct space *unfinished; /* of a space_clone that is restarted; referenced */
-    struct list process_link; /* struct process.threads; process lock */
-    bool doomed;              /* was told to end with its process; process lock */
-    bool limited;             /* a job above it has a share of CPU time: share.h */
-    uint64_t charged;         /* of run_time plus what it runs now, to its jobs' shares */
+    uint64_t progress;         /* of a call that is restarted: bytes done */
+    struct object *unfinished; /* what a call that is restarted makes; referenced */
+    struct list process_link;  /* struct process.threads; process lock */
+    bool doomed;               /* was told to end with its process; process lock */
+    bool limited;              /* a job above it has a share of CPU time: share.h */
+    uint64_t charged;          /* of run_time plus what it runs now, to its jobs' shares */
     uint64_t utcb_address;
     uint64_t exit_flag;     /* thread_exit: user address to store 1 at */
     _Atomic bool suspended; /* parks at its next way out of the kernel */

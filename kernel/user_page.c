@@ -29,14 +29,19 @@ struct page *user_page_alloc(struct job *job) {
     return page;
 }
 
-uint64_t user_block_alloc(struct job *job, unsigned order, uint64_t limit) {
+uint64_t user_block_take(struct job *job, unsigned order, uint64_t limit) {
     if (!job_charge(job, JOB_PAGES, 1ULL << order))
         return 0;
     uint64_t physical = page_alloc_below(order, limit);
-    if (!physical) {
+    if (!physical)
         job_uncharge(job, JOB_PAGES, 1ULL << order);
+    return physical;
+}
+
+uint64_t user_block_alloc(struct job *job, unsigned order) {
+    uint64_t physical = user_block_take(job, order, 0);
+    if (!physical)
         return 0;
-    }
     struct page *first = page_from_phys(physical), *page = first;
     for (; page < first + (1ULL << order); page++) {
         atomic_store_explicit(&page->references, 1, memory_order_relaxed);

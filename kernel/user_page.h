@@ -28,10 +28,12 @@ uint64_t table_page_alloc(struct job *job);
 /* A page with one slot reference, charged to the job; contents undefined. NULL: quota or memory exhausted. */
 struct page *user_page_alloc(struct job *job);
 
-/* A zeroed block of 2^order pages below a limit (page_alloc_below), charged to the job. Each may become a
- * page as user_page_alloc makes them, but for the references to the job. No lock may be held: interrupts get
- * through. 0: quota or memory exhausted. */
-uint64_t user_block_alloc(struct job *job, unsigned order, uint64_t limit);
+/* A block of 2^order pages below a limit (page_alloc_below), charged to the job; contents undefined. 0: quota
+ * or memory exhausted. */
+uint64_t user_block_take(struct job *job, unsigned order, uint64_t limit);
+/* The same anywhere, zeroed. Each page may become one as user_page_alloc makes them, but for the references
+ * to the job. No lock may be held: interrupts get through. */
+uint64_t user_block_alloc(struct job *job, unsigned order);
 void user_block_free(struct job *job, uint64_t physical, unsigned order);
 
 static inline void user_page_share(struct page *page) {

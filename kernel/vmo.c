@@ -6,7 +6,7 @@
 #include "kernel/space.h"
 #include "lib/base/string.h"
 
-enum { PROTECT_STEP = 16, COMMIT_STEP = 16 }; /* mappings, pages */
+enum { PROTECT_STEP = 16, FILL_STEP = 16 }; /* mappings, pages */
 enum { REMOVE_MASK = 1023 }; /* pages of the node above a leaf: what is unmapped and removed in one step */
 
 /* ---- mappings of a Vmo, locked ---- */
@@ -139,36 +139,20 @@ static unsigned block_order(const struct vmo *vmo) {
     return (unsigned)__builtin_ctzll(vmo->size) - PAGE_SHIFT;
 }
 
-/* Commits every page of a Vmo that nobody else knows yet. */
-static bool vmo_commit_all(struct vmo *vmo) {
+int vmo_fill(struct vmo *vmo) {
     struct page_list list = {0};
     struct vmo_found found;
-    uint64_t index = 0;
 
-    for (; index < vmo_page_count(vmo) && !vmo_commit(vmo, index, true, &found, &list); index++)
-        if (index % COMMIT_STEP == 0)
-            cpu_interrupts_window();
-    page_list_free(&list);
-    return index == vmo_page_count(vmo);
-}
-
-/* Gives a Vmo that nobody else knows yet its block. */
-static bool vmo_commit_block(struct vmo *vmo, uint64_t limit) {
-    vmo->base = user_block_alloc(vmo->object.job, block_order(vmo), limit);
-    vmo->kind |= vmo->base ? VMO_KIND_BLOCK : 0;
-    return vmo->base;
-}
-
-/* limit: of vmo_create_block. */
-static int vmo_create_kind(struct job *job, uint64_t size, unsigned kind, uint64_t limit, struct vmo **made) {
-    struct vmo *vmo = vmo_make(job, size, (uint8_t)kind);
-    if (!vmo)
-        return -ENOMEM;
-    if (kind && !(kind == VMO_KIND_PINNED ? vmo_commit_all(vmo) : vmo_commit_block(vmo, limit))) {
-        object_put(&vmo->object);
-        return -ENOMEM;
+    for (unsigned i = 0; vmo->filled < vmo->size; i++, vmo->filled += PAGE_SIZE) {
+        if (i == FILL_STEP)
+            return -EAGAIN;
+        if (vmo->kind & VMO_KIND_BLOCK) {
+            page_clear(phys_to_virt(vmo->base + vmo->filled));
+        } else if (vmo_commit(vmo, vmo->filled >> PAGE_SHIFT, true, &found, &list)) {
+            page_list_free(&list); /* nothing is replaced, but a page may have come in vain */
+            return -ENOMEM;
+        }
     }
-    *made = vmo;
     return 0;
 }
 
@@ -177,13 +161,23 @@ _Static_assert((int)VMO_PINNED == (int)VMO_KIND_PINNED, "vmo_create");
 int vmo_create(struct job *job, uint64_t size, uint64_t flags, struct vmo **made) {
     if (flags & ~(uint64_t)VMO_PINNED || size > (flags ? VMO_PINNED_MAX : VMO_SIZE_MAX))
         return -EINVAL;
-    return vmo_create_kind(job, size, (unsigned)flags, 0, made);
+    *made = vmo_make(job, size, (uint8_t)flags);
+    if (!*made)
+        return -ENOMEM;
+    return flags ? vmo_fill(*made) : 0;
 }
 
 int vmo_create_block(struct job *job, uint64_t size, uint64_t limit, struct vmo **made) {
     if (size < PAGE_SIZE || size & (size - 1) || size > VMO_PINNED_MAX)
         return -EINVAL;
-    return vmo_create_kind(job, size, VMO_KIND_PHYSICAL | VMO_KIND_CACHED, limit, made);
+    struct vmo *vmo = *made = vmo_make(job, size, VMO_KIND_PHYSICAL | VMO_KIND_CACHED);
+    if (!vmo)
+        return -ENOMEM;
+    vmo->base = user_block_take(job, block_order(vmo), limit);
+    if (!vmo->base)
+        return -ENOMEM;
+    vmo->kind |= VMO_KIND_BLOCK;
+    return vmo_fill(vmo);
 }
 
 int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made) {

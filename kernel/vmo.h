@@ -46,13 +46,18 @@ struct vmo {
     uint64_t size; /* bytes */
     uint64_t base; /* physical Vmo: first address; else 0 */
     struct vmo_tree tree;
-    struct list mappings;  /* struct mapping.vmo_link; those that may have writable entries come first */
-    struct vmo *clone;     /* the snapshot made of this while a space was cloned; the lock of the space */
-    uint64_t clone_serial; /* which clone that was: struct space.clone_serial */
+    struct list mappings; /* struct mapping.vmo_link; those that may have writable entries come first */
+    struct vmo *clone;    /* the snapshot made of this while a space was cloned; the lock of the space */
+    union {
+        uint64_t clone_serial; /* which clone that was: struct space.clone_serial */
+        uint64_t
+            filled; /* of a pinned one or a block, before anybody sees it: bytes that are there and zero */
+    };
 };
 
 /* Zero-filled, committed on demand, or at once with VMO_PINNED. size 0 is allowed. 0, -EINVAL (flags, size),
- * -ENOMEM. */
+ * -ENOMEM, and -EAGAIN, when vmo_fill does the rest. *made: what there is of it, also with these two, or
+ * NULL. */
 int vmo_create(struct job *job, uint64_t size, uint64_t flags, struct vmo **made);
 
 /* Fresh memory for space_map. 0 or -ENOMEM. */
@@ -63,8 +68,11 @@ int vmo_create_anonymous(struct job *job, uint64_t size, struct vmo **made);
 int vmo_create_physical(struct job *job, uint64_t base, uint64_t size, bool cached, struct vmo **made);
 
 /* One zeroed block of memory that ends at or below a limit (0: none, less than PAGE_LIMIT_ISA: that). The
- * size is a power of two. No lock may be held. 0, -EINVAL (size), -ENOMEM. */
+ * size is a power of two. No lock may be held. 0, -EINVAL (size), -ENOMEM, -EAGAIN as above. */
 int vmo_create_block(struct job *job, uint64_t size, uint64_t limit, struct vmo **made);
+
+/* Goes on with one of those that nobody else knows yet: 0, -EAGAIN or -ENOMEM. */
+int vmo_fill(struct vmo *vmo);
 
 /* A copy-on-write copy, charged to the job. -EINVAL for pinned and physical ones; -ENOMEM; -EAGAIN. */
 int vmo_snapshot(struct vmo *vmo, struct job *job, struct vmo **made);

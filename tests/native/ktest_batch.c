@@ -129,6 +129,15 @@ static void test_pieces(void) {
     EQ(entries[1].rax, 0);
     memory_unmap(page, 4096);
     EQ(keel_handle_close(vmo), 0);
+    for (unsigned i = 0; i < 3; i++)
+        entries[i] = entry(KEEL_CALL_vmo_create, (i + 1) << 20, VMO_PINNED, 0);
+    EQ(batch_all(3), 3);
+    for (unsigned i = 0; i < 3; i++) {
+        byte = 1;
+        EQ(keel_vmo_read(entries[i].rax, ((uint64_t)i + 1) * (1 << 20) - 1, keel_pointer(&byte), 1), 1);
+        EQ(byte, 0);
+        EQ(keel_handle_close(entries[i].rax), 0);
+    }
 }
 
 static _Atomic uint32_t left;

@@ -252,6 +252,7 @@ TEST(quota) {
     CHECK_EQ(vmo_discard(vmo, 0, 2 * PAGE_SIZE), 0);
     CHECK_EQ(job->used[JOB_PAGES], 3);
     CHECK_EQ(vmo_create(job, 3 * PAGE_SIZE, VMO_PINNED, &pinned), -ENOMEM);
+    object_put(&pinned->object); /* what there is of it */
     machine_reap();
     CHECK_EQ(job->used[JOB_PAGES], 3);
     CHECK_EQ(vmo_create(job, 2 * PAGE_SIZE, VMO_PINNED, &pinned), 0);
@@ -294,6 +295,37 @@ TEST(bad_arguments) {
     CHECK_EQ(vmo_write_user(vmo, 5, host_bad_user + 5, 100), -EFAULT);
     host_bad_user = 0;
     object_put(&vmo->object);
+    object_put(&job->object);
+    check_nothing_left(free_pages);
+}
+
+/* Pinned memory and blocks come in parts; an end in the middle leaves nothing behind. */
+TEST(in_parts) {
+    enum { COUNT = 64 };
+    uint64_t free_pages = start();
+    struct job *job = job_create(NULL);
+    for (unsigned block = 0; block < 2; block++)
+        for (unsigned most = 0; most < 6; most++) {
+            struct vmo *vmo;
+            unsigned parts = 1;
+            int result = block ? vmo_create_block(job, COUNT * PAGE_SIZE, 0, &vmo)
+                               : vmo_create(job, COUNT * PAGE_SIZE - 5, VMO_PINNED, &vmo);
+            while (result == -EAGAIN && parts++ < most)
+                result = vmo_fill(vmo);
+            CHECK_EQ(result, most < 4 ? -EAGAIN : 0);
+            if (!result) {
+                CHECK_EQ(parts, 4);
+                CHECK_EQ(job->used[JOB_PAGES] >= COUNT, 1);
+                memset(buffer, 'x', COUNT * PAGE_SIZE - 5);
+                CHECK_EQ(vmo_read_user(vmo, 0, (uintptr_t)buffer, COUNT * PAGE_SIZE - 5),
+                         COUNT * PAGE_SIZE - 5);
+                for (unsigned i = 0; i < COUNT * PAGE_SIZE - 5; i++)
+                    CHECK_EQ(buffer[i], 0);
+            }
+            object_put(&vmo->object);
+            machine_reap();
+            CHECK_EQ(job->used[JOB_PAGES], 0);
+        }
     object_put(&job->object);
     check_nothing_left(free_pages);
 }

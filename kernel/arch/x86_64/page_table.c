@@ -66,7 +66,7 @@ static uint64_t root_tag(const struct space *space) {
 static uint64_t root_alloc(struct space *space) {
     if (!machine.isolated)
         return table_alloc(space);
-    uint64_t physical = user_block_alloc(space->object.job, 1, 0);
+    uint64_t physical = user_block_alloc(space->object.job, 1);
     if (!physical)
         return 0;
     table_link(space, page_from_phys(physical));

@@ -43,7 +43,8 @@ static unsigned fault_access(uint64_t code) {
     return code & FAULT_FETCH ? MAP_EXEC : code & FAULT_WRITE ? MAP_WRITE : MAP_READ;
 }
 
-/* Resolves a fault by the mappings of the space that the address belongs to, for this thread now. */
+/* Resolves a fault by the mappings of the space that the address belongs to, for this thread now. Nobody is
+ * to wait until 2 MB are cleared who was promised time of this CPU. */
 static int fault_resolve(struct thread *thread, uint64_t address, uint64_t code) {
     struct space *space = thread->process->space;
     if (address < GUEST_LIMIT && thread->guest_space)
@@ -51,7 +52,8 @@ static int fault_resolve(struct thread *thread, uint64_t address, uint64_t code)
     else if (address >= USER_LIMIT || cpu_self()->guest)
         return -EFAULT;
     cpu_self()->counters.page_faults++;
-    if (table_ends(address) && (code & (FAULT_USER | FAULT_WRITE)) == (FAULT_USER | FAULT_WRITE) &&
+    if (table_ends(address) && !cpu_self()->realtime_share &&
+        (code & (FAULT_USER | FAULT_WRITE)) == (FAULT_USER | FAULT_WRITE) &&
         large_fault(space, address & -(uint64_t)PAGE_SIZE))
         return 0;
     return space_fault(space, address, fault_access(code));
