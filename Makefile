@@ -105,7 +105,7 @@ $(B)/sym/rtest: $(call native,tests/native/rtest.c tests/native/check.c)
 $(B)/sym/kbound: $(call native,tests/native/kbound.c)
 $(B)/sym/kfuzz: $(call native,tests/native/kfuzz.c) $(B)/movable/tests/native/kfuzz_worker.c.o
 $(B)/sym/provoke: $(call native,tests/native/provoke.c)
-$(B)/sym/dtest: $(call native,tests/native/dtest.c tests/native/check.c)
+$(B)/sym/dtest: $(call native,$(wildcard tests/native/dtest*.c) tests/native/check.c)
 $(B)/sym/ksched: $(call native,$(wildcard tests/native/ksched*.c) tests/native/check.c)
 $(B)/sym/init $(B)/sym/devices $(B)/sym/serial $(B)/sym/display $(B)/sym/keelstat $(B)/sym/swifi $(B)/sym/ktest $(B)/sym/rtest $(B)/sym/kfuzz $(B)/sym/provoke $(B)/sym/kbound $(B)/sym/ksched $(B)/sym/dtest:
 	@mkdir -p $(dir $@)

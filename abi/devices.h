@@ -6,6 +6,14 @@
  * are an enum devices_call, word 0 of the reply is 0 or a negated error). It lists devices, takes the link of
  * each that it wants to use, and is told by an event when the list changes.
  *
+ * Who uses a disk (DEVICES_BLOCK) or a network card (DEVICES_NET) sends its authority with the request: a
+ * handle to a RESOURCE_LINK that covers the base class DEVICES_PCI_STORAGE and has FILE, or that covers
+ * DEVICES_PCI_NETWORK and has NETWORK. One handle may be both; the class is the one that the device is used
+ * as, so a USB stick is storage. Devices of other classes need none. "A right to" a device means this below;
+ * without it the answer is -EACCES. A driver's insides are for those with a right to all that it may ever
+ * offer. `devices` closes what it was sent. A link that was taken stays its client's, whatever happens to the
+ * right.
+ *
  * A link is a shared area and two events. The area is DMA memory, physically contiguous, made by `devices`
  * and kept over restarts of the driver. Virtqueue descriptors in it hold byte offsets into the area; the
  * driver adds the area's physical address, so that data moves between the device and the client's buffers
@@ -34,8 +42,8 @@ enum devices_call {
                             list has changed; a walk in which that differs is of no list that there ever was */
     DEVICES_LINK = 2,    /* word 0: id. Handles of the reply: area (READ WRITE), kick (SEND), call (RECV);
                             word 1: bytes of the area. A fourth handle (READ): a page of
-                            the device's registers that programs may look at. -ENOENT: no such device any more;
-                            -ENODEV: it has none */
+                            the device's registers that programs may look at. With a right to it. -ENOENT: no
+                            such device any more; -EACCES; -ENOMEM */
     DEVICES_WATCH = 3,   /* one handle, an event with SEND: signalled whenever the list changes. -ENOSPC when
                             DEVICES_WATCHERS others have one */
     DEVICES_PCI = 4,     /* word 0: 0, or one more than an address. The PCI function with the next address as
@@ -45,15 +53,19 @@ enum devices_call {
                             they are now; fewer than length at its end */
     DEVICES_RESET = 6,   /* word 0: address; DEVICES_NO_ADDRESS: words 1 and 2 are the driver's name. Ends the
                             driver as if it had crashed: the function is reset, and the driver started again.
-                            -ENODEV: none runs */
-    DEVICES_INSPECT = 7, /* word 0: index, from 0; one handle: a RESOURCE_DEBUG with DEBUG, without which it
-                            is -EACCES. The driver's state as bytes of the reply, struct devices_inspect, and
-                            handles (READ WRITE) to its memory; -ENOENT after the last */
+                            With a right to all it offers. -ENODEV: none runs; -EACCES; -ENOMEM */
+    DEVICES_INSPECT = 7, /* word 0: index, from 0; two handles: the right to all that the driver offers,
+                            and a RESOURCE_DEBUG with DEBUG. Without either -EACCES. The driver's state as
+                            bytes of the reply, struct devices_inspect, and handles (READ WRITE) to its
+                            memory; -ENOENT after the last; -ENOMEM */
     DEVICES_LEFT = 8,    /* word 0: id. The caller, who has its link, has finished with a device that is to be
-                            removed (DEVICES_DEPARTING). -ENOENT: no such device any more */
+                            removed (DEVICES_DEPARTING). With a right to it. -ENOENT: no such device any more;
+                            -EACCES; -ENOMEM */
 };
 
 enum { DEVICES_PCI_AS_IS = 1 };
+/* Base classes of PCI, which a RESOURCE_LINK is a range of. */
+enum { DEVICES_PCI_STORAGE = 0x01, DEVICES_PCI_NETWORK = 0x02, DEVICES_PCI_CLASSES = 256 };
 enum { DEVICES_WATCHERS = 8, DEVICES_NAME = 16, DEVICES_CONFIG_MOST = 256 };
 
 enum devices_class {

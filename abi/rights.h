@@ -5,6 +5,12 @@
  * WAIT is RECV, GET_PROPERTY, INSPECT and ENUMERATE are READ, SET_PROPERTY and SET_POLICY are ADMIN,
  * MANAGE_JOB and MANAGE_PROCESS are WRITE, MANAGE_THREAD and APPLY_PROFILE are PRIORITY, DESTROY is KILL,
  * RESUME is SUSPEND, and SAME_RIGHTS is RIGHT_ALL as the argument of handle_duplicate.
+ *
+ * The kernel carries NETWORK and FILE and asks for them nowhere: they count on a RESOURCE_LINK
+ * (abi/objects.h), at the service `devices` (servers/devices/authority.h), which gives links of network cards
+ * and disks, resets their drivers, shows their memory and lets them go for callers alone that send such a
+ * handle along (abi/devices.h). All other devices (character devices, input, displays, ports of consoles,
+ * lists of USB devices) lead to no network and hold no files: SEND on the service's port is enough.
  */
 #pragma once
 
@@ -25,8 +31,8 @@ enum rights {
     RIGHT_PRIORITY = 1u << 10, /* level and CPUs of a thread */
     RIGHT_MEMORY = 1u << 11,   /* change the mappings of a space or process */
     RIGHT_DEVICE = 1u << 12,   /* I/O ports, physical memory, interrupts */
-    RIGHT_NETWORK = 1u << 13,  /* carried, for services to hand out */
-    RIGHT_FILE = 1u << 14,     /* carried, for services to hand out */
+    RIGHT_NETWORK = 1u << 13,  /* use network cards */
+    RIGHT_FILE = 1u << 14,     /* use disks, where files are */
     RIGHT_ADMIN = 1u << 15,    /* limits of a job */
     RIGHT_ALL = 0xffff,
 };

@@ -39,7 +39,8 @@
 enum { STATUS_NOT_FOUND = 127, STATUS_NOT_RUN = 126, STATUS_SIGNAL = 128, MESSAGE_SIZE = 512, AUX_NULL = 0 };
 
 static struct options options;
-static handle_t devices, framebuffer; /* the port of the server */
+static handle_t devices, devices_right; /* the port of the server, and the right to what it offers */
+static handle_t framebuffer;
 
 /* ---- the end ---- */
 
@@ -113,6 +114,7 @@ static void handles_read(const struct start_handle *handles, struct console_opti
         .root = handle_named(handles, "root"),
     };
     devices = handle_named(handles, "devices");
+    devices_right = handle_named(handles, "devices.right");
     framebuffer = handle_named(handles, "framebuffer");
     console->console = (struct console_handles){.memory = handle_named(handles, "console"),
                                                 .kick = handle_named(handles, "console.kick"),
@@ -148,7 +150,7 @@ static void parts_start(struct console_options *console) {
     interfaces_use();
     ports_use();
     usb_use();
-    error = offers_start(devices);
+    error = offers_start(devices, devices_right);
     if (error)
         log_line("no devices: %s", error_text(error));
     disks_wait();

@@ -315,7 +315,7 @@ static unsigned listed_count(void) {
 }
 
 void disks_wait(void) {
-    offers_await("disks=", listed_count);
+    offers_await(DEVICES_BLOCK, "disks=", listed_count);
 }
 
 void disks_sync(void) {

@@ -16,6 +16,7 @@
 
 enum {
     KINDS_MAX = 8,
+    CLASSES = DEVICES_USB + 1,
     DEVICES_MOST = 512,
     PORT_QUEUE = 64,
     KEY_LIST = 0,
@@ -40,7 +41,8 @@ struct entry {
 
 static const struct device_kind *kinds[KINDS_MAX];
 static unsigned kind_count;
-static handle_t server, port;
+static _Atomic unsigned refusals[CLASSES]; /* by device_class, of kinds that are known */
+static handle_t server, right, port;
 static struct list entries = LIST_INIT(entries); /* the thread's own */
 
 void offers_use(const struct device_kind *kind) {
@@ -51,18 +53,33 @@ void offers_use(const struct device_kind *kind) {
 
 /* ---- calls of the server ---- */
 
-static int64_t server_call(uint32_t label, uint64_t word, struct ipc_message *message) {
-    *message = (struct ipc_message){.label = IPC_LABEL(label, 0, 0), .words = {word}};
-    int64_t error = ipc_call(server, DEADLINE_NEVER, message);
+static void handle_drop(handle_t handle) {
+    if (handle != HANDLE_NONE)
+        keel_handle_close(handle);
+}
+
+/* A copy of the right goes with what needs one. */
+static int64_t server_call(uint32_t call, const uint64_t words[3], uint64_t deadline,
+                           struct ipc_message *message) {
+    bool shown =
+        right != HANDLE_NONE && (call == DEVICES_LINK || call == DEVICES_RESET || call == DEVICES_LEFT);
+    int64_t copy = shown ? keel_handle_duplicate(right, RIGHT_ALL) : HANDLE_NONE;
+    if (copy < 0)
+        return copy;
+    if (shown)
+        thread_handles()[0] = (uint32_t)copy;
+    *message =
+        (struct ipc_message){.label = IPC_LABEL(call, 0, shown), .words = {words[0], words[1], words[2]}};
+    int64_t error = ipc_call(server, deadline, message);
+    if (error)
+        handle_drop((handle_t)copy);
     return error ? error : (int64_t)message->words[0];
 }
 
 int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *message) {
-    *message = (struct ipc_message){.label = IPC_LABEL(call, 0, 0), .words = {words[0], words[1], words[2]}};
     if (server == HANDLE_NONE)
         return -ENODEV;
-    int64_t error = ipc_call(server, clock_monotonic() + CALL_TIME_NS, message);
-    return error ? error : (int64_t)message->words[0];
+    return server_call(call, words, clock_monotonic() + CALL_TIME_NS, message);
 }
 
 void offers_left(uint32_t id) {
@@ -73,7 +90,7 @@ void offers_left(uint32_t id) {
 /* The device behind an id, -ENOENT at the end; and how often the list has changed. */
 static int64_t device_next(uint32_t id, struct devices_device *device, uint64_t *changes) {
     struct ipc_message message;
-    int64_t error = server_call(DEVICES_NEXT, id, &message);
+    int64_t error = server_call(DEVICES_NEXT, (const uint64_t[3]){id}, DEADLINE_NEVER, &message);
     if (!error && IPC_LABEL_BYTES(message.label) < sizeof(*device))
         error = -EPROTO;
     if (!error)
@@ -83,15 +100,10 @@ static int64_t device_next(uint32_t id, struct devices_device *device, uint64_t 
     return error;
 }
 
-static void handle_drop(handle_t handle) {
-    if (handle != HANDLE_NONE)
-        keel_handle_close(handle);
-}
-
 /* Takes the link: area mapped, call bound to the port. */
 static int64_t link_take(struct entry *entry) {
     struct ipc_message message;
-    int64_t error = server_call(DEVICES_LINK, entry->id, &message);
+    int64_t error = server_call(DEVICES_LINK, (const uint64_t[3]){entry->id}, DEADLINE_NEVER, &message);
     if (error)
         return error;
     const uint32_t *handles = thread_handles();
@@ -154,8 +166,12 @@ static void device_appear(const struct devices_device *device) {
                                  .page = entry->page};
     if (!error)
         entry->state = entry->kind->appear(&offer);
-    if (!entry->state)
+    if (error == -EACCES) {
+        log_line("%s is not used: no right to it was granted", device->name);
+        refusals[device->device_class]++;
+    } else if (!entry->state) {
         log_line("%s cannot be used (error %d)", device->name, (int)-error);
+    }
 }
 
 /* What is not offered any more. It goes before anything new comes, which may have its name and its link. */
@@ -270,10 +286,11 @@ static void offers_run(void *argument) {
     }
 }
 
-int offers_start(handle_t devices) {
+int offers_start(handle_t devices, handle_t devices_right) {
     if (devices == HANDLE_NONE)
         return 0;
     server = devices;
+    right = devices_right;
     int64_t made = keel_handle_create(OBJECT_PORT, PORT_QUEUE, 0, 0);
     if (made < 0)
         return (int)made;
@@ -299,9 +316,9 @@ static unsigned expected(const char *word) {
     return count;
 }
 
-void offers_await(const char *word, unsigned (*count)(void)) {
+void offers_await(uint32_t device_class, const char *word, unsigned (*count)(void)) {
     uint64_t end = clock_monotonic() + AWAIT_NS;
     unsigned wanted = expected(word);
-    while (count() < wanted && clock_monotonic() < end)
+    while (count() + refusals[device_class] < wanted && clock_monotonic() < end)
         thread_park(clock_monotonic() + AWAIT_STEP_NS);
 }

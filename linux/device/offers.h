@@ -39,16 +39,18 @@ void offers_use(const struct device_kind *kind);
 /* The user of a device that is to be removed has finished with it; by a thread of any kind, without locks. */
 void offers_left(uint32_t id);
 
-/* Waits until as many devices of a kind are counted as the number behind a word ("disks=") on the kernel's
- * command line says, or for ten seconds; without the word nobody waits. After offers_start. */
-void offers_await(const char *word, unsigned (*count)(void));
+/* Waits until as many devices of a class are counted as the number behind a word ("disks=") on the kernel's
+ * command line says, those that the server refused included, or for ten seconds; without the word nobody
+ * waits. After offers_start. */
+void offers_await(uint32_t device_class, const char *word, unsigned (*count)(void));
 
 /* A call of the server by a thread of any kind, with up to three words: word 0 of the reply (0 or a negated
- * error) or why there is none; -ENODEV without a server. Bytes are at thread_message(). Blocks until the
- * server answers, at most a few seconds. */
+ * error; -EACCES: the system has no right to that) or why there is none; -ENODEV without a server. Bytes are
+ * at thread_message(). Blocks until the server answers, at most a few seconds. */
 struct ipc_message;
 int64_t offers_call(uint32_t call, const uint64_t words[3], struct ipc_message *message);
 
 /* Follows the list of a "devices" port from now on, if there is one: all of it on the thread, so that
- * nobody waits while the server looks for devices. 0 or an error. */
-int offers_start(handle_t devices);
+ * nobody waits while the server looks for devices. right: what shows that network cards and disks may be used
+ * (abi/devices.h), HANDLE_NONE: none may. What the server refuses is logged and not there. 0 or an error. */
+int offers_start(handle_t devices, handle_t right);

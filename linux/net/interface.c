@@ -440,5 +440,5 @@ static unsigned cards(void) {
 }
 
 void interfaces_wait(void) {
-    offers_await("nets=", cards);
+    offers_await(DEVICES_NET, "nets=", cards);
 }

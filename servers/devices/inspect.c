@@ -1,7 +1,8 @@
 /*
  * A driver's insides, for who may look (DEVICES_INSPECT): its memory as it lies, and how often it ended.
- * Authority is a handle to the kernel's debug resource with DEBUG that comes along; the kernel itself says
- * whether it is one.
+ * Authority is what comes along: a right to the devices that the driver serves (authority.h), for the memory
+ * of their links is part of what there is to see, and a handle to the kernel's debug resource with DEBUG. The
+ * kernel itself says whether it is one.
  */
 #include "servers/devices/inspect.h"
 
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "lib/native/keel.h"
+#include "servers/devices/authority.h"
 #include "servers/devices/list.h"
 
 struct view {
@@ -44,13 +46,17 @@ static void memories_add(struct view *view, const struct driver_run *run) {
         memory_add(view, run->links[i].area, 0, run->links[i].length, 0);
 }
 
-int64_t inspect_driver(handle_t authority, uint64_t index, struct devices_inspect *state, handle_t *handles) {
+int64_t inspect_driver(const handle_t sent[2], uint64_t index, struct devices_inspect *state,
+                       handle_t *handles) {
     const struct driver_run *run = list_run(index);
     struct view view = {.state = state, .handles = handles};
-    if (keel_debug_measure(authority, 0) < 0)
+    if (keel_debug_measure(sent[1], 0) < 0)
         return -EACCES;
     if (!run)
         return -ENOENT;
+    int64_t error = authority_check_all(sent[0], &run->kind->manifest);
+    if (error)
+        return error;
     *state = (struct devices_inspect){
         .address = run->address, .generation = run->generation, .ready = run->ready, .ends = run->ends};
     memcpy(state->driver, run->kind->manifest.name, sizeof state->driver);

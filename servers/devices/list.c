@@ -7,6 +7,7 @@
 
 #include "lib/native/keel.h"
 #include "lib/virtqueue/ring.h"
+#include "servers/devices/authority.h"
 
 enum { KINDS_MOST = 48, MISSED_MOST = 3 };
 
@@ -232,12 +233,12 @@ bool list_used(uint32_t address) {
     return false;
 }
 
-int64_t list_left(uint32_t id) {
-    struct device_link *link = list_link(id);
-    if (!link)
-        return -ENOENT;
-    link->used = false;
-    return 0;
+int64_t list_left(uint32_t id, handle_t sent) {
+    struct device_link *link;
+    int64_t error = list_link(id, sent, &link);
+    if (!error)
+        link->used = false;
+    return error;
 }
 
 void list_remove(uint32_t address) {
@@ -343,12 +344,14 @@ uint64_t list_changes(void) {
     return changes;
 }
 
-struct device_link *list_link(uint32_t id) {
+int64_t list_link(uint32_t id, handle_t sent, struct device_link **link) {
     for (unsigned i = 0; id && i < DRIVERS_MOST; i++)
         for (unsigned k = 0; k < link_count(&runs[i]); k++)
-            if (runs[i].links[k].id == id)
-                return &runs[i].links[k];
-    return NULL;
+            if (runs[i].links[k].id == id) {
+                *link = &runs[i].links[k];
+                return authority_check(sent, runs[i].kind->manifest.links[k].device_class);
+            }
+    return -ENOENT;
 }
 
 uint64_t list_shown(uint32_t id) {
@@ -358,12 +361,14 @@ uint64_t list_shown(uint32_t id) {
     return 0;
 }
 
-int64_t list_reset(uint32_t address, const char *name) {
+int64_t list_reset(uint32_t address, const char *name, handle_t sent) {
     for (unsigned i = 0; i < DRIVERS_MOST; i++)
         if (runs[i].kind && runs[i].address == address && runs[i].process != HANDLE_NONE &&
             (address != DEVICES_NO_ADDRESS || !strcmp(runs[i].kind->manifest.name, name))) {
-            driver_kill(&runs[i], DRIVER_KILLED);
-            return 0;
+            int64_t error = authority_check_all(sent, &runs[i].kind->manifest);
+            if (!error)
+                driver_kill(&runs[i], DRIVER_KILLED);
+            return error;
         }
     return -ENODEV;
 }

@@ -21,8 +21,8 @@ void list_add(const struct devices_pci *function);
 /* A function is to be removed: its clients are asked to give it up. list_used: until all have. */
 void list_depart(uint32_t address);
 bool list_used(uint32_t address);
-/* A client has given up a device. -ENOENT: no such one. */
-int64_t list_left(uint32_t id);
+/* A client, with what it sent to show its right (authority.h), has given up a device. As list_link. */
+int64_t list_left(uint32_t id, handle_t sent);
 /* A function is going, or gone: its links leave the list, its driver is ended. list_holds: until that has
  * happened and everything was given back. */
 void list_remove(uint32_t address);
@@ -40,13 +40,14 @@ bool list_next(uint32_t id, struct devices_device *device);
 /* How often the list, or that of PCI functions, has changed; and that it has. */
 uint64_t list_changes(void);
 void list_changed(void);
-/* The link of a device; NULL: no such one. */
-struct device_link *list_link(uint32_t id);
+/* The link of a device, for a client that sent this to show its right (authority.h). 0; -ENOENT: no such
+ * device; -EACCES, -ENOMEM. */
+int64_t list_link(uint32_t id, handle_t sent, struct device_link **link);
 /* The page that clients of a device may read; 0: none. */
 uint64_t list_shown(uint32_t id);
-/* Ends and restarts the driver of a function; of DEVICES_NO_ADDRESS: the one of a name. -ENODEV: none runs.
- */
-int64_t list_reset(uint32_t address, const char *name);
+/* Ends and restarts the driver of a function; of DEVICES_NO_ADDRESS: the one of a name. For a client that
+ * sent this to show its right to all that the driver offers. 0; -ENODEV: none runs; -EACCES, -ENOMEM. */
+int64_t list_reset(uint32_t address, const char *name, handle_t sent);
 
 /* The driver of an index, counted from 0: NULL after the last. */
 const struct driver_run *list_run(uint64_t index);

@@ -52,10 +52,11 @@ static int64_t page_make(uint64_t base) {
     return page;
 }
 
-static uint64_t serve_link(struct ipc_message *message) {
-    struct device_link *link = list_link((uint32_t)message->words[0]);
-    if (!link) {
-        message->words[0] = (uint64_t)-ENOENT;
+static uint64_t serve_link(struct ipc_message *message, handle_t sent) {
+    struct device_link *link;
+    int64_t error = list_link((uint32_t)message->words[0], sent, &link);
+    if (error) {
+        message->words[0] = (uint64_t)error;
         return 0;
     }
     uint64_t shown = list_shown((uint32_t)message->words[0]);
@@ -118,21 +119,18 @@ static uint64_t serve_config(struct ipc_message *message) {
     return reply_bytes(bytes, length);
 }
 
-static uint64_t serve_watch(struct ipc_message *message, unsigned handles) {
-    int64_t error = handles == 1 ? list_watch(utcb_own()->handles[0]) : -EINVAL;
-    message->words[0] = (uint64_t)error;
-    if (error == 0) /* what changed before */
-        (void)keel_event_signal(utcb_own()->handles[0]);
-    return 0;
+/* The handle is kept when this succeeds. */
+static int64_t serve_watch(handle_t event, unsigned count) {
+    int64_t error = count == 1 ? list_watch(event) : -EINVAL;
+    if (!error) /* what changed before */
+        (void)keel_event_signal(event);
+    return error;
 }
 
-static uint64_t serve_inspect(struct ipc_message *message, unsigned handles) {
+static uint64_t serve_inspect(struct ipc_message *message, const handle_t sent[2]) {
     struct devices_inspect state;
     handle_t memories[DEVICES_MEMORIES];
-    uint64_t index = message->words[0];
-    int64_t error = handles == 1 ? inspect_driver(utcb_own()->handles[0], index, &state, memories) : -EACCES;
-    for (unsigned i = 0; i < handles; i++)
-        (void)keel_handle_close(utcb_own()->handles[i]);
+    int64_t error = inspect_driver(sent, message->words[0], &state, memories);
     message->words[0] = (uint64_t)error;
     if (error)
         return 0;
@@ -140,40 +138,30 @@ static uint64_t serve_inspect(struct ipc_message *message, unsigned handles) {
     return reply_bytes(&state, sizeof state) | IPC_LABEL(0, 0, state.memory_count);
 }
 
-static int64_t serve_reset(const struct ipc_message *message) {
+static int64_t serve_reset(const struct ipc_message *message, handle_t sent) {
     char name[DEVICES_NAME + 1] = "";
     memcpy(name, &message->words[1], DEVICES_NAME);
-    return list_reset((uint32_t)message->words[0], name);
+    return list_reset((uint32_t)message->words[0], name, sent);
 }
 
-/* Handles that came along and are not wanted. */
-static void handles_drop(unsigned count) {
-    for (unsigned i = 0; i < count; i++)
-        (void)keel_handle_close(utcb_own()->handles[i]);
-}
-
+/* The handles that came along are closed when the request has been served; the reply's take their place in
+ * the UTCB before. */
 static void request_serve(struct ipc_message *message) {
-    uint32_t call = IPC_LABEL_USER(message->label);
-    unsigned handles = IPC_LABEL_HANDLES(message->label);
+    handle_t sent[IPC_HANDLES] = {HANDLE_NONE};
+    unsigned count = IPC_LABEL_HANDLES(message->label);
     uint64_t label = 0;
-    if (call == DEVICES_WATCH) {
-        label = serve_watch(message, handles);
-        if (message->words[0] != 0)
-            handles_drop(handles);
-        message->label = label;
-        return;
-    }
-    if (call == DEVICES_INSPECT) {
-        message->label = serve_inspect(message, handles);
-        return;
-    }
-    handles_drop(handles);
-    switch (call) {
+    memcpy(sent, utcb_own()->handles, count * sizeof sent[0]);
+    switch (IPC_LABEL_USER(message->label)) {
     case DEVICES_NEXT:
         label = serve_next(message);
         break;
     case DEVICES_LINK:
-        label = serve_link(message);
+        label = serve_link(message, sent[0]);
+        break;
+    case DEVICES_WATCH:
+        message->words[0] = (uint64_t)serve_watch(sent[0], count);
+        if (message->words[0] == 0)
+            sent[0] = HANDLE_NONE;
         break;
     case DEVICES_PCI:
         label = serve_pci(message);
@@ -182,14 +170,20 @@ static void request_serve(struct ipc_message *message) {
         label = serve_config(message);
         break;
     case DEVICES_RESET:
-        message->words[0] = (uint64_t)serve_reset(message);
+        message->words[0] = (uint64_t)serve_reset(message, sent[0]);
+        break;
+    case DEVICES_INSPECT:
+        label = serve_inspect(message, sent);
         break;
     case DEVICES_LEFT:
-        message->words[0] = (uint64_t)list_left((uint32_t)message->words[0]);
+        message->words[0] = (uint64_t)list_left((uint32_t)message->words[0], sent[0]);
         break;
     default:
         message->words[0] = (uint64_t)-EOPNOTSUPP;
     }
+    for (unsigned i = 0; i < count; i++)
+        if (sent[i] != HANDLE_NONE)
+            (void)keel_handle_close(sent[i]);
     message->label = label;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "abi/devices.h"
 #include "lib/native/keel.h"
 
 enum { KIND_SHIFT = 56, INTERRUPTS = 256 };
@@ -129,6 +130,8 @@ void grants_collect(struct grants *grants, const struct service *service, const 
         grant_resource(grants, "realtime", RESOURCE_REALTIME, 0, 1, RIGHT_PRIORITY);
     if (spec->dma)
         grant_resource(grants, "dma", RESOURCE_DMA, 0, 1, RIGHT_DEVICE);
+    if (spec->link_rights)
+        grant_resource(grants, "devices.right", RESOURCE_LINK, 0, DEVICES_PCI_CLASSES, spec->link_rights);
     /* Without ADMIN: a service does not lift its own limits. */
     if (spec->job)
         grant_copy(grants, "job", service->job, RIGHT_READ | RIGHT_WRITE | RIGHT_KILL);

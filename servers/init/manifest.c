@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/rights.h"
+
 enum { WORDS_MAX = 3, LINE_MAX_BYTES = 255, IO_PORTS = 0x10000, IRQ_LINES = 256 };
 #define MMIO_MOST (1ULL << 52)
 
@@ -288,6 +290,15 @@ static bool take_calls(struct parser *parser) {
     return port_take(parser, false);
 }
 
+static bool take_right(struct parser *parser) {
+    const char *word = parser->words[1];
+    bool network = strcmp(word, "network") == 0;
+    if (!network && strcmp(word, "file") != 0)
+        return fail_here(parser, "not a right to devices (network, file):", word);
+    parser->service->link_rights |= network ? RIGHT_NETWORK : RIGHT_FILE;
+    return true;
+}
+
 static bool take_restart(struct parser *parser) {
     static const char *const policies[] = {
         [RESTART_NEVER] = "never", [RESTART_ALWAYS] = "always", [RESTART_EXIT] = "exit"};
@@ -336,7 +347,7 @@ static const struct statement statements[] = {
     {"late", 0, take_late},         {"power", 0, take_power},
     {"serves", 1, take_serves},     {"calls", 1, take_calls},
     {"file", 2, take_file},         {"framebuffer", 0, take_framebuffer},
-    {"cpu", 1, take_cpu},
+    {"cpu", 1, take_cpu},           {"right", 1, take_right},
 };
 
 static bool statement_take(struct parser *parser) {

@@ -21,6 +21,8 @@
  *                           "power.reset", events that init signals
  *   serves PORT | calls PORT  the two ends of a port that callers know the service by; handles "PORT.port"
  *                           (RECV, SEND) and "PORT" (SEND)
+ *   right network | file    may use the network cards, or the disks, of a service that it calls: handle
+ *                           "devices.right", a RESOURCE_LINK with NETWORK, FILE or both (abi/devices.h)
  *   job                     the service's own job, handle "job"
  *   root                    the Linux root archive, handle "root", argument --root-offset=BYTES; none when
  *                           it is missing
@@ -98,6 +100,7 @@ struct manifest_service {
     struct manifest_link ports[MANIFEST_LINKS]; /* offers: serves */
     unsigned port_count;
     bool log, info, debug, realtime, dma, job, root, interrupts, boot, archive, power, late, framebuffer;
+    uint32_t link_rights;    /* NETWORK, FILE */
     uint64_t memory_bytes;   /* 0: no limit of its own */
     unsigned memory_percent; /* 0: none */
     uint64_t objects, threads;

@@ -24,20 +24,33 @@ static void memories_drop(struct target *target) {
     target->now.memory_count = 0;
 }
 
-int64_t target_look(struct target *target) {
-    struct ipc_message message = {.label = IPC_LABEL(DEVICES_INSPECT, 0, 1), .words = {target->index}};
-    int64_t authority = keel_handle_duplicate(handle_find("debug"), RIGHT_DEBUG | RIGHT_GRANT);
-    memories_drop(target);
-    if (authority < 0)
-        return authority;
-    utcb_own()->handles[0] = (handle_t)authority;
-    int64_t error = ipc_call(handle_find("devices"), DEADLINE_NEVER, &message);
-    if (error < 0) {
-        (void)keel_handle_close((uint64_t)authority);
-        return error;
+/* A call of `devices` with copies of the first or both of our handles. Word 0 of the reply, or why there is
+ * none.
+ */
+static int64_t devices_call(struct ipc_message *message, unsigned count) {
+    static const char *const names[] = {"devices.right", "debug"};
+    handle_t copies[2] = {HANDLE_NONE};
+    int64_t error = 0;
+    for (unsigned i = 0; i < count && !error; i++) {
+        int64_t copy = keel_handle_duplicate(handle_find(names[i]), RIGHT_ALL);
+        copies[i] = copy < 0 ? HANDLE_NONE : (handle_t)copy;
+        error = copy < 0 ? copy : 0;
     }
-    if ((int64_t)message.words[0] < 0)
-        return (int64_t)message.words[0];
+    memcpy(utcb_own()->handles, copies, sizeof copies);
+    message->label |= IPC_LABEL(0, 0, count);
+    if (!error)
+        error = ipc_call(handle_find("devices"), DEADLINE_NEVER, message);
+    for (unsigned i = 0; i < count && error; i++)
+        (void)keel_handle_close(copies[i]);
+    return error ? error : (int64_t)message->words[0];
+}
+
+int64_t target_look(struct target *target) {
+    struct ipc_message message = {.label = IPC_LABEL(DEVICES_INSPECT, 0, 0), .words = {target->index}};
+    memories_drop(target);
+    int64_t error = devices_call(&message, 2);
+    if (error < 0)
+        return error;
     memcpy(&target->now, (uint8_t *)utcb_own() + UTCB_SIZE / 2, sizeof target->now);
     memcpy(target->memories, utcb_own()->handles, sizeof target->memories);
     if (target->generation != target->now.generation) {
@@ -50,8 +63,7 @@ int64_t target_look(struct target *target) {
 int64_t target_reset(const struct target *target) {
     struct ipc_message message = {.label = IPC_LABEL(DEVICES_RESET, 0, 0), .words = {target->now.address}};
     memcpy(&message.words[1], target->now.driver, sizeof target->now.driver);
-    int64_t error = ipc_call(handle_find("devices"), DEADLINE_NEVER, &message);
-    return error < 0 ? error : (int64_t)message.words[0];
+    return devices_call(&message, 1);
 }
 
 /* ---- faults ---- */

@@ -76,8 +76,9 @@ def _exact_cases():
             yield case
 
 
-# A machine for drivers; the command line of the devices that tests/native/dtest.c uses.
-TEST_DEVICES = ("virtio-rng-pci", "edu,dma_mask=0xffffffff")
+# A machine for drivers; the command line of the devices that tests/native/dtest.c uses. The disk is all zeroes.
+TEST_DEVICES = ("virtio-rng-pci", "edu,dma_mask=0xffffffff", "virtio-blk-pci,drive=zeroes,disable-legacy=on")
+TEST_DISK = ("-blockdev", "driver=null-co,node-name=zeroes,size=1048576,read-zeroes=on")
 
 
 def _device_cases():
@@ -86,7 +87,7 @@ def _device_cases():
             for cpus in (1, 4):
                 case = Case(f"native/dtest-{machine}{kind}@{cpus}", None)
                 case.run = lambda case=case, cpus=cpus, kernel=kernel, machine=machine: run_tests(
-                    case, "dtest", cpus, kernel, machine=machine, devices=TEST_DEVICES)
+                    case, "dtest", cpus, kernel, machine=machine, devices=TEST_DEVICES, more=TEST_DISK, net=True)
                 yield case
 
 

@@ -1,16 +1,15 @@
 /*
  * `devices` and its drivers, tested by a native client in place of the personality
- * (tests/native/dtest.manifest) on a machine with a virtio-rng and an edu device: lists, links, a driver's
- * registers, interrupts and DMA, and drivers that are reset, or hang, in the middle of requests. Prints "ok
- * NAME" or "not ok NAME: what" lines to the log and ends with the number of failures.
+ * (tests/native/dtest.manifest) on a machine with a virtio-rng, an edu device, a disk and a network card:
+ * lists, links, a driver's registers, interrupts and DMA, drivers that are reset, or hang, in the middle of
+ * requests, and what is refused (dtest_rights.c). Prints "ok NAME" or "not ok NAME: what" lines to the log
+ * and ends with the number of failures.
  */
 #include <errno.h>
 #include <string.h>
 
-#include "abi/devices.h"
-#include "lib/native/ipc.h"
 #include "lib/virtqueue/char_client.h"
-#include "tests/native/check.h"
+#include "tests/native/dtest.h"
 
 enum {
     EDU_IOCTL_COPY = (int)0xc0006501,
@@ -19,8 +18,6 @@ enum {
     RANDOM_BYTES = 256,
     COPY_BYTES = 4000
 };
-#define MS      1000000ULL
-#define PATIENT (60000 * MS)
 
 /* A device in use. */
 static struct use {
@@ -31,17 +28,22 @@ static struct use {
 
 static handle_t changes;
 
-/* A call of the devices port; the reply's bytes go to a structure. Word 0 of the reply. */
-static int64_t ask(enum devices_call call, uint64_t a, uint64_t b, uint64_t c, void *bytes, size_t length) {
+int64_t ask_with(struct ipc_message *message, const handle_t *handles, unsigned count) {
+    message->label |= IPC_LABEL(0, 0, count);
+    for (unsigned i = 0; i < count; i++)
+        utcb_own()->handles[i] = handles[i];
+    int64_t error = ipc_call(handle_find("devices"), DEADLINE_NEVER, message);
+    return error < 0 ? error : (int64_t)message->words[0];
+}
+
+int64_t ask(enum devices_call call, uint64_t a, uint64_t b, uint64_t c, void *bytes, size_t length) {
     struct ipc_message message = {.label = IPC_LABEL(call, 0, 0), .words = {a, b, c}};
-    int64_t error = ipc_call(handle_find("devices"), DEADLINE_NEVER, &message);
-    if (error < 0)
-        return error;
-    if ((int64_t)message.words[0] >= 0 && bytes) {
+    int64_t result = ask_with(&message, NULL, 0);
+    if (result >= 0 && bytes) {
         CHECK(IPC_LABEL_BYTES(message.label) == length);
         memcpy(bytes, (uint8_t *)utcb_own() + UTCB_SIZE / 2, length);
     }
-    return (int64_t)message.words[0];
+    return result;
 }
 
 static bool device_find(const char *name, struct devices_device *device) {
@@ -52,8 +54,7 @@ static bool device_find(const char *name, struct devices_device *device) {
     return false;
 }
 
-/* Waits until a device is there with a driver of at least a generation. */
-static bool device_await(const char *name, uint32_t generation, struct devices_device *device) {
+bool device_await(const char *name, uint32_t generation, struct devices_device *device) {
     uint64_t deadline = clock_now() + PATIENT;
     while (!device_find(name, device) || device->generation < generation)
         if (keel_event_wait(changes, deadline) < 0)
@@ -226,7 +227,15 @@ static void test_hang(void) {
 }
 
 static const struct test tests[] = {
-    {"rng", test_rng}, {"edu", test_edu}, {"pci", test_pci}, {"resets", test_resets}, {"hang", test_hang},
+    {"rng", test_rng},
+    {"edu", test_edu},
+    {"pci", test_pci},
+    {"links_refused", test_links_refused},
+    {"rights_divided", test_rights_divided},
+    {"calls_refused", test_calls_refused},
+    {"handles_closed", test_handles_closed},
+    {"resets", test_resets},
+    {"hang", test_hang},
 };
 
 int main(void) {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "abi/rights.h"
 #include "tests/unit/check.h"
 
 static struct manifest manifest;
@@ -43,6 +44,8 @@ TEST(shipped_manifest) {
     CHECK_EQ(services[5].restart, RESTART_EXIT);
     CHECK_EQ(strcmp(services[5].ports[0].name, "devices"), 0);
     CHECK(services[5].root && services[5].log && services[5].job);
+    CHECK_EQ(services[5].link_rights, RIGHT_NETWORK | RIGHT_FILE);
+    CHECK_EQ(services[6].link_rights, RIGHT_NONE);
     CHECK(services[6].dma && services[6].interrupts && services[6].power);
     CHECK(services[6].boot && services[6].archive && services[6].ports[0].offers);
 }
@@ -52,7 +55,9 @@ TEST(all_statements) {
         "# comment\n\n\tservice a-1\nprogram bin/a\nargument x\nargument --y=1\narguments etc/run\n"
         "ioport 0x60 5\nioport 100 1\nirq 1\nirq 0x0c\nlog\ninfo\ndebug\njob\nroot\nmemory 3M\nobjects 7\n"
         "threads 9\noffers l\nlate\nserves p\npower\nrestart always\nmmio 0xa0000 0x20000\nframebuffer\n"
-        "file font etc/f\nwhen a=1\nservice b\ncalls p\nprogram b\nuses l\nmemory 40%\ncpu 25%"));
+        "file font etc/f\nwhen a=1\nservice b\ncalls p\nprogram b\nuses l\nmemory 40%\ncpu 25%\n"
+        "right file\nservice c\nprogram c\nright network\nright file\nright network\n"
+        "service d\nprogram d\nright network"));
     const struct manifest_service *a = &manifest.services[0], *b = &manifest.services[1];
     CHECK_EQ(strcmp(a->name, "a-1"), 0);
     CHECK_EQ(strcmp(a->program, "bin/a"), 0);
@@ -77,6 +82,10 @@ TEST(all_statements) {
     CHECK_EQ(b->share, 256);
     CHECK_EQ(b->restart, RESTART_NEVER);
     CHECK(!b->log && !b->job);
+    CHECK_EQ(a->link_rights, RIGHT_NONE);
+    CHECK_EQ(b->link_rights, RIGHT_FILE);
+    CHECK_EQ(manifest.services[2].link_rights, RIGHT_FILE | RIGHT_NETWORK);
+    CHECK_EQ(manifest.services[3].link_rights, RIGHT_NETWORK);
 }
 
 TEST(errors) {
@@ -110,6 +119,8 @@ TEST(errors) {
     fails("service a\nthreads 0\n", "manifest:2: a limit of 0 would let nothing start");
     fails("service a\nrestart sometimes\n",
           "manifest:2: not a restart policy (always, never, exit): \"sometimes\"");
+    fails("service a\nright disk\n", "manifest:2: not a right to devices (network, file): \"disk\"");
+    fails("service a\nright network file\n", "manifest:2: \"right\" takes 1 word, not 2");
     fails("service a\nrestart never\nrestart never\n", "manifest:3: given twice: \"restart\"");
     fails("service a\nprogram p\nuses l\n", "manifest:3: no service offers \"l\"");
     fails("service a\nprogram p\noffers l\nservice b\nprogram p\noffers l\n",

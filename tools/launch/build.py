@@ -43,9 +43,14 @@ def drivers():
     return sorted(os.path.basename(os.path.dirname(path)) for path in glob.glob(os.path.join(TOP, "drivers/*/manifest")))
 
 
-def native_archive(arguments, more=()):
+def manifest():
+    """init's manifest, as it is shipped."""
+    return _read(os.path.join(TOP, "servers/init/manifest"))
+
+
+def native_archive(arguments, more=(), init_manifest=None):
     """The first archive: bin/*, etc/manifest, drivers/* and etc/run (arguments: bytes strings), padded to whole pages. more: programs
-    beside the usual ones; the display brings its font."""
+    beside the usual ones; the display brings its font. init_manifest: bytes in place of the manifest that is shipped."""
     archive = cpio.Archive()
     archive.directory("bin")
     archive.directory("etc")
@@ -55,7 +60,7 @@ def native_archive(arguments, more=()):
         archive.file("drivers/" + name, _read(os.path.join(TOP, "drivers", name, "manifest")))
     for name in [*NATIVE, *usual, *more]:
         archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
-    archive.file("etc/manifest", _read(os.path.join(TOP, "servers/init/manifest")))
+    archive.file("etc/manifest", manifest() if init_manifest is None else init_manifest)
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))
     if "display" in more:
         archive.file("etc/font.psf", font.font(BUILD))

@@ -44,6 +44,7 @@ class Options:
     peer: bool = False          # on Debian's Linux
     modules: tuple = ()         # of the peer's kernel, to be loaded before the program starts
     kernel: str = None
+    manifest: bytes = None      # init's; None: as it is shipped
     display: str = None         # QEMU's -display; None: nobody looks
     monitor: bool = False       # QEMU's, as Machine.monitor_path (QMP)
     terminal: bool = False      # COM1 is a terminal
@@ -98,7 +99,7 @@ def prepare(options):
     tools = [name for word in OPTIONAL if any(word in (given, given.partition("=")[0]) for given in words) for name in OPTIONAL[word]]
     if tools:
         build.make(*("build/bin/" + name for name in tools))
-    return build.native_archive(run_arguments(options), tools) + root
+    return build.native_archive(run_arguments(options), tools, options.manifest) + root
 
 
 def start(options, stdin, out, err):

@@ -23,8 +23,8 @@ void *thread_message(void) {
     return page;
 }
 
-void offers_await(const char *word, unsigned (*count)(void)) {
-    (void)word, (void)count;
+void offers_await(uint32_t device_class, const char *word, unsigned (*count)(void)) {
+    (void)device_class, (void)word, (void)count;
 }
 
 int64_t char_control(const char *name, uint32_t command, void *bytes, uint32_t length) {

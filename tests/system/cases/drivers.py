@@ -1,8 +1,11 @@
 """Devices whose drivers are processes, as Linux programs see them."""
+import os
 import re
+import tempfile
 
-from harness.guest import peer_execute, test_root
+from harness.guest import patience, peer_execute, test_root
 from harness.system import case, expect
+from launch import build
 
 DEVICES = ("virtio-rng-pci", "edu,dma_mask=0xffffffff")
 SCRIPT = """
@@ -82,3 +85,45 @@ def drivers_power(context):
     _ends(context, "q35", "halt -f", False, b"by ACPI")
     _ends(context, "q35", "reboot -f", True, b"by ACPI")
     _ends(context, "pc", "reboot -f", True, b"power off")
+
+
+# Nobody waits for a disk or a card that is refused: the first line is seconds since the boot.
+WITHOUT = """
+cut -d. -f1 /proc/uptime
+[ -d /sys/bus ] || mount -t sysfs sysfs /sys
+[ -e /dev/vda ] && dd if=/dev/vda bs=512 count=1 2>/dev/null | od -An -tx1 -N4
+[ -e /sys/class/net/eth0 ] && cat /sys/class/net/eth0/address
+for f in /sys/bus/pci/devices/*; do
+    case $(cat $f/device 2>/dev/null) in
+        0x1042) echo disk $(echo 1 2>&1 > $f/reset | grep -o 'Permission denied');;
+        0x1041) echo card $(echo 1 2>&1 > $f/reset | grep -o 'Permission denied');;
+    esac
+done
+"""
+
+
+def _without(context, right, path):
+    """What a program sees when init's manifest does not grant a right to devices."""
+    line = f"    right {right}\n".encode()
+    shipped = build.manifest()
+    expect(right == "none" or shipped.count(line) == 2, "the manifest grants it to swifi and to linux")
+    result = context.run(["/bin/sh", "-c", WITHOUT], test_root(), disks=(path,), net=True, manifest=shipped.replace(line, b""))
+    seconds, *lines = result.stdout.decode().splitlines()
+    expect(int(seconds) < 10 * patience(), "nobody waited", result)
+    refused = [word.decode() for word in re.findall(rb"linux: (\S+) is not used: no right to it was granted\n", result.log)]
+    return result, [line.strip() for line in lines], refused
+
+
+@case(peer=False)
+def drivers_without_rights(context):
+    """Disks and network cards are there only for a system that the manifest lets use them; the other kind is as ever."""
+    with tempfile.TemporaryDirectory(prefix="keel-rights-") as folder:
+        path = os.path.join(folder, "disk")
+        with open(path, "wb") as file:
+            file.write(b"Keel" + bytes(1 << 20))
+        disk, card, reset = "4b 65 65 6c", "52:54:00:12:34:56", ["card Permission denied", "disk Permission denied"]
+        for right, seen, log in (("none", [disk, card, "card", "disk"], []), ("file", [card, "card", reset[1]], ["vda"]),
+                                 ("network", [disk, reset[0], "disk"], ["eth0"])):
+            result, lines, refused = _without(context, right, path)
+            expect(sorted(lines) == sorted(seen), f"without {right}: {seen}", result)
+            expect(refused == log, f"without {right}: the log tells once of {log}", result)
