@@ -3,8 +3,11 @@
 
 /* ---- memory objects ---- */
 
+/* Objects that are made in parts begin with their struct object. */
+_Static_assert(!offsetof(struct vmo, object) && !offsetof(struct space, object), "and NULL is none");
+
 /* What an earlier part of the current thread's call has made, or NULL; no longer kept. */
-static struct object *unfinished_take(enum object_type type) {
+static void *unfinished_take(enum object_type type) {
     struct thread *thread = thread_current();
     struct object *object = thread->unfinished;
 
@@ -16,7 +19,9 @@ static struct object *unfinished_take(enum object_type type) {
 }
 
 /* The result of a part: the object is complete, or kept for the next part, or there is none. */
-static int64_t unfinished_publish(struct object *object, int64_t result) {
+static int64_t unfinished_publish(void *made, int64_t result) {
+    struct object *object = made;
+
     if (result == -EAGAIN) {
         thread_current()->unfinished = object;
         return call_restart();
@@ -30,19 +35,18 @@ static int64_t unfinished_publish(struct object *object, int64_t result) {
 
 /* An unfinished Vmo of that kind and size, or NULL. */
 static struct vmo *vmo_unfinished(uint64_t size, unsigned kind) {
-    struct object *object = unfinished_take(OBJECT_VMO);
-    struct vmo *vmo = container_of(object, struct vmo, object);
+    struct vmo *vmo = unfinished_take(OBJECT_VMO);
 
-    if (!object || (vmo->kind & kind && vmo->size == size))
+    if (!vmo || (vmo->kind & kind && vmo->size == size))
         return vmo;
-    object_put(object);
+    object_put(&vmo->object);
     return NULL;
 }
 
 int64_t call_vmo_create(uint64_t size, uint64_t flags) {
     struct vmo *vmo = vmo_unfinished(size, VMO_KIND_PINNED);
     int64_t result = vmo ? vmo_fill(vmo) : vmo_create(process_current()->object.job, size, flags, &vmo);
-    return unfinished_publish(&vmo->object, result);
+    return unfinished_publish(vmo, result);
 }
 
 int64_t call_vmo_read(struct vmo *vmo, uint64_t offset, uint64_t buffer, uint64_t length) {
@@ -77,7 +81,7 @@ int64_t call_dma_create(struct resource *resource, uint64_t size, uint64_t limit
         return -EACCES;
     struct vmo *vmo = vmo_unfinished(size, VMO_KIND_BLOCK);
     int64_t result = vmo ? vmo_fill(vmo) : vmo_create_block(process_current()->object.job, size, limit, &vmo);
-    return unfinished_publish(&vmo->object, result);
+    return unfinished_publish(vmo, result);
 }
 
 /* ---- spaces ---- */
@@ -86,7 +90,6 @@ int64_t call_space_create(struct job *job) {
     return PUBLISH_MADE(space, space_create_guest(process_current()->space, job, &made));
 }
 
-_Static_assert(!offsetof(struct vmo, object) && !offsetof(struct space, object), "NULL is none of either");
 _Static_assert((RIGHT_READ | RIGHT_WRITE << 4 | RIGHT_EXEC << 8) ==
                    (MAP_READ | MAP_WRITE << 4 | MAP_EXEC << 8),
                "these rights are protections");
@@ -160,11 +163,10 @@ int64_t call_space_clone(struct space *space, uint64_t job_handle) {
     int64_t result = job_find(job_handle, &job);
     if (result)
         return result;
-    struct object *object = unfinished_take(OBJECT_SPACE);
-    struct space *copy = container_of(object, struct space, object);
+    struct space *copy = unfinished_take(OBJECT_SPACE);
     result = space_clone(space, job, &copy);
     object_put(&job->object);
-    return unfinished_publish(&copy->object, result);
+    return unfinished_publish(copy, result);
 }
 
 int64_t call_space_move(struct space *space, uint64_t address, uint64_t length, uint64_t to) {
