@@ -457,27 +457,53 @@ void cache_rest(struct disk *disk) {
             disk_sleep(disk, &disk->chunks[i].finished);
 }
 
-static bool chunk_within(const struct chunk *chunk, uint64_t offset, uint64_t length) {
+/* The chunks with pieces of a range, one after the other: by their numbers, where those are fewer than the
+ * chunks. */
+struct walk {
+    uint64_t first, last; /* numbers; first goes up when the walk is by number */
+    uint32_t index;
+    bool by_number;
+};
+
+static struct walk walk_begin(const struct disk *disk, uint64_t offset, uint64_t length) {
     uint64_t last = length > UINT64_MAX - offset ? UINT64_MAX : offset + length - 1;
-    return chunk->number != UINT64_MAX && length && chunk->number >= offset >> CHUNK_SHIFT &&
-           chunk->number <= last >> CHUNK_SHIFT;
+    struct walk walk = {.first = offset >> CHUNK_SHIFT, .last = last >> CHUNK_SHIFT};
+    walk.by_number = walk.last - walk.first < disk->chunk_count;
+    if (!length)
+        walk = (struct walk){.first = 1, .by_number = true};
+    return walk;
+}
+
+static struct chunk *walk_next(struct disk *disk, struct walk *walk) {
+    struct chunk *chunk = NULL;
+    if (walk->by_number) {
+        while (!chunk && walk->first <= walk->last)
+            chunk = chunk_find(disk, walk->first++);
+        return chunk;
+    }
+    while (walk->index < disk->chunk_count) {
+        chunk = &disk->chunks[walk->index++];
+        if (chunk->number != UINT64_MAX && chunk->number >= walk->first && chunk->number <= walk->last)
+            return chunk;
+    }
+    return NULL;
 }
 
 void cache_settle(struct disk *disk, uint64_t offset, uint64_t length) {
-    for (uint32_t i = 0; i < disk->chunk_count; i++)
-        if (chunk_within(&disk->chunks[i], offset, length))
-            views_harden(disk, &disk->chunks[i]);
+    struct walk walk = walk_begin(disk, offset, length), again = walk;
+    struct chunk *chunk;
+    while ((chunk = walk_next(disk, &walk)))
+        views_harden(disk, chunk);
     disk_run(disk);
-    for (uint32_t i = 0; i < disk->chunk_count; i++)
-        if (chunk_within(&disk->chunks[i], offset, length))
-            chunk_settle(disk, &disk->chunks[i]);
+    while ((chunk = walk_next(disk, &again)))
+        chunk_settle(disk, chunk);
 }
 
 void cache_forget(struct disk *disk, uint64_t offset, uint64_t length) {
-    for (uint32_t i = 0; i < disk->chunk_count; i++) {
-        struct chunk *chunk = &disk->chunks[i];
-        if (chunk_within(chunk, offset, length) && !views_hide(disk, chunk))
+    struct walk walk = walk_begin(disk, offset, length);
+    struct chunk *chunk;
+    while ((chunk = walk_next(disk, &walk)))
+        if (!views_hide(disk, chunk))
             chunk->valid &= chunk->dirty | chunk->writing;
-    }
     disk_run(disk);
 }
