@@ -238,6 +238,8 @@ static void port_lend(struct port *port, struct thread *server) {
 void port_loan_used(struct thread *server) {
     struct port *port = server->serves.port;
 
+    if (!port) /* it is ending: what it stores last may fault, and the fault let the timer in */
+        return;
     spin_lock(&port->lock);
     struct thread *lender = port_lender(port, server);
     if (lender)
