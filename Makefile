@@ -6,10 +6,11 @@ WARN = -std=gnu17 -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-p
 COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding -nostdlib -fno-asynchronous-unwind-tables
 # The kernel: small, general registers only, in the top 2 GB.
 # Two variants, chosen by include path: release, and debug (lock order, failing allocations). The passes switched off
-# at the end of the list make this kernel larger, and so do jumps that are copied with more than a few statements.
+# at the end of the list make this kernel larger, and so do jumps that are copied with more than a few statements, and
+# data that is aligned to more than it needs.
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fstack-protector-explicit -mstack-protector-guard=global \
 	'-DLIST_INLINE=__attribute__((noinline,unused))' -fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
-	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves -fno-tree-tail-merge -fno-ipa-sra --param=max-jump-thread-duplication-stmts=4
+	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves -fno-tree-tail-merge -fno-ipa-sra --param=max-jump-thread-duplication-stmts=4 -malign-data=abi -fno-tree-fre
 # A third, the debug kernel that ends at an invalid instruction where the language leaves the behaviour undefined.
 KERNEL_TRAPS = -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # Boot code: runs once, identity mapped below 4 GB. It fills structures of the kernel: the locks in them have their

@@ -46,8 +46,8 @@ struct utcb {
     uint64_t fault_address;
     uint64_t fault_code; /* the CPU's error code */
     uint64_t fault_vector;
-    int64_t
-        fault_error; /* -EFAULT nothing mapped, -EACCES protection, -ENXIO beyond the object, -ENOMEM quota */
+    int64_t fault_error; /* -EFAULT nothing mapped, -EACCES protection, -ENXIO beyond the object, -ENOMEM
+                          * quota, -EAGAIN the space is being cloned: later */
 
     /* A fault of this thread outside guest mode that cannot be resolved resumes at fixup_rip with rax = the
      * negated error, when fixup_rip is not 0; otherwise it ends the process. The kernel clears it on use. */

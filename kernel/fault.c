@@ -126,6 +126,8 @@ static int fault_find(struct space *space, uint64_t address, unsigned access, st
     struct mapping *mapping = space->last_hit;
 
     if (!mapping || !mapping_contains(mapping, address)) {
+        if (space->clones)
+            return -EAGAIN;
         mapping = mapping_from(space, address);
         if (!mapping || !mapping_contains(mapping, address))
             return -EFAULT;

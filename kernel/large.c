@@ -62,7 +62,7 @@ __attribute__((noinline)) bool large_fault(struct space *space, uint64_t address
     do {
         had = block;
         spin_lock(&space->lock);
-        struct mapping *mapping = mapping_from(space, address);
+        struct mapping *mapping = space->clones ? NULL : mapping_from(space, address);
         again = mapping && mapping_contains(mapping, address) && large_step(mapping, address, &block) && !had;
         spin_unlock(&space->lock);
     } while (again && (block = user_block_alloc(job, LARGE_ORDER)));

@@ -75,11 +75,13 @@ static struct mapping *mapping_first(const struct space *space) {
 }
 
 /* Copies mappings from where an unfinished copy ends. Their pages are shared while the space may still write
- * them, which nobody sees: the last step takes that away. */
+ * them, which nobody sees: the last step takes that away. What may not be written without a fault waits for
+ * that: otherwise it would be missing in the copy, and what the same thread writes later would not. */
 static int clone_step(struct space *space, struct space *copy) {
     int result = 0;
 
     spin_lock(&space->lock);
+    space->last_hit = NULL;
     struct mapping *mapping = mapping_from(space, copy->clone_end);
     if (mapping &&
         mapping->node.key < copy->clone_end) /* new since the last step: it may overlap what is copied */
@@ -97,6 +99,17 @@ static int clone_step(struct space *space, struct space *copy) {
     return result;
 }
 
+/* The copy is finished, or given up. */
+static void clone_end(struct space *copy) {
+    struct space *of = copy->clone_of;
+
+    if (!of)
+        return;
+    copy->clone_of = NULL;
+    of->clones--;
+    object_put(&of->object);
+}
+
 int space_clone(struct space *space, struct job *job, struct space **made) {
     static _Atomic uint64_t serial;
     struct space *copy = *made;
@@ -111,10 +124,15 @@ int space_clone(struct space *space, struct job *job, struct space **made) {
         if (*made)
             object_put(&(*made)->object);
         *made = copy;
+        object_get(&space->object);
         copy->clone_of = space;
         copy->clone_serial = ++serial;
+        space->clones++;
     }
-    return clone_step(space, copy);
+    result = clone_step(space, copy);
+    if (!result)
+        clone_end(copy);
+    return result;
 }
 
 /* ---- information and end ---- */
@@ -130,6 +148,7 @@ void space_info(struct space *space, struct space_info *info) {
 bool space_destroy_step(struct space *space) {
     struct mapping *mapping;
 
+    clone_end(space);
     for (unsigned i = 0; (mapping = mapping_first(space)); i++) {
         if (i == DESTROY_STEP)
             return false;

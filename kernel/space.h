@@ -51,7 +51,7 @@ struct space {
     uint64_t root;  /* as CR3 has it: physical, and the tag; constant */
     struct space *native; /* guest space: the personality's, referenced; else NULL */
     struct tree mappings;
-    struct mapping *last_hit;     /* where the last fault was */
+    struct mapping *last_hit;     /* where the last fault was; NULL while there are clones */
     struct mapping *spare;        /* allocated, for the next mapping */
     uint64_t *last_table;         /* the last-level table used last, … */
     uint64_t last_table_place;    /* … and its place: address >> 21 */
@@ -63,8 +63,10 @@ struct space {
     uint64_t unified_root;        /* guest space; else 0 */
     uint64_t limit;               /* of what may be mapped; constant */
     uint64_t mapping_count, table_pages;
-    /* While space_clone makes it, known only to that call: of what, up to where, and which of all clones. */
-    const struct space *clone_of;
+    _Atomic uint64_t clones; /* unfinished ones of this space: until there are none, no fault is resolved */
+    /* While space_clone makes it, known only to that call: of what, referenced, up to where, and which of all
+     * clones. */
+    struct space *clone_of;
     uint64_t clone_end, clone_serial;
 };
 
@@ -104,11 +106,13 @@ int64_t space_move(struct space *space, uint64_t address, uint64_t length, uint6
 /* A new guest space of the same native space with the same mappings: MAP_COPY ones are snapshotted, others
  * shared. Page tables start empty. 0, -EINVAL (a native space), -ENOMEM, and -EAGAIN, when *made is the
  * unfinished copy, to be passed in again; else it is NULL before. What changes among the mappings between the
- * steps may be missed. */
+ * steps may be missed. Of what each thread writes meanwhile, the copy has all up to some moment and nothing
+ * after it: from the first step until the copy is finished, or gone, faults in the space are not resolved. */
 int space_clone(struct space *space, struct job *job, struct space **made);
 
 /* A page fault: access is the one MAP_READ, MAP_WRITE or MAP_EXEC bit wanted. 0: resolved, retry; -EFAULT
- * nothing mapped; -EACCES protection; -ENXIO beyond the Vmo's end; -ENOMEM. No lock may be held. */
+ * nothing mapped; -EACCES protection; -ENXIO beyond the Vmo's end; -ENOMEM; -EAGAIN the space is being
+ * cloned. No lock may be held. */
 int space_fault(struct space *space, uint64_t address, unsigned access);
 
 void space_info(struct space *space, struct space_info *info);

@@ -91,7 +91,7 @@ static void serve_fault(struct task *task) {
     int64_t error = utcb->fault_error;
     enum { CODE_WRITE = 2 };
 
-    if (error == -EFAULT || error == -EACCES)
+    if (error == -EFAULT || error == -EACCES || error == -EAGAIN)
         error = mm_fault(task, utcb->fault_address, utcb->fault_code & CODE_WRITE, (int)error);
     if (!error)
         return;

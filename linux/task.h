@@ -169,7 +169,7 @@ struct task {
     uint64_t affinity; /* CPU mask */
     uint32_t personality;
     uint64_t timer_slack;
-    uint32_t lazy_seen;    /* mm->lazy_shown when mm_fault looked last */
+    uint32_t news_seen;    /* mm->news when a touch that failed looked last */
     uint32_t pages_held;   /* copies do not touch pages of disks while it is not 0 (mm_hold_pages) */
     uint64_t memory_fault; /* last address that found no memory, and how often in a row */
     uint32_t memory_waits;

@@ -9,9 +9,10 @@
  *   - before a change of the space that is more than unmapping just it,
  *   - when too many others have come after it.
  *
- * lazy_lock guards the list, and is held while an area is shown and while the space is cloned. It is the
- * innermost lock of all, because copies happen under any other. Only who holds mm->lock adds and takes away;
- * a fault on another thread shows.
+ * lazy_lock guards the list, and is held while an area is shown and while the space is cloned. Until that
+ * is done, faults in the space fail (-EAGAIN), and who touches it waits for the lock. It is the innermost
+ * lock of all, because copies happen under any other. Only who holds mm->lock adds and takes away; a fault on
+ * another thread shows.
  */
 #include "linux/platform.h"
 #include "linux/task.h"
@@ -43,7 +44,7 @@ static int lazy_show_one(struct mm *mm, uint32_t index) {
     int error = mm_show(mm, area->start, area->end - area->start, area->protection, 0, HANDLE_NONE, 0);
     if (!error) {
         lazy_remove(mm, index);
-        mm->lazy_shown++;
+        mm->news++;
     }
     return error;
 }
@@ -110,8 +111,22 @@ void lazy_copy(struct mm *to, const struct mm *from) {
 /* Once more: what a change of the space had just taken away may be there again. */
 void lazy_news(struct mm *mm) {
     mutex_lock(&mm->lazy_lock);
-    mm->lazy_shown++;
+    mm->news++;
     mutex_unlock(&mm->lazy_lock);
+}
+
+/* lazy_lock held. */
+static bool news_take(const struct mm *mm, uint32_t *seen) {
+    bool news = mm->news != *seen;
+    *seen = mm->news;
+    return news;
+}
+
+bool lazy_look(struct mm *mm, uint32_t *seen) {
+    mutex_lock(&mm->lazy_lock);
+    bool news = news_take(mm, seen);
+    mutex_unlock(&mm->lazy_lock);
+    return news;
 }
 
 int mm_fault(struct task *task, uint64_t address, bool write, int reason) {
@@ -119,7 +134,7 @@ int mm_fault(struct task *task, uint64_t address, bool write, int reason) {
     int error = paged_fault(mm, address, write);
     if (error != -EFAULT)
         return error;
-    if (reason != -EFAULT)
+    if (reason == -EACCES)
         return reason;
     if (mm->paged_used) { /* perhaps a change was under way */
         mm_lock(mm);
@@ -127,9 +142,7 @@ int mm_fault(struct task *task, uint64_t address, bool write, int reason) {
     }
     mutex_lock(&mm->lazy_lock);
     error = lazy_show_locked(mm, address, address + 1);
-    bool news =
-        mm->lazy_shown != task->lazy_seen; /* by this fault, or on another thread since the last one */
-    task->lazy_seen = mm->lazy_shown;
+    bool news = news_take(mm, &task->news_seen); /* by this fault, or on another thread since the last one */
     mutex_unlock(&mm->lazy_lock);
     return error ? error : news ? 0 : -EFAULT;
 }

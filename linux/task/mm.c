@@ -102,7 +102,8 @@ static int mm_copy(struct mm *to, struct mm *from) {
         space = paged_hide(from, 0, GUEST_END);
     if (!space) {
         mutex_lock(&from->lazy_lock);
-        space = keel_space_clone(from->space, to->job);
+        space = keel_space_clone(from->space, to->job); /* the kernel resolves no fault in it meanwhile */
+        from->news++;
         lazy_copy(to, from);
         mutex_unlock(&from->lazy_lock);
     }
@@ -163,7 +164,7 @@ void mm_switch(struct task *task, struct mm *mm) {
     mutex_lock(&tasks_lock); /* others find task->mm under it */
     struct mm *old = task->mm;
     task->mm = mm;
-    task->lazy_seen = 0;
+    task->news_seen = 0;
     mutex_unlock(&tasks_lock);
     if (keel_guest_attach(mm->space))
         fatal("attaching a guest space failed");
@@ -413,15 +414,17 @@ static void attach_own(void) {
 }
 
 /* Page by page, since pages of a disk need not be there together. */
-static int copy_page(struct mm *mm, uint64_t address, void *to, const void *from, size_t length) {
+static int copy_page(struct mm *mm, uint64_t address, void *to, const void *from, size_t length,
+                     uint32_t *news_seen) {
     int error;
     do
         error = to ? guest_copy_in(to, address, length) : guest_copy_out(address, from, length);
-    while (error && !paged_fault(mm, address, !to));
+    while (error && (!paged_fault(mm, address, !to) || lazy_look(mm, news_seen)));
     return error;
 }
 
 static int64_t copy_other(struct mm *mm, uint64_t address, uint8_t *to, const uint8_t *from, size_t length) {
+    uint32_t news_seen = 0;
     int error = 0;
     keel_guest_attach(mm->space);
     mm_hold_pages(true);
@@ -430,7 +433,8 @@ static int64_t copy_other(struct mm *mm, uint64_t address, uint8_t *to, const ui
     for (size_t done = 0, part; done < length && !error; done += part) {
         part = PAGE_SIZE - (address + done) % PAGE_SIZE;
         part = part < length - done ? part : length - done;
-        error = copy_page(mm, address + done, to ? to + done : NULL, from ? from + done : NULL, part);
+        error =
+            copy_page(mm, address + done, to ? to + done : NULL, from ? from + done : NULL, part, &news_seen);
     }
     mm_hold_pages(false);
     attach_own();

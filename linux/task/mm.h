@@ -70,7 +70,7 @@ struct mm {
     _Atomic bool paged_used;     /* there has been one */
     struct mutex lazy_lock;      /* the innermost lock: lazy, and that it agrees with the kernel space */
     _Atomic uint32_t lazy_count; /* areas in use, the oldest first */
-    uint32_t lazy_shown;         /* how many have been made known so far */
+    uint32_t news;               /* how often more could be touched than before, under lazy_lock */
     handle_t space;
     handle_t job; /* borrowed from the session: what the space is charged to */
     struct tree vmas;
@@ -161,16 +161,16 @@ void mm_each(struct mm *mm, void (*visit)(const struct vma *vma, void *context),
 int64_t mm_read(struct mm *mm, uint64_t address, void *to, size_t length);
 int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t length);
 
-/* The kernel found nothing mapped where the task's program faulted (reason -EFAULT), or nothing that allows
- * the access (-EACCES): 0 try again, -ENOMEM, -ENXIO or -EIO (SIGBUS), or the reason. May wait for a disk; no
- * locks are held. */
+/* The kernel found nothing mapped where the task's program faulted (reason -EFAULT), nothing that allows the
+ * access (-EACCES), or that the space is being copied (-EAGAIN): 0 try again, -ENOMEM, -ENXIO or -EIO
+ * (SIGBUS), or the reason. May wait for a disk; no locks are held. */
 int mm_fault(struct task *task, uint64_t address, bool write, int reason);
 /* After a copy to (write) or from memory of the calling task's program that failed although mm_ready said
- * yes: true, a page of a disk is there now, though perhaps not for long: try again. May wait for the disk;
- * any locks may be held but a disk's. */
+ * yes: true, there may be more now, though perhaps not for long: a page of a disk, or what was out of reach
+ * while the space was copied: try again. May wait for the disk; any locks may be held but a disk's. */
 bool mm_page_in(uint64_t address, bool write);
-/* Until the same call with false mm_page_in says no: the caller holds a disk's lock, or has another space
- * attached. */
+/* Until the same call with false mm_page_in brings no page of a disk: the caller holds a disk's lock, or has
+ * another space attached. */
 void mm_hold_pages(bool hold);
 /* Before the kernel is told to copy to or from memory of the calling task's program, and after a copy that
  * failed: makes what the program has mapped there, but not touched so far, known to the kernel. False: it

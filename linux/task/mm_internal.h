@@ -89,6 +89,9 @@ void lazy_copy(struct mm *to, const struct mm *from);
 
 /* Something that was mapped already may be there now: whoever faulted meanwhile tries again. */
 void lazy_news(struct mm *mm);
+/* After a touch that failed: waits until no fork copies the space. Whether there is news since the caller
+ * looked last (*seen), so that it tries again. */
+bool lazy_look(struct mm *mm, uint32_t *seen);
 
 /* ---- paged.c ---- */
 

@@ -104,8 +104,12 @@ int paged_fault(struct mm *mm, uint64_t address, bool write) {
 }
 
 bool mm_page_in(uint64_t address, bool write) {
-    const struct task *task = task_current();
-    return task && task->mm && !task->pages_held && !paged_fault(task->mm, address, write);
+    struct task *task = task_current();
+    if (!task || !task->mm)
+        return false;
+    if (!task->pages_held && !paged_fault(task->mm, address, write))
+        return true;
+    return lazy_look(task->mm, &task->news_seen);
 }
 
 /* ---- changes ---- */

@@ -160,6 +160,83 @@ TEST(vacancy_ends) {
     check_nothing_left(free_pages);
 }
 
+/* A guest space with single pages of memory of their own, each written. */
+enum { CLONE_PAGES = 25, CLONE_AT = 0x200000, CLONE_LARGE = 0x600000 };
+static uint64_t clone_page(unsigned i) {
+    return CLONE_AT + i * 8192ULL;
+}
+
+static struct space *clone_parent(void) {
+    struct space *space;
+    CHECK_EQ(space_create_guest(native, job, &space), 0);
+    for (unsigned i = 0; i < CLONE_PAGES; i++) {
+        CHECK_EQ(space_map(space, clone_page(i), NULL, 0, 4096, MAP_READ | MAP_WRITE | MAP_COPY), 0);
+        put_word(space, clone_page(i), i);
+    }
+    return space;
+}
+
+/* What could be written before the first step still can, and the copy has it. Everything else waits: an
+ * unfinished copy must not miss one write and have the same thread's next. */
+TEST(faults_wait_for_a_clone) {
+    uint64_t free_pages = start(), *word;
+    struct space *copy = NULL;
+    job = job_create(NULL);
+    CHECK_EQ(space_create_native(job, &native), 0);
+    struct space *parent = clone_parent();
+    CHECK_EQ(space_map(parent, CLONE_LARGE - 4096, NULL, 0, 4 << 20, MAP_READ | MAP_WRITE | MAP_COPY), 0);
+    put_word(parent, CLONE_LARGE - 4096, 1);           /* the next page would come with 2 MB */
+    page_table_protect(parent, 0, CLONE_LARGE - 4096); /* as a snapshot does */
+    for (unsigned i = 0; i < CLONE_PAGES; i += 2)
+        put_word(parent, clone_page(i), 100 + i);
+    CHECK_EQ(space_fault(parent, CLONE_LARGE - 4096, MAP_READ), 0); /* the space remembers where that was */
+    CHECK_EQ(space_clone(parent, job, &copy), -EAGAIN);
+    for (unsigned i = 0; i < CLONE_PAGES; i++) {
+        int error = word_access(parent, parent->root, clone_page(i), MAP_WRITE, &word);
+        CHECK_EQ(error, i % 2 ? -EAGAIN : 0);
+        if (!error)
+            *word = 200 + i;
+    }
+    CHECK_EQ(word_access(parent, parent->root, CLONE_LARGE, MAP_WRITE, &word), -EAGAIN);
+    CHECK_EQ(word_access(parent, parent->root, CLONE_LARGE + 4096, MAP_WRITE, &word), -EAGAIN);
+    CHECK_EQ(word_access(parent, parent->root, 3, MAP_READ, &word), -EAGAIN);
+    CHECK_EQ(clone(parent, &copy), 0);
+    for (unsigned i = 0; i < CLONE_PAGES; i++) {
+        put_word(parent, clone_page(i), 300 + i);
+        CHECK_EQ(get_word(copy, copy->root, clone_page(i)), i % 2 ? i : 200 + i);
+    }
+    put_word(parent, CLONE_LARGE, 2);
+    CHECK_EQ(get_word(copy, copy->root, CLONE_LARGE), 0);
+    object_put(&copy->object);
+    object_put(&parent->object);
+    object_put(&native->object);
+    check_nothing_left(free_pages);
+}
+
+/* Two at once, one of them given up. */
+TEST(faults_wait_for_every_clone) {
+    uint64_t free_pages = start();
+    struct space *first = NULL, *second = NULL;
+    job = job_create(NULL);
+    CHECK_EQ(space_create_native(job, &native), 0);
+    struct space *parent = clone_parent();
+    CHECK_EQ(space_clone(parent, job, &first), -EAGAIN);
+    CHECK_EQ(space_clone(parent, job, &second), -EAGAIN);
+    object_put(&first->object);
+    machine_reap();
+    CHECK_EQ(space_fault(parent, clone_page(0), MAP_WRITE), -EAGAIN);
+    CHECK_EQ(clone(parent, &second), 0);
+    CHECK_EQ(space_fault(parent, clone_page(0), MAP_WRITE), 0);
+    object_put(&parent->object);
+    CHECK_EQ(get_word(second, second->root, clone_page(7)), 7);
+    first = NULL;
+    CHECK_EQ(space_clone(second, job, &first), -EAGAIN);
+    object_put(&second->object); /* the unfinished copy keeps it */
+    object_put(&first->object);
+    object_put(&native->object);
+    check_nothing_left(free_pages);
+}
+
 TEST(physical_memory) {
     uint64_t free_pages = start();
     struct vmo *device, *cached;

@@ -320,6 +320,71 @@ TEST(fork_from_threads) {
         join(threads[i]);
 }
 
+/* What a child gets of other threads' memory is all that each of them wrote up to some moment: a thread goes
+ * through pages of many mappings, so that the child finds them new up to one of them, and old behind it. */
+enum { MOMENT_PAGES = 40, MOMENT_FORKS = 200 };
+static volatile uint64_t *moment_words[2][MOMENT_PAGES];
+static volatile bool moment_over;
+
+static void moment_map(void) {
+    size_t length = 4 * MOMENT_PAGES * 4096;
+    char *room = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(room != MAP_FAILED);
+    for (size_t i = 0; i < 2 * MOMENT_PAGES; i++) {
+        void *page = mmap(room + 2 * i * 4096, 4096, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        CHECK(page != MAP_FAILED);
+        moment_words[i % 2][i / 2] = page;
+    }
+}
+
+static void *moment_write(void *unused) {
+    for (uint64_t turn = 1; !moment_over; turn++)
+        for (int i = 0; i < MOMENT_PAGES; i++)
+            *moment_words[0][i] = turn;
+    return unused;
+}
+
+/* The same by calls: from a file, or through a pipe. */
+static void *moment_read(void *unused) {
+    int file = memfd_create("moment", 0), ends[2];
+    CHECK(file >= 0);
+    CHECK_EQ(pipe(ends), 0);
+    for (uint64_t turn = 1; !moment_over; turn++) {
+        CHECK_EQ(pwrite(file, &turn, sizeof turn, 0), sizeof turn);
+        for (int i = 0; i < MOMENT_PAGES; i++) {
+            void *to = (void *)(uintptr_t)moment_words[1][i];
+            CHECK_EQ(write(ends[1], &turn, sizeof turn), sizeof turn);
+            CHECK_EQ(i % 2 ? pread(file, to, sizeof turn, 0) : read(ends[0], to, sizeof turn), sizeof turn);
+            CHECK_EQ(i % 2 ? read(ends[0], &turn, sizeof turn) : 8, sizeof turn);
+        }
+    }
+    return unused;
+}
+
+static bool moment_is_one(volatile uint64_t *const *words) {
+    for (int i = 1; i < MOMENT_PAGES; i++)
+        if (*words[i] > *words[i - 1] || *words[i] + 1 < *words[0])
+            return false;
+    return true;
+}
+
+TEST(fork_copies_one_moment) {
+    moment_map();
+    pthread_t writer = start(moment_write, NULL), reader = start(moment_read, NULL);
+    while (!*moment_words[0][MOMENT_PAGES - 1] || !*moment_words[1][MOMENT_PAGES - 1])
+        sched_yield();
+    for (int i = 0; i < MOMENT_FORKS; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(!moment_is_one(moment_words[0]) ? 1 : !moment_is_one(moment_words[1]) ? 2 : 0);
+        CHECK_EXITS(pid, 0);
+    }
+    moment_over = true;
+    join(writer);
+    join(reader);
+}
+
 static pthread_t signalled;
 static volatile pid_t signal_tid;
 
