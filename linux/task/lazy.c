@@ -9,11 +9,12 @@
  *   - before a change of the space that is more than unmapping just it,
  *   - when too many others have come after it.
  *
- * lazy_lock guards the list, and is held while an area is shown and while the space is cloned. Until that
- * is done, faults in the space fail (-EAGAIN), and who touches it waits for the lock. It is the innermost
- * lock of all, because copies happen under any other. Only who holds mm->lock adds and takes away; a fault on
- * another thread shows.
+ * lazy_lock guards the list. It is also held while anything else is shown and while the space is cloned: what
+ * was there before may be out of reach for a moment, and whoever touches it then waits for the lock and
+ * tries again (mm->news). It is the innermost lock of all, because copies happen under any other. Only who
+ * holds mm->lock adds and takes away; a fault on another thread shows.
  */
+#include "lib/keel/call.h"
 #include "linux/platform.h"
 #include "linux/task.h"
 #include "linux/task/mm_internal.h"
@@ -41,7 +42,8 @@ static void lazy_remove(struct mm *mm, uint32_t index) {
 /* lazy_lock held. */
 static int lazy_show_one(struct mm *mm, uint32_t index) {
     const struct lazy_area *area = &mm->lazy[index];
-    int error = mm_show(mm, area->start, area->end - area->start, area->protection, 0, HANDLE_NONE, 0);
+    int error = (int)keel_space_map(mm->space, area->start, 0, 0, area->end - area->start,
+                                    kernel_protection(area->protection) | MAP_COPY);
     if (!error) {
         lazy_remove(mm, index);
         mm->news++;

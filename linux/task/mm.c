@@ -188,8 +188,12 @@ uint64_t kernel_protection(uint32_t protection) {
 int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
             handle_t vmo, uint64_t offset) {
     bool copy = !(flags & (VMA_SHARED | VMA_DIRECT));
-    return (int)keel_space_map(mm->space, address, vmo, vmo ? offset : 0, length,
-                               kernel_protection(protection) | (copy ? MAP_COPY : 0));
+    mutex_lock(&mm->lazy_lock); /* the kernel may take what was there away in several steps before */
+    int error = (int)keel_space_map(mm->space, address, vmo, vmo ? offset : 0, length,
+                                    kernel_protection(protection) | (copy ? MAP_COPY : 0));
+    mm->news++;
+    mutex_unlock(&mm->lazy_lock);
+    return error;
 }
 
 static int file_vmo(struct file *file, handle_t *vmo) {

@@ -123,8 +123,8 @@ void paged_present(struct mm *mm, uint64_t start, uint8_t *present, uint64_t pag
 
 uint64_t kernel_protection(uint32_t protection); /* MAP_ of PROT_ */
 
-/* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them.
- */
+/* Shows a Vmo's (or, HANDLE_NONE, zero) pages in the kernel space as a VMA with these properties wants them,
+ * in place of what was there. */
 int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
             handle_t vmo, uint64_t offset);
 /* The same for part of an existing VMA, from its file: fresh, as after mmap. */

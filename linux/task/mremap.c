@@ -64,6 +64,15 @@ static int move_tree(struct mm *mm, const struct move *move, uint64_t to, struct
     return 0;
 }
 
+/* The kernel's part. What was at `to` may be away for a moment before. */
+static int space_move(struct mm *mm, uint64_t from, uint64_t length, uint64_t to) {
+    mutex_lock(&mm->lazy_lock);
+    int error = (int)keel_space_move(mm->space, from, length, to);
+    mm->news++;
+    mutex_unlock(&mm->lazy_lock);
+    return error;
+}
+
 static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
     uint64_t kept = move->old_length < move->new_length ? move->old_length : move->new_length;
     struct vma_spares at_from, at_to;
@@ -84,7 +93,7 @@ static int64_t move_to(struct mm *mm, const struct move *move, uint64_t to) {
     if (!error && vma_paged(&move->model))
         error = paged_move(mm, &move->model, move->from, kept, to);
     else if (!error)
-        error = (int)keel_space_move(mm->space, move->from, kept, to);
+        error = space_move(mm, move->from, kept, to);
     if (!error && move->new_length > kept)
         error = tail_show(mm, move, to, kept);
     if (!error && move->old_length > kept)

@@ -27,6 +27,7 @@ enum {
 static _Thread_local int own = 7;
 static _Thread_local char own_big[5000] = "start";
 static volatile int counter;
+static volatile bool threads_over;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 
@@ -322,9 +323,8 @@ TEST(fork_from_threads) {
 
 /* What a child gets of other threads' memory is all that each of them wrote up to some moment: a thread goes
  * through pages of many mappings, so that the child finds them new up to one of them, and old behind it. */
-enum { MOMENT_PAGES = 40, MOMENT_FORKS = 200 };
+enum { MOMENT_PAGES = 40, MOMENT_FORKS = 60 };
 static volatile uint64_t *moment_words[2][MOMENT_PAGES];
-static volatile bool moment_over;
 
 static void moment_map(void) {
     size_t length = 4 * MOMENT_PAGES * 4096;
@@ -339,7 +339,7 @@ static void moment_map(void) {
 }
 
 static void *moment_write(void *unused) {
-    for (uint64_t turn = 1; !moment_over; turn++)
+    for (uint64_t turn = 1; !threads_over; turn++)
         for (int i = 0; i < MOMENT_PAGES; i++)
             *moment_words[0][i] = turn;
     return unused;
@@ -350,7 +350,7 @@ static void *moment_read(void *unused) {
     int file = memfd_create("moment", 0), ends[2];
     CHECK(file >= 0);
     CHECK_EQ(pipe(ends), 0);
-    for (uint64_t turn = 1; !moment_over; turn++) {
+    for (uint64_t turn = 1; !threads_over; turn++) {
         CHECK_EQ(pwrite(file, &turn, sizeof turn, 0), sizeof turn);
         for (int i = 0; i < MOMENT_PAGES; i++) {
             void *to = (void *)(uintptr_t)moment_words[1][i];
@@ -380,9 +380,53 @@ TEST(fork_copies_one_moment) {
             _exit(!moment_is_one(moment_words[0]) ? 1 : !moment_is_one(moment_words[1]) ? 2 : 0);
         CHECK_EXITS(pid, 0);
     }
-    moment_over = true;
+    threads_over = true;
     join(writer);
     join(reader);
+}
+
+/* Memory that is mapped anew, discarded or protected while another thread uses it is there all the time: as
+ * it was, or zero. */
+enum { ANEW_LENGTH = 9 << 20, ANEW_STEP = 65536 - 4096, ANEW_TURNS = 10 };
+static char *anew, *anew_file;
+
+static void *anew_use(void *unused) {
+    int zeros = open("/dev/zero", O_RDONLY), nothing = open("/dev/null", O_WRONLY);
+    CHECK(zeros >= 0 && nothing >= 0);
+    while (!threads_over)
+        for (size_t at = 0; at < ANEW_LENGTH; at += ANEW_STEP) {
+            volatile uint64_t *word = (void *)(anew + at);
+            uint64_t found = *word;
+            CHECK(found == 0 || found == at);
+            *word = at;
+            CHECK_EQ(anew_file[at], 0);
+            CHECK_EQ(read(zeros, anew + at + 8, 8), 8);
+            CHECK_EQ(write(nothing, anew + at + 8, 8), 8);
+        }
+    close(zeros);
+    close(nothing);
+    return unused;
+}
+
+TEST(memory_stays_while_it_is_mapped_anew) {
+    const int protection = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+    anew = mmap(NULL, ANEW_LENGTH, protection, flags, -1, 0);
+    int file = memfd_create("anew", 0);
+    CHECK_EQ(ftruncate(file, ANEW_LENGTH), 0);
+    anew_file = mmap(NULL, ANEW_LENGTH, PROT_READ, MAP_PRIVATE, file, 0);
+    CHECK(anew != MAP_FAILED && anew_file != MAP_FAILED);
+    pthread_t users[2] = {start(anew_use, NULL), start(anew_use, NULL)};
+    for (int i = 0; i < ANEW_TURNS; i++) {
+        CHECK_EQ(madvise(anew, ANEW_LENGTH, MADV_DONTNEED), 0);
+        CHECK_EQ(mprotect(anew_file, ANEW_LENGTH, protection), 0);
+        check_sleep_ms(1);
+        CHECK(mmap(anew, ANEW_LENGTH, protection, flags | MAP_FIXED, -1, 0) == anew);
+        CHECK(mmap(anew_file, ANEW_LENGTH, PROT_READ, MAP_PRIVATE | MAP_FIXED, file, 0) == anew_file);
+        check_sleep_ms(1);
+    }
+    threads_over = true;
+    join(users[0]);
+    join(users[1]);
 }
 
 static pthread_t signalled;
