@@ -233,11 +233,12 @@ dd if=/dev/urandom of=/tmp/first bs=64k count=4 2>/dev/null
 dd if=/dev/urandom of=/tmp/second bs=64k count=4 2>/dev/null
 md5sum < /tmp/second
 exec 4<> /dev/vda
+dd if=/tmp/first bs=512 count=1 seek=2000 >&4 2>/dev/null
 for file in first second; do
     for disk in vda nvme0n1 sda; do dd if=/tmp/$file of=/dev/$disk bs=32k conv=notrunc 2>/dev/null || echo not ok write; done
 done
 echo written
-until ! dd if=/tmp/first bs=512 count=1 seek=2000 >&4; do usleep 1000; done 2>/dev/null
+until ! dd if=/tmp/first bs=512 count=1 >&4; do usleep 1000; done 2>/dev/null
 dd if=/dev/vda of=/tmp/read bs=512 count=1 2>/dev/null && echo not ok opened
 echo refused
 while [ -e /dev/vda -o -e /dev/nvme0n1 -o -e /dev/sda ]; do usleep 1000; done
