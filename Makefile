@@ -10,7 +10,7 @@ COMMON = $(WARN) -I. -MMD -MP -g -fno-common -fno-strict-aliasing -ffreestanding
 # data that is aligned to more than it needs.
 KERNEL_CFLAGS = $(COMMON) -Ikernel/arch/x86_64 -Oz -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fno-pic -fno-pie -fstack-protector-explicit -mstack-protector-guard=global \
 	'-DLIST_INLINE=__attribute__((noinline,unused))' -fno-builtin-printf -ffunction-sections -fdata-sections -fcf-protection=none -fno-jump-tables -flto=1 -flto-partition=one \
-	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves -fno-tree-tail-merge -fno-ipa-sra --param=max-jump-thread-duplication-stmts=4 -malign-data=abi -fno-tree-fre
+	-mpreferred-stack-boundary=3 -fno-tree-loop-im -fipa-pta -fno-move-loop-invariants -fno-caller-saves -fno-tree-tail-merge -fno-ipa-sra --param=max-jump-thread-duplication-stmts=10 -malign-data=abi -fno-tree-fre
 # A third, the debug kernel that ends at an invalid instruction where the language leaves the behaviour undefined.
 KERNEL_TRAPS = -fsanitize=undefined -fsanitize-undefined-trap-on-error
 # Boot code: runs once, identity mapped below 4 GB. It fills structures of the kernel: the locks in them have their
