@@ -52,11 +52,20 @@ class Monitor:
         self.file.readline()
         self.call("qmp_capabilities")
 
+    def _line(self):
+        try:
+            return self.file.readline()
+        except OSError:
+            return ""
+
     def call(self, command, **arguments):
-        self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
-        self.file.flush()
+        try:
+            self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+            self.file.flush()
+        except OSError:
+            pass  # what it said last may still be there
         while True:
-            answer = json.loads(self.file.readline() or '{"error": "QEMU has ended"}')
+            answer = json.loads(self._line() or '{"error": "QEMU has ended"}')
             if "error" in answer:
                 raise Failure(f"monitor: {command}: {answer['error']}")
             if "return" in answer:

@@ -69,7 +69,7 @@ class Plugs(Session):
     def _there(self):
         try:
             return {entry["name"] for entry in self.monitor.call("qom-list", path="/machine/peripheral")}
-        except OSError:  # the machine has ended
+        except Failure:  # the machine has ended
             return set()
 
     def gone(self, name):
