@@ -142,6 +142,7 @@ dd if=/dev/nvme0n1 of=/dev/null bs=64k count=100 2>/dev/null && echo new one wor
 head -c 1 <&3 >/dev/null 2>&1 || echo old one does not
 exec 3<&-
 echo third
+while [ -e /dev/nvme0n1 ]; do usleep 1000; done # until the exchanges are over
 until [ -e /dev/hwrng ]; do usleep 1000; done
 until head -c 100 /dev/hwrng > /tmp/random && [ $(wc -c < /tmp/random) = 100 ]; do usleep 1000; done 2>/dev/null
 echo random
@@ -167,6 +168,7 @@ def hotplug_busy(context):
         for _ in range(3):  # the first moment at which the slot lets it go is that in which its driver starts
             machine.plug("rng")
             machine.take_soon("rng")
+        machine.take("nvme")
         machine.plug("rng")
         machine.expect(b"random\n")
         result = machine.end()
