@@ -251,7 +251,7 @@ int64_t sys_utime(uint64_t path, uint64_t guest) {
 
 /* ---- truncate ---- */
 
-static int check_size(uint64_t size, uint64_t old_size) {
+int file_size_check(uint64_t size, uint64_t old_size) {
     struct task *task = task_current();
     if (task && size > old_size && size > task->process->limits[RLIMIT_FSIZE].current) {
         signal_send_task_kernel(task, SIGXFSZ_NUMBER);
@@ -263,7 +263,7 @@ static int check_size(uint64_t size, uint64_t old_size) {
 static int change_size(struct inode *inode, uint64_t size) {
     struct attributes attributes = {.size = size};
     mutex_lock(&inode->lock);
-    int error = check_size(size, inode->attributes.size);
+    int error = file_size_check(size, inode->attributes.size);
     if (!error)
         error = set(inode, &attributes, ATTR_SIZE);
     mutex_unlock(&inode->lock);

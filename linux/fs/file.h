@@ -21,6 +21,9 @@ int64_t file_read_at(struct file *file, void *to, size_t length, uint64_t offset
 int64_t file_read(struct file *file, struct buffer *buffer);
 int64_t file_write(struct file *file, struct buffer *buffer);
 
+/* Whether the calling task's limit lets a file become so long: 0, or -EFBIG after SIGXFSZ. */
+int file_size_check(uint64_t size, uint64_t old_size);
+
 /* Attributes as stat shows them. */
 int inode_getattr(struct inode *inode, struct attributes *attributes);
 /* The plain seek for files with a size (inode->attributes.size), with SEEK_DATA and SEEK_HOLE for unbroken

@@ -331,7 +331,9 @@ static int punch(struct inode *inode, uint64_t offset, uint64_t length) {
 static int reserve_range(struct inode *inode, uint64_t offset, uint64_t end, bool keep_size) {
     if (node_of(inode)->seals & F_SEAL_GROW && end > inode->attributes.size)
         return -EPERM;
-    int error = charge(inode, offset, end);
+    int error = file_size_check(end, inode->attributes.size);
+    if (!error)
+        error = charge(inode, offset, end);
     if (!error && !keep_size && end > inode->attributes.size)
         error = tmpfs_set_size(inode, end);
     return error;

@@ -388,6 +388,9 @@ TEST(size_limit) {
     signal(SIGXFSZ, SIG_IGN);
     CHECK_ERRNO(write(fd, bytes, 1), EFBIG);
     CHECK_ERRNO(ftruncate(fd, 1001), EFBIG);
+    CHECK_ERRNO(fallocate(fd, 0, 500, 501), EFBIG);
+    CHECK(fallocate(fd, 0, 500, 500) == 0);
+    CHECK_ERRNO(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 1001), EFBIG);
     close(fd);
     CHECK(chdir("/") == 0);
     unlink("a");
