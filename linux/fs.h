@@ -150,7 +150,8 @@ struct inode {
     struct fifo *fifo;       /* the open ends of a FIFO (linux/io/pipe.c) */
     struct lock_list *locks; /* advisory locks (flock, fcntl) */
     _Atomic int32_t writers; /* open for writing when positive, running programs when negative (ETXTBSY) */
-    void *data;              /* the file system's own */
+    _Atomic uint32_t shared_writable; /* areas of memory through which it may be written: for memfd's seals */
+    void *data;                       /* the file system's own */
 };
 
 struct path {

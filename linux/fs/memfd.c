@@ -74,10 +74,20 @@ int64_t memfd_add_seals(struct file *file, uint32_t seals) {
         return -EPERM;
     mutex_lock(&node->inode->lock);
     int error = node->seals & F_SEAL_SEAL ? -EPERM : 0;
+    uint32_t before = node->seals;
     if (!error)
-        node->seals |= seals;
+        atomic_fetch_or(&node->seals, seals);
+    if (!error && seals & ~before & F_SEAL_WRITE && node->inode->shared_writable) {
+        node->seals = before;
+        error = -EBUSY;
+    }
     mutex_unlock(&node->inode->lock);
     return error;
+}
+
+bool memfd_write_sealed(struct file *file) {
+    const struct tmpfs_node *node = sealable(file);
+    return node && node->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 }
 
 int64_t memfd_get_seals(struct file *file) {

@@ -12,3 +12,6 @@ struct file *memfd_open(const char *text, const struct file_operations *operatio
 /* F_ADD_SEALS and F_GET_SEALS: -EINVAL for files that take none, -EPERM, -EBUSY. */
 int64_t memfd_add_seals(struct file *file, uint32_t seals);
 int64_t memfd_get_seals(struct file *file);
+/* Whether a seal forbids new writes. F_SEAL_WRITE is refused (-EBUSY) while inode->shared_writable counts
+ * anything: who maps the file shared counts first and asks then. */
+bool memfd_write_sealed(struct file *file);

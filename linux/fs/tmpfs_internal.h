@@ -45,7 +45,7 @@ struct tmpfs_node {
             bool exact;           /* mapped once: the Vmo ends with the file's last page */
             bool written_by_map;  /* mapped for writing once: extents may lack pages */
             bool linkable;        /* O_TMPFILE: may get a name although it has none */
-            uint32_t seals;
+            _Atomic uint32_t seals;
             uint64_t vmo_size;      /* bytes */
             struct extents extents; /* pages with data; each is charged to the instance */
         };

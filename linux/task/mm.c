@@ -343,7 +343,8 @@ static int vma_protect(struct mm *mm, struct vma *vma, uint32_t protection) {
     if ((error = lazy_show(mm, start, vma->end)))
         return error;
     if (flags & VMA_SEALED || (vma_paged(vma) && protection & PROT_EXEC) ||
-        (flags & VMA_SHARED && vma->file && protection & PROT_WRITE && !file_writable(vma->file)))
+        (flags & VMA_SHARED && vma->file && protection & PROT_WRITE &&
+         (flags & VMA_READ_ONLY || !file_writable(vma->file))))
         return -EACCES;
     if (vma_paged(vma))
         return paged_protect(mm, vma, protection,

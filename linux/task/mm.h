@@ -34,7 +34,8 @@ enum vma_flags {
     VMA_WIPEONFORK = 32, /* MADV_WIPEONFORK */
     VMA_LOCKED = 64,     /* mlock: accounting only, nothing is ever swapped */
     VMA_DONTDUMP = 128,
-    VMA_SEALED = 256, /* vdso, vvar: stays as it is until it is unmapped */
+    VMA_SEALED = 256,    /* vdso, vvar: stays as it is until it is unmapped */
+    VMA_READ_ONLY = 512, /* of a memfd that is sealed: never to be writable */
 };
 
 struct vma {

@@ -21,11 +21,19 @@ static inline bool file_writable(const struct file *file) {
 
 /* ---- vma.c: the tree only; the kernel's mappings are the caller's ---- */
 
+/* Of a file that is mapped shared and may be written through it, or NULL. */
+static inline struct inode *vma_written_inode(const struct vma *vma) {
+    bool writes = (vma->flags & (VMA_SHARED | VMA_READ_ONLY)) == VMA_SHARED && file_writable(vma->file);
+    return writes ? vma->file->path.inode : NULL;
+}
+
 /* An area's hold on its file. */
 static inline void vma_file_hold(const struct vma *vma) {
     if (!vma->file)
         return;
     file_get(vma->file);
+    if (vma_written_inode(vma))
+        vma_written_inode(vma)->shared_writable++;
     if (vma->file->operations->mapped)
         vma->file->operations->mapped(vma->file);
 }
@@ -34,6 +42,8 @@ static inline void vma_file_drop(const struct vma *vma) {
         return;
     if (vma->file->operations->unmapped)
         vma->file->operations->unmapped(vma->file);
+    if (vma_written_inode(vma))
+        vma_written_inode(vma)->shared_writable--;
     file_put(vma->file);
 }
 

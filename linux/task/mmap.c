@@ -7,6 +7,7 @@
 #include "linux/abi/stat.h"
 #include "lib/keel/call.h"
 #include "linux/fs/fd.h"
+#include "linux/fs/memfd.h"
 #include "linux/fs/mount.h"
 #include "linux/heap.h"
 #include "linux/platform.h"
@@ -163,6 +164,25 @@ static int request_settle_file(struct map_request *request) {
     return request->file ? 0 : -ENOMEM;
 }
 
+static int map_file(struct mm *mm, uint64_t address, const struct map_request *request, uint32_t flags) {
+    return mm_map(mm, address, request->length, request->protection & PROT_ALL, flags, request->file,
+                  request->offset, request->label);
+}
+
+/* Counted before its seals are looked at, as memfd.h asks for. */
+static int map_shared(struct mm *mm, uint64_t address, const struct map_request *request, uint32_t flags) {
+    struct inode *inode = file_writable(request->file) ? request->file->path.inode : NULL;
+    if (!inode)
+        return map_file(mm, address, request, flags);
+    inode->shared_writable++;
+    bool sealed = memfd_write_sealed(request->file);
+    int error = sealed && request->protection & PROT_WRITE
+                    ? -EPERM
+                    : map_file(mm, address, request, flags | (sealed ? VMA_READ_ONLY : 0));
+    inode->shared_writable--;
+    return error;
+}
+
 static int64_t map_locked(struct mm *mm, struct map_request *request) {
     int64_t address = map_place(mm, request);
     if (address < 0)
@@ -176,8 +196,8 @@ static int64_t map_locked(struct mm *mm, struct map_request *request) {
         return error;
     uint32_t flags = (private ? 0 : VMA_SHARED) | (request->flags & MAP_GROWSDOWN ? VMA_GROWSDOWN : 0) |
                      (mm->lock_future || request->flags & MAP_LOCKED ? VMA_LOCKED : 0);
-    error = mm_map(mm, (uint64_t)address, request->length, request->protection & PROT_ALL, flags,
-                   request->file, request->offset, request->label);
+    error = private ? map_file(mm, (uint64_t)address, request, flags)
+                    : map_shared(mm, (uint64_t)address, request, flags);
     return error ? error : address;
 }
 

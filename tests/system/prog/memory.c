@@ -373,6 +373,58 @@ TEST(memory_files) {
     CHECK_EQ(byte, 8);
 }
 
+static void *map_memfd(int fd, int protection, int flags) {
+    return mmap(NULL, 2 * PAGE, protection, flags, fd, 0);
+}
+
+static int sealable(void) {
+    int fd = memfd_create("sealed", MFD_ALLOW_SEALING);
+    CHECK(fd >= 0);
+    CHECK(ftruncate(fd, 2 * PAGE) == 0);
+    return fd;
+}
+
+/* A seal against writing is not given while somebody has a way to write, and then nobody gets one. */
+TEST(sealed_against_writing) {
+    int fd = sealable();
+    char *area = map_memfd(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+    area[PAGE] = 8;
+    CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW), EBUSY);
+    CHECK(mprotect(area, 2 * PAGE, PROT_READ) == 0);
+    CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY); /* it could be writable again */
+    CHECK(munmap(area, PAGE) == 0);
+    CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+    CHECK_EQ(fcntl(fd, F_GET_SEALS), 0);
+    CHECK(munmap(area + PAGE, PAGE) == 0);
+    CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+    CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM);
+    CHECK_ERRNO(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, PAGE), EPERM);
+    CHECK_ERRNO((long)map_memfd(fd, PROT_READ | PROT_WRITE, MAP_SHARED), EPERM);
+    area = map_memfd(fd, PROT_READ, MAP_SHARED);
+    CHECK_EQ(area[PAGE], 8);
+    CHECK_ERRNO(mprotect(area, PAGE, PROT_READ | PROT_WRITE), EACCES);
+    char *copy = map_memfd(fd, PROT_READ | PROT_WRITE, MAP_PRIVATE);
+    copy[PAGE] = 9;
+    CHECK_EQ(area[PAGE], 8);
+}
+
+TEST(sealed_against_future_writing) {
+    int fd = sealable();
+    char *area = map_memfd(fd, PROT_READ | PROT_WRITE, MAP_SHARED);
+    CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0);
+    CHECK(mprotect(area, PAGE, PROT_READ) == 0);
+    CHECK(mprotect(area, PAGE, PROT_READ | PROT_WRITE) == 0);
+    area[0] = 7;
+    CHECK_ERRNO(pwrite(fd, "x", 1, 0), EPERM);
+    CHECK_ERRNO((long)map_memfd(fd, PROT_READ | PROT_WRITE, MAP_SHARED), EPERM);
+    char *later = map_memfd(fd, PROT_READ, MAP_SHARED);
+    CHECK_EQ(later[0], 7);
+    CHECK_ERRNO(mprotect(later, PAGE, PROT_READ | PROT_WRITE), EACCES);
+    CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+    CHECK(munmap(area, 2 * PAGE) == 0);
+    CHECK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0);
+}
+
 TEST(io_across_many_pages) {
     enum { LENGTH = 40 * PAGE };
     char *area = map(LENGTH, PROT_READ | PROT_WRITE, MAP_PRIVATE);
