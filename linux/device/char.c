@@ -146,12 +146,10 @@ static int64_t slot_run(struct char_device *device, unsigned index) {
     int error = slot_send(device, index);
     if (!error)
         error = slot_await(device, index, index + 1, SLOT_DONE);
-    if (error >= 0) {
-        slot->state = SLOT_FREE;
-        return device->gone ? -EIO : slot->result;
-    }
-    slot->state = device->client.outstanding & 1U << index ? SLOT_LEFT : SLOT_FREE;
-    return error;
+    int64_t result = error < 0 ? error : device->gone ? -EIO : slot->result;
+    slot->state = error < 0 && device->client.outstanding & 1U << index ? SLOT_LEFT : SLOT_FREE;
+    waitq_wake_all(&device->changed); /* who waits for a slot last saw this one in use */
+    return result;
 }
 
 /* ---- files ---- */
