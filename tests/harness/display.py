@@ -34,6 +34,10 @@ def keys_of(character):
     return [PLAIN.get(character, character)]
 
 
+class MachineEnded(Failure):
+    """There is no QEMU any more that takes commands."""
+
+
 class Monitor:
     """A connection to QEMU's monitor (QMP)."""
 
@@ -52,24 +56,22 @@ class Monitor:
         self.file.readline()
         self.call("qmp_capabilities")
 
-    def _line(self):
-        try:
-            return self.file.readline()
-        except OSError:
-            return ""
-
     def call(self, command, **arguments):
         try:
             self.file.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
             self.file.flush()
+            return self._answer(command)
         except OSError:
-            pass  # what it said last may still be there
-        while True:
-            answer = json.loads(self._line() or '{"error": "QEMU has ended"}')
+            raise MachineEnded(f"monitor: {command}: QEMU has ended") from None
+
+    def _answer(self, command):
+        while line := self.file.readline():
+            answer = json.loads(line)
             if "error" in answer:
                 raise Failure(f"monitor: {command}: {answer['error']}")
             if "return" in answer:
                 return answer["return"]
+        raise MachineEnded(f"monitor: {command}: QEMU has ended")
 
     def close(self):
         try:
@@ -152,7 +154,7 @@ class Display(Session):
         """Keys together, by QEMU's names. A machine that has ended takes none."""
         try:
             self.monitor.call("send-key", keys=[{"type": "qcode", "data": key} for key in keys], **{"hold-time": 5})
-        except ConnectionError:
+        except MachineEnded:
             pass
         self.step(0.03)
 

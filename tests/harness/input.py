@@ -1,8 +1,7 @@
 """Somebody at QEMU's monitor who types and moves the mouse while a program runs, and reads what it says on the serial line."""
 import re
 
-from harness.case import Failure
-from harness.display import Display
+from harness.display import Display, MachineEnded
 from harness.guest import test_root
 from harness.system import expect
 
@@ -29,7 +28,7 @@ class Input(Display):
     def send(self, *events):
         try:
             self.monitor.call("input-send-event", events=list(events))
-        except (Failure, OSError):  # the machine ends with its program, which has heard it before QEMU says so
+        except MachineEnded:  # the machine ends with its program, which has heard it before QEMU says so
             self.machine.process.wait(10)
         self.step(0.03)
 

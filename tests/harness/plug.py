@@ -2,7 +2,7 @@
 import time
 
 from harness.case import Failure
-from harness.display import Monitor
+from harness.display import MachineEnded, Monitor
 from harness.session import Session
 from launch.run import Options
 
@@ -69,7 +69,7 @@ class Plugs(Session):
     def _there(self):
         try:
             return {entry["name"] for entry in self.monitor.call("qom-list", path="/machine/peripheral")}
-        except Failure:  # the machine has ended
+        except MachineEnded:
             return set()
 
     def gone(self, name):
