@@ -110,9 +110,11 @@ void lazy_copy(struct mm *to, const struct mm *from) {
         to->lazy[i] = from->lazy[i];
 }
 
-/* Once more: what a change of the space had just taken away may be there again. */
-void lazy_news(struct mm *mm) {
+void lazy_change_begin(struct mm *mm) {
     mutex_lock(&mm->lazy_lock);
+}
+
+void lazy_change_end(struct mm *mm) {
     mm->news++;
     mutex_unlock(&mm->lazy_lock);
 }
@@ -146,7 +148,9 @@ int mm_fault(struct task *task, uint64_t address, bool write, int reason) {
     error = lazy_show_locked(mm, address, address + 1);
     bool news = news_take(mm, &task->news_seen); /* by this fault, or on another thread since the last one */
     mutex_unlock(&mm->lazy_lock);
-    return error ? error : news ? 0 : -EFAULT;
+    if (error)
+        return error;
+    return news || reason == -EAGAIN ? 0 : -EFAULT;
 }
 
 bool mm_ready(uint64_t address, uint64_t length) {

@@ -101,11 +101,10 @@ static int mm_copy(struct mm *to, struct mm *from) {
     if (!space)
         space = paged_hide(from, 0, GUEST_END);
     if (!space) {
-        mutex_lock(&from->lazy_lock);
+        lazy_change_begin(from);
         space = keel_space_clone(from->space, to->job); /* the kernel resolves no fault in it meanwhile */
-        from->news++;
         lazy_copy(to, from);
-        mutex_unlock(&from->lazy_lock);
+        lazy_change_end(from);
     }
     mutex_unlock(&from->paged_lock);
     if (space < 0) {
@@ -188,11 +187,10 @@ uint64_t kernel_protection(uint32_t protection) {
 int mm_show(struct mm *mm, uint64_t address, uint64_t length, uint32_t protection, uint32_t flags,
             handle_t vmo, uint64_t offset) {
     bool copy = !(flags & (VMA_SHARED | VMA_DIRECT));
-    mutex_lock(&mm->lazy_lock); /* the kernel may take what was there away in several steps before */
+    lazy_change_begin(mm); /* what was there goes in steps */
     int error = (int)keel_space_map(mm->space, address, vmo, vmo ? offset : 0, length,
                                     kernel_protection(protection) | (copy ? MAP_COPY : 0));
-    mm->news++;
-    mutex_unlock(&mm->lazy_lock);
+    lazy_change_end(mm);
     return error;
 }
 

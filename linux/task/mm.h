@@ -71,7 +71,7 @@ struct mm {
     _Atomic bool paged_used;     /* there has been one */
     struct mutex lazy_lock;      /* the innermost lock: lazy, and that it agrees with the kernel space */
     _Atomic uint32_t lazy_count; /* areas in use, the oldest first */
-    uint32_t news;               /* how often more could be touched than before, under lazy_lock */
+    uint32_t news;               /* lazy_lock: how often more could be touched than before */
     handle_t space;
     handle_t job; /* borrowed from the session: what the space is charged to */
     struct tree vmas;
@@ -168,7 +168,7 @@ int64_t mm_write(struct mm *mm, uint64_t address, const void *from, size_t lengt
 int mm_fault(struct task *task, uint64_t address, bool write, int reason);
 /* After a copy to (write) or from memory of the calling task's program that failed although mm_ready said
  * yes: true, there may be more now, though perhaps not for long: a page of a disk, or what was out of reach
- * while the space was copied: try again. May wait for the disk; any locks may be held but a disk's. */
+ * while the space changed: try again. May wait for the disk; any locks may be held but a disk's. */
 bool mm_page_in(uint64_t address, bool write);
 /* Until the same call with false mm_page_in brings no page of a disk: the caller holds a disk's lock, or has
  * another space attached. */

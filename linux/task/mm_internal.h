@@ -32,8 +32,9 @@ static inline void vma_file_hold(const struct vma *vma) {
     if (!vma->file)
         return;
     file_get(vma->file);
-    if (vma_written_inode(vma))
-        vma_written_inode(vma)->shared_writable++;
+    struct inode *written = vma_written_inode(vma);
+    if (written)
+        written->shared_writable++;
     if (vma->file->operations->mapped)
         vma->file->operations->mapped(vma->file);
 }
@@ -42,8 +43,9 @@ static inline void vma_file_drop(const struct vma *vma) {
         return;
     if (vma->file->operations->unmapped)
         vma->file->operations->unmapped(vma->file);
-    if (vma_written_inode(vma))
-        vma_written_inode(vma)->shared_writable--;
+    struct inode *written = vma_written_inode(vma);
+    if (written)
+        written->shared_writable--;
     file_put(vma->file);
 }
 
@@ -94,13 +96,15 @@ int lazy_add(struct mm *mm, uint64_t start, uint64_t end, uint32_t protection);
 /* Whether the range was all, the first or the last part of one lazy area, and is none any more: the kernel
  * has nothing there. */
 bool lazy_take(struct mm *mm, uint64_t start, uint64_t end);
-/* To a new space, which nobody uses yet, that is cloned under the same hold of from->lazy_lock. */
+/* To a new space, which nobody uses yet, that is cloned within the same change of `from`. */
 void lazy_copy(struct mm *to, const struct mm *from);
 
-/* Something that was mapped already may be there now: whoever faulted meanwhile tries again. */
-void lazy_news(struct mm *mm);
-/* After a touch that failed: waits until no fork copies the space. Whether there is news since the caller
- * looked last (*seen), so that it tries again. */
+/* Around a change of the kernel space during which what is mapped may be out of reach: who touches it then
+ * waits for the end and tries again. Nothing is touched in between. */
+void lazy_change_begin(struct mm *mm);
+void lazy_change_end(struct mm *mm);
+/* After a touch that failed: waits for the end of a change. Whether there was one since the caller looked
+ * last (*seen), so that it tries again. */
 bool lazy_look(struct mm *mm, uint32_t *seen);
 
 /* ---- paged.c ---- */

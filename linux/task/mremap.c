@@ -64,12 +64,11 @@ static int move_tree(struct mm *mm, const struct move *move, uint64_t to, struct
     return 0;
 }
 
-/* The kernel's part. What was at `to` may be away for a moment before. */
+/* The kernel's part: what was at `to` goes in steps. */
 static int space_move(struct mm *mm, uint64_t from, uint64_t length, uint64_t to) {
-    mutex_lock(&mm->lazy_lock);
+    lazy_change_begin(mm);
     int error = (int)keel_space_move(mm->space, from, length, to);
-    mm->news++;
-    mutex_unlock(&mm->lazy_lock);
+    lazy_change_end(mm);
     return error;
 }
 

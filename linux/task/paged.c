@@ -160,7 +160,8 @@ void paged_settle(struct mm *mm, uint64_t start, uint64_t end) {
         if (vma_paged(vma) && !vma->listed)
             paged_enter(mm, vma);
     mutex_unlock(&mm->paged_lock);
-    lazy_news(mm);
+    lazy_change_begin(mm);
+    lazy_change_end(mm); /* who found nothing there meanwhile tries again */
 }
 
 /* The copies that a private area has of its pages, one by one, since nobody knows which there are. Each is a

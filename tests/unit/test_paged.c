@@ -128,6 +128,19 @@ static int paged_expected(const struct paged_page *page, bool write) {
     return 0;
 }
 
+/* Maps the file from somewhere on. */
+static void paged_map(struct file *file, uint64_t address, struct paged_page *pages, uint32_t count,
+                      bool shared, uint32_t protection) {
+    unsigned from = random_below(FILE_PAGES);
+    int64_t fd = fd_install(file_get(file), 0);
+    CHECK_EQ(guest(mmap, address, count * PAGE, protection, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED,
+                   (uint64_t)fd, from * PAGE),
+             address);
+    guest(close, (uint64_t)fd);
+    for (uint32_t i = 0; i < count; i++)
+        pages[i] = (struct paged_page){true, shared, false, protection, from + i, 0};
+}
+
 static void paged_step(struct file *file, uint64_t base, struct paged_page *pages, char *values) {
     static const uint32_t protections[] = {PROT_NONE, PROT_READ, READ_WRITE};
     uint32_t first = random_below(MODEL_PAGES), count = 1 + random_below(MODEL_PAGES - first), i;
@@ -138,18 +151,9 @@ static void paged_step(struct file *file, uint64_t base, struct paged_page *page
     for (i = first; i < first + count; i++)
         all &= pages[i].mapped;
     switch (random_below(12)) {
-    case 0: {
-        unsigned from = random_below(FILE_PAGES);
-        struct file *own = file_get(file);
-        int64_t fd = fd_install(own, 0);
-        CHECK_EQ(guest(mmap, address, length, protection, (shared ? MAP_SHARED : MAP_PRIVATE) | MAP_FIXED,
-                       (uint64_t)fd, from * PAGE),
-                 address);
-        guest(close, (uint64_t)fd);
-        for (i = first; i < first + count; i++)
-            pages[i] = (struct paged_page){true, shared, false, protection, from + (i - first), 0};
+    case 0:
+        paged_map(file, address, pages + first, count, shared, protection);
         break;
-    }
     case 1:
         CHECK_EQ(guest(munmap, address, length), 0);
         memset(pages + first, 0, count * sizeof(pages[0]));
