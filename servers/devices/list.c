@@ -54,23 +54,75 @@ static unsigned link_count(const struct driver_run *run) {
     return run->kind ? run->kind->manifest.link_count : 0;
 }
 
-/* The lowest number that no link of the same pattern has. Numbers are given in the order in which devices are
- * found, not in that in which their drivers come up, so that a disk has the same name each time. */
-static uint32_t number_choose(const char *pattern) {
+/* ---- names ---- */
+
+/* Whether numbers in place of the % of two patterns are of one series: vport%dp0 and vport%dp1. */
+static bool same_series(const char *a, const char *b) {
+    return !strncmp(a, b, strcspn(a, "%") + 2);
+}
+
+/* More text behind the number: the name of a part. The number is its device's, whichever parts there are. */
+static bool names_part(const char *pattern) {
+    const char *percent = strchr(pattern, '%');
+    return percent && percent[1] && percent[2];
+}
+
+/* A driver has come up once, or has shown that it may not: what it offers at first is known. */
+static bool has_settled(const struct driver_run *run) {
+    return run->ready || run->delay;
+}
+
+static bool may_offer(const struct driver_run *run, const char *pattern) {
+    for (unsigned i = 0; i < link_count(run); i++)
+        if (run->kind->manifest.links[i].optional && same_series(run->kind->manifest.links[i].name, pattern))
+            return true;
+    return false;
+}
+
+/* Names are the same each time, whichever driver is up first: numbers are given in the order in which devices
+ * are found. Where only a driver knows whether there is something, those behind it wait for that. */
+static bool may_number(const struct driver_run *run, const char *pattern) {
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].key < run->key && !has_settled(&runs[i]) && may_offer(&runs[i], pattern))
+            return false;
+    return true;
+}
+
+/* The number of the device, for one more part; else the lowest of the series that nothing has. */
+static uint32_t number_choose(const struct driver_run *run, const char *pattern) {
     uint64_t taken = 0;
     for (unsigned i = 0; i < DRIVERS_MOST; i++)
-        for (unsigned k = 0; k < link_count(&runs[i]); k++)
-            if (runs[i].links[k].numbered && !strcmp(runs[i].kind->manifest.links[k].name, pattern) &&
-                runs[i].links[k].number < 64)
-                taken |= 1ULL << runs[i].links[k].number;
+        for (unsigned k = 0; k < link_count(&runs[i]); k++) {
+            const struct device_link *link = &runs[i].links[k];
+            if (!link->numbered || !same_series(runs[i].kind->manifest.links[k].name, pattern))
+                continue;
+            if (&runs[i] == run && names_part(pattern))
+                return link->number;
+            taken |= link->number < 64 ? 1ULL << link->number : 0;
+        }
     return taken == UINT64_MAX ? 64 : (uint32_t)__builtin_ctzll(~taken);
 }
 
 static void link_number(struct driver_run *run, unsigned index) {
     struct device_link *link = &run->links[index];
     if (!link->numbered)
-        link->number = number_choose(run->kind->manifest.links[index].name);
+        link->number = number_choose(run, run->kind->manifest.links[index].name);
     link->numbered = true;
+}
+
+/* The pattern with its %a or %d filled in. */
+static void name_make(struct device_link *link, const char *pattern) {
+    int stem = (int)strcspn(pattern, "%");
+    unsigned n = link->number;
+    if (!pattern[stem])
+        snprintf(link->name, sizeof link->name, "%s", pattern);
+    else if (pattern[stem + 1] == 'd')
+        snprintf(link->name, sizeof link->name, "%.*s%u%s", stem, pattern, n, pattern + stem + 2);
+    else if (n < 26)
+        snprintf(link->name, sizeof link->name, "%.*s%c%s", stem, pattern, 'a' + n, pattern + stem + 2);
+    else
+        snprintf(link->name, sizeof link->name, "%.*s%c%c%s", stem, pattern, 'a' + n / 26 - 1, 'a' + n % 26,
+                 pattern + stem + 2);
 }
 
 static void run_add(const struct driver_kind *kind, uint32_t address) {
@@ -84,7 +136,7 @@ static void run_add(const struct driver_kind *kind, uint32_t address) {
     *run = (struct driver_run){.kind = kind, .address = address, .key = next_key};
     next_key += 2;
     for (unsigned i = 0; i < kind->manifest.link_count; i++)
-        if (!kind->manifest.links[i].optional)
+        if (!kind->manifest.links[i].optional || names_part(kind->manifest.links[i].name))
             link_number(run, i);
 }
 
@@ -146,19 +198,6 @@ void list_changed(void) {
         }
 }
 
-/* The pattern with its %a or %d filled in. */
-static void name_make(struct device_link *link, const char *pattern) {
-    const char *percent = strchr(pattern, '%');
-    if (!percent)
-        snprintf(link->name, sizeof link->name, "%s", pattern);
-    else if (percent[1] == 'a')
-        snprintf(link->name, sizeof link->name, "%.*s%c%s", (int)(percent - pattern), pattern,
-                 'a' + (char)(link->number % 26), percent + 2);
-    else
-        snprintf(link->name, sizeof link->name, "%.*s%u%s", (int)(percent - pattern), pattern, link->number,
-                 percent + 2);
-}
-
 static void link_list(struct driver_run *run, unsigned index) {
     link_number(run, index);
     run->links[index].id = ++last_id;
@@ -167,7 +206,8 @@ static void link_list(struct driver_run *run, unsigned index) {
 
 static void link_withdraw(struct driver_run *run, unsigned index) {
     run->links[index].id = 0;
-    run->links[index].numbered = run->links[index].used = false;
+    run->links[index].numbered = names_part(run->kind->manifest.links[index].name);
+    run->links[index].used = false;
 }
 
 /* Lists what is there, takes off the list what has gone, or has been exchanged. True: there was a change. */
@@ -180,7 +220,8 @@ static bool links_follow(struct driver_run *run) {
             link_withdraw(run, i);
             change = true;
         }
-        if (!link->id && !(presence & 1)) {
+        if (!link->id && !(presence & 1) &&
+            (link->numbered || may_number(run, run->kind->manifest.links[i].name))) {
             link_list(run, i);
             change = true;
         }
@@ -189,10 +230,20 @@ static bool links_follow(struct driver_run *run) {
     return change;
 }
 
+/* Of all drivers: what one of them offers may have waited for another one to settle. */
+static bool list_follow(void) {
+    bool change = false;
+    for (unsigned i = 0; i < DRIVERS_MOST; i++)
+        if (runs[i].ready && !runs[i].leaving && links_follow(&runs[i]))
+            change = true;
+    return change;
+}
+
 static void run_ended(struct driver_run *run, int64_t status) {
     driver_ended(run, function_of(run), status);
     if (run->leaving)
         driver_release(run);
+    (void)list_follow();
     list_changed();
 }
 
@@ -202,7 +253,7 @@ static void run_alive(struct driver_run *run) {
     if (run->leaving || run->process == HANDLE_NONE)
         return;
     run->ready = true;
-    if (links_follow(run) || first)
+    if (list_follow() || first)
         list_changed();
 }
 

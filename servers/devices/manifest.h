@@ -8,10 +8,11 @@
  *   match always                a device of the machine that no bus shows: started once
  *   offers CLASS NAME SIZE [optional]
  *                               a link (abi/devices.h): CLASS block, net, char, framebuffer, input
- *                               or console; NAME with %a for a letter or %d for a number, by which
- *                               devices are told apart; SIZE bytes of area, rounded up to a power of
- *                               two; optional: there is something only while the driver says so
- *                               (driver_offer_present)
+ *                               or console; NAME with %a for letters or %d for a number, by which
+ *                               devices are told apart (with more text behind it, the number is the
+ *                               device's, and the text says which part of it this is); SIZE bytes of
+ *                               area, rounded up to a power of two; optional: there is something only
+ *                               while the driver says so (driver_offer_present)
  *   dma SIZE                    memory for the device
  *   vectors N                   interrupts asked for, at most (MSI-X, the event timer); 1 when not given
  *   ioport BASE LENGTH          match always only: I/O ports,

@@ -138,7 +138,8 @@ class Ports(Plugs):
         try:
             self._wait(lambda: wanted.search(channel.heard, channel.seen), f"{name} says {pattern}")
         except Failure as failure:
-            raise Failure(f"{failure}\n{name}: {channel.heard[-1500:].decode(errors='replace')}") from None
+            heard = "".join(f"\n{each}: {other.heard[-1500:].decode(errors='replace')}" for each, other in self.channels.items())
+            raise Failure(f"{failure}{heard}") from None
         match = wanted.search(channel.heard, channel.seen)
         channel.seen = match.end()
         return match
