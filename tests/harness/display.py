@@ -167,7 +167,7 @@ class Display(Session):
         while time.monotonic() < end and self.pump.open_lines:
             self.pump.step(0.02)
 
-    def expect(self, pattern, seconds=WAIT):
+    def expect(self, pattern, seconds=WAIT, meanwhile=None):
         """Waits until a regular expression matches the screen's lines, joined by newlines. Returns the match."""
         end = time.monotonic() + seconds * self.patience
         wanted = re.compile(pattern, re.MULTILINE | re.DOTALL)
@@ -179,4 +179,18 @@ class Display(Session):
             if time.monotonic() > end or not self.pump.open_lines:
                 log = self.machine.log()[-2000:].decode(errors="replace")
                 raise Failure(f"\"{pattern}\" did not appear; the screen:\n{text}\nserial: {self.output[-500:]}\nlog:\n{log}")
+            if meanwhile:
+                meanwhile()
             self.step(0.2)
+
+    def hear(self):
+        """Presses return at a shell's prompt until another one comes: what is typed before the keyboard is there goes nowhere."""
+        self.expect(r"^([^\n]*[#$>]) ?\n\1 ?\Z", meanwhile=lambda: self.press("ret"))
+
+
+def shell(screen):
+    """Waits for a shell and gives it a prompt that is easy to see."""
+    screen.expect(r"[#$] ?\Z", 120)
+    screen.hear()
+    screen.type("PS1='ready''> '; clear\n")
+    screen.expect(r"\Aready>\Z")

@@ -4,20 +4,13 @@ import re
 import subprocess
 import tempfile
 
-from harness.display import Display
+from harness.display import Display, shell
 from harness.guest import test_root
 from harness.system import case, expect
 from launch import build
 from launch import run as launcher
 
 PROMPT = r"^ready> "
-
-
-def shell(screen):
-    """Waits for a shell and gives it a prompt that is easy to see."""
-    screen.expect(r"[#$] ?\Z", 120)
-    screen.type("PS1='ready''> '; clear\n")
-    screen.expect(r"\Aready>\Z")
 
 
 def command(screen, line, pattern):
