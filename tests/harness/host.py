@@ -74,7 +74,7 @@ def _program(base, path, link, suffix=""):
     os.makedirs(os.path.dirname(target), exist_ok=True)
     newest = max(os.stat(name).st_mtime_ns for name in objects)
     if not os.path.exists(target) or os.stat(target).st_mtime_ns <= newest:
-        draft = f"{target}.{os.getpid()}"  # another run may be at it too
+        draft = f"{target}.{os.getpid()}.{threading.get_ident()}"
         command([base[0], *link, *objects, "-o", draft, "-lpthread"], cwd=TOP)
         os.replace(draft, target)
     return target

@@ -1,4 +1,4 @@
-"""`./keel test`: finds the cases, runs two at a time, prints a line each and the failures in full."""
+"""`./keel test`: finds the cases, runs a few at a time, prints a line each and the failures in full."""
 import argparse
 import concurrent.futures
 import os
@@ -96,6 +96,12 @@ def _wanted(case, names):
                             name in (rest.partition("@")[0], case.name.partition("@")[0]) for name in names)
 
 
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"\"{text}\" is not a number from 1")
+    return int(text)
+
+
 def _check_names(cases, names):
     for name in names:
         if not any(_wanted(case, [name]) for case in cases):
@@ -108,6 +114,9 @@ def run(arguments):
     parser.add_argument("--list", action="store_true", help="print the names and end")
     parser.add_argument("--on", choices=["keel", "linux"], default="keel",
                         help="linux: run the system cases on Debian's Linux instead, to see that they are right")
+    parser.add_argument("--workers", type=_count, default=WORKERS, metavar="N", help=f"how many cases run at a time ({WORKERS})")
+    parser.add_argument("--repeat", type=_count, default=1, metavar="N",
+                        help="run each case so many times; with more workers than processors, races show")
     options = parser.parse_args(arguments)
     cases = [*host.cases(), *native.cases(), *panics.cases(), *image.cases(), *monitor.cases(), *bochs.cases(), *system.cases(options.on)]
     cases += docs.cases([case.name for case in cases])
@@ -119,11 +128,11 @@ def run(arguments):
     cases = [case for case in cases if _wanted(case, options.names)]
     if options.on == "linux":
         cases = [case for case in cases if case.name.startswith("system/")]
-    return _run_all(cases, Report(len(cases)))
+    return _run_all(cases * options.repeat, options.workers)
 
 
-def _run_all(cases, report):
-    workers = int(os.environ.get("KEEL_TEST_WORKERS", WORKERS))
+def _run_all(cases, workers):
+    report = Report(len(cases))
     queue = Queue(cases)
     told = []  # signals: noted only, for an exception would be lost in places where Python ignores it
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
