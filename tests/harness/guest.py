@@ -13,7 +13,7 @@ import os
 import threading
 
 from harness.case import Failure, command
-from launch import cpio
+from launch import artifacts, cpio
 from launch import root as default_root
 from launch.build import BUILD, TOP
 from launch.run import Options, Result, run
@@ -34,16 +34,9 @@ def program(name, libc="musl"):
     with _lock:
         newest = max(os.stat(path).st_mtime_ns for path in [*sources, *headers])
         if not os.path.exists(target) or os.stat(target).st_mtime_ns < newest:
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            draft = f"{target}.{os.getpid()}"
-            command([COMPILERS[libc], *FLAGS, *sources, "-o", draft, "-lpthread", "-lrt"], cwd=TOP)
-            os.replace(draft, target)
+            with artifacts.draft(target) as made:
+                command([COMPILERS[libc], *FLAGS, *sources, "-o", made, "-lpthread", "-lrt"], cwd=TOP)
     return target
-
-
-def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 @functools.lru_cache(maxsize=64)
@@ -60,7 +53,7 @@ def test_root(programs=(), script=None, files=(), packages=(), installed=()):
         archive.directory(folder, mtime=default_root.MTIME)
     for name, libc in programs:
         folder = "glibc" if libc == "glibc" else "bin"
-        archive.file(f"test/{folder}/{name}", _read(program(name, libc)), 0o755, mtime=default_root.MTIME)
+        archive.file(f"test/{folder}/{name}", artifacts.read(program(name, libc)), 0o755, mtime=default_root.MTIME)
     if script is not None:
         archive.file("test/case", script, 0o755, mtime=default_root.MTIME)
     for path, mode, data in files:
@@ -87,7 +80,7 @@ def peer_execute(program_line, root, **options):
     """The same run on the peer; its result is remembered by everything that could change it."""
     key = hashlib.sha256(root)
     key.update(repr((program_line, sorted(options.items()))).encode())
-    key.update(_read(os.path.join(TOP, "tests/system/peer_init.c")))
+    key.update(artifacts.read(os.path.join(TOP, "tests/system/peer_init.c")))
     path = os.path.join(BUILD, "tests", "peer", key.hexdigest()[:32] + ".json")
     with _PEER_LOCKS_LOCK:
         lock = _PEER_LOCKS.setdefault(path, threading.Lock())
@@ -104,12 +97,9 @@ def _peer_result(path, program_line, root, options):
             stored = json.load(file)
         return Result(stored["status"], stored["stdout"].encode("latin-1"), stored["stderr"].encode("latin-1"))
     result = execute(program_line, root, on="linux", **options)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = f"{path}.{os.getpid()}"
-    with open(draft, "w") as file:
+    with artifacts.draft(path) as made, open(made, "w") as file:
         json.dump({"status": result.status, "stdout": result.stdout.decode("latin-1"),
                    "stderr": result.stderr.decode("latin-1")}, file)
-    os.replace(draft, path)
     return result
 
 

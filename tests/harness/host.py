@@ -4,9 +4,9 @@ import hashlib
 import os
 import re
 import subprocess
-import threading
 
 from harness.case import Case, Failure, command
+from launch import artifacts
 from launch.build import BUILD, TOP, make
 
 SIZE_LIMIT = 51200  # bytes of kernel.elf, stripped
@@ -58,11 +58,8 @@ def _object(compiler, source):
     digest = hashlib.sha256(" ".join(compiler).encode()).hexdigest()[:12]
     target = os.path.join(BUILD, "tests", digest, source + ".o")
     if _stale(target, target + ".d"):
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        draft = f"{target}.{os.getpid()}.{threading.get_ident()}"
-        command([*compiler, "-MMD", "-MF", draft + ".d", "-c", source, "-o", draft], cwd=TOP)
-        os.replace(draft + ".d", target + ".d")
-        os.replace(draft, target)
+        with artifacts.draft(target) as made, artifacts.draft(target + ".d") as dependencies:
+            command([*compiler, "-MMD", "-MF", dependencies, "-c", source, "-o", made], cwd=TOP)
     return target
 
 
@@ -71,12 +68,10 @@ def _program(base, path, link, suffix=""):
     compiler = base + _note(path, "flags")
     objects = [_object(compiler, source) for source in _sources(path)]
     target = os.path.join(BUILD, "tests", "bin", os.path.basename(path)[:-2] + suffix)
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     newest = max(os.stat(name).st_mtime_ns for name in objects)
     if not os.path.exists(target) or os.stat(target).st_mtime_ns <= newest:
-        draft = f"{target}.{os.getpid()}.{threading.get_ident()}"
-        command([base[0], *link, *objects, "-o", draft, "-lpthread"], cwd=TOP)
-        os.replace(draft, target)
+        with artifacts.draft(target) as made:
+            command([base[0], *link, *objects, "-o", made, "-lpthread"], cwd=TOP)
     return target
 
 

@@ -1,10 +1,9 @@
 """Making build/ with make, and the archive of native programs the kernel starts from."""
-import fcntl
 import glob
 import os
 import subprocess
 
-from launch import cpio, font
+from launch import artifacts, cpio, font
 from launch.errors import UserError
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -21,18 +20,11 @@ def make(*targets):
     """Runs make; its output appears only when it fails. Two runs at once take turns."""
     if os.environ.get("KEEL_NO_BUILD"):
         return
-    os.makedirs(BUILD, exist_ok=True)
-    with open(os.path.join(BUILD, ".lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with artifacts.turn(BUILD):
         command = ["make", "-s", "-j2", "-C", TOP, *targets]
         result = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if result.returncode != 0:
         raise UserError("the build failed\n" + result.stdout.decode(errors="replace").rstrip())
-
-
-def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 ON_REQUEST = {"accel"}  # drivers that are there only when the command line asks for them (launch/run.py)
@@ -45,7 +37,7 @@ def drivers():
 
 def manifest():
     """init's manifest, as it is shipped."""
-    return _read(os.path.join(TOP, "servers/init/manifest"))
+    return artifacts.read(os.path.join(TOP, "servers/init/manifest"))
 
 
 def native_archive(arguments, more=(), init_manifest=None):
@@ -57,9 +49,9 @@ def native_archive(arguments, more=(), init_manifest=None):
     archive.directory("drivers")
     usual = [name for name in drivers() if name not in ON_REQUEST and name not in more]
     for name in [*usual, *(name for name in more if name in drivers())]:
-        archive.file("drivers/" + name, _read(os.path.join(TOP, "drivers", name, "manifest")))
+        archive.file("drivers/" + name, artifacts.read(os.path.join(TOP, "drivers", name, "manifest")))
     for name in [*NATIVE, *usual, *more]:
-        archive.file("bin/" + name, _read(os.path.join(BUILD, "bin", name)), 0o755)
+        archive.file("bin/" + name, artifacts.read(os.path.join(BUILD, "bin", name)), 0o755)
     archive.file("etc/manifest", manifest() if init_manifest is None else init_manifest)
     archive.file("etc/run", b"".join(argument + b"\0" for argument in arguments))
     if "display" in more:

@@ -2,13 +2,11 @@
 
 Nothing of it is kept in the repository: it is fetched when it is needed first, and stays in build/.
 """
-import glob
 import gzip
 import os
 import struct
-import subprocess
-import tempfile
 
+from launch import artifacts, package
 from launch.errors import UserError
 
 PACKAGE = "console-setup-linux"
@@ -18,24 +16,12 @@ PSF1_512, PSF1_TABLE, PSF1_SEQUENCES = 1, 2, 4
 PSF1_SEQUENCE, PSF1_END = 0xFFFE, 0xFFFF
 
 
-def _run(command, folder):
-    result = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode != 0:
-        raise UserError(f"the display's font: {' '.join(command)}: {result.stderr.strip()}")
-
-
-def _download():
-    """The packed file out of the package, which is not installed."""
-    with tempfile.TemporaryDirectory(prefix="keel-font-") as folder:
-        os.chmod(folder, 0o755)
-        try:
-            _run(["apt-get", "download", "-qq", PACKAGE], folder)
-        except UserError:
-            _run(["apt-get", "update", "-qq"], folder)
-            _run(["apt-get", "download", "-qq", PACKAGE], folder)
-        _run(["dpkg-deb", "-x", glob.glob(folder + "/*.deb")[0], folder + "/x"], folder)
-        with open(os.path.join(folder, "x", FILE), "rb") as file:
-            return file.read()
+def _packed():
+    installed = os.path.join("/", FILE)
+    if os.path.exists(installed):
+        return artifacts.read(installed)
+    with package.unpacked(lambda: PACKAGE) as folder:
+        return artifacts.read(os.path.join(folder, FILE))
 
 
 def _table(data, count):
@@ -67,15 +53,12 @@ def converted(data):
 def font(build):
     """The font's bytes; build: the folder that keeps it."""
     path = os.path.join(build, "font.psf")
-    if not os.path.exists(path):
-        installed = os.path.join("/", FILE)
-        packed = open(installed, "rb").read() if os.path.exists(installed) else _download()
-        draft = f"{path}.{os.getpid()}"
-        with open(draft, "wb") as file:
-            file.write(converted(gzip.decompress(packed)))
-        os.replace(draft, path)
-    with open(path, "rb") as file:
-        return file.read()
+    with artifacts.turn(build):
+        if not os.path.exists(path):
+            data = converted(gzip.decompress(_packed()))
+            with artifacts.draft(path) as made, open(made, "wb") as file:
+                file.write(data)
+    return artifacts.read(path)
 
 
 class Glyphs:

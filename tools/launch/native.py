@@ -2,15 +2,10 @@
 import os
 import time
 
-from launch import build, cpio
+from launch import artifacts, build, cpio
 from launch.machine import Machine
 from launch.pump import Pump
 from launch.run import STATUS_BROKEN, Result, judge
-
-
-def _read(path):
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def archive(programs, manifest, arguments=(), drivers=()):
@@ -19,11 +14,11 @@ def archive(programs, manifest, arguments=(), drivers=()):
     for folder in ("bin", "etc", "drivers"):
         made.directory(folder)
     for driver in drivers:
-        made.file("drivers/" + driver, _read(os.path.join(build.TOP, "drivers", driver, "manifest")))
+        made.file("drivers/" + driver, artifacts.read(os.path.join(build.TOP, "drivers", driver, "manifest")))
     for program in ("init", *programs, *drivers):
-        made.file("bin/" + program, _read(os.path.join(build.BUILD, "bin", program)), 0o755)
+        made.file("bin/" + program, artifacts.read(os.path.join(build.BUILD, "bin", program)), 0o755)
     lines = "".join(f"    argument {argument}\n" for argument in arguments)
-    made.file("etc/manifest", _read(os.path.join(build.TOP, manifest)) + lines.encode())
+    made.file("etc/manifest", artifacts.read(os.path.join(build.TOP, manifest)) + lines.encode())
     data = made.finish()
     return data + b"\0" * (-len(data) % build.PAGE)
 

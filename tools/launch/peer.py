@@ -7,10 +7,8 @@ import glob
 import os
 import re
 import shutil
-import subprocess
-import tempfile
 
-from launch import build, cpio
+from launch import artifacts, build, cpio, package
 from launch.errors import UserError
 
 READY = b"peer: ready"
@@ -18,55 +16,27 @@ APPEND = "quiet loglevel=4 console=ttyS2 panic=-1 mitigations=off init_on_alloc=
 META_PACKAGE = "linux-image-amd64"
 
 
-def _run(command, **more):
-    result = subprocess.run(command, capture_output=True, text=True, **more)
-    if result.returncode != 0:
-        raise UserError(f"{' '.join(command)}: {result.stderr.strip()}")
-    return result.stdout
-
-
 def _kernel_package():
-    for line in _run(["apt-cache", "depends", META_PACKAGE]).splitlines():
+    for line in package.command(["apt-cache", "depends", META_PACKAGE]).splitlines():
         name = line.strip().removeprefix("Depends: ")
         if name.startswith("linux-image-6.1"):
             return name
     raise UserError(f"{META_PACKAGE} does not depend on a 6.1 kernel here: the peer is Debian 12's")
 
 
-def _download(target, place):
-    """Copies files from the package, without installing it: /boot stays as it is. place: a pattern in the package."""
-    with tempfile.TemporaryDirectory(prefix="keel-peer-") as folder:
-        os.chmod(folder, 0o755)
-        _run(["apt-get", "download", "-qq", _kernel_package()], cwd=folder)
-        _run(["dpkg-deb", "-x", glob.glob(folder + "/*.deb")[0], folder + "/x"])
-        found = glob.glob(f"{folder}/x/{place}")[0]
-        if os.path.isdir(found):
-            shutil.copytree(found, target + ".new", dirs_exist_ok=True)
-        else:
-            shutil.copy(found, target + ".new")
-    os.replace(target + ".new", target)
-
-
-def _fetch(target, place):
-    try:
-        _download(target, place)
-    except UserError:
-        _run(["apt-get", "update", "-qq"])
-        _download(target, place)
+def _fetched(target, place):
+    """A file or folder of the kernel's package; place: a pattern in it."""
+    with artifacts.turn(build.BUILD):
+        if not os.path.exists(target):
+            with package.unpacked(_kernel_package) as folder, artifacts.draft(target) as made:
+                shutil.move(glob.glob(f"{folder}/{place}")[0], made)
+    return target
 
 
 def kernel():
     """The path of Linux's vmlinuz, fetched when it is not there."""
-    target = os.path.join(build.BUILD, "peer", "vmlinuz")
-    if os.path.exists(target):
-        return target
-    os.makedirs(os.path.dirname(target), exist_ok=True)
     installed = sorted(glob.glob("/boot/vmlinuz-6.1.*-amd64"))
-    if installed:
-        shutil.copy(installed[-1], target)
-        return target
-    _fetch(target, "boot/vmlinuz-*")
-    return target
+    return installed[-1] if installed else _fetched(os.path.join(build.BUILD, "peer", "vmlinuz"), "boot/vmlinuz-*")
 
 
 def _modules_folder():
@@ -75,10 +45,7 @@ def _modules_folder():
         folder = "/lib/modules/" + installed.partition("vmlinuz-")[2] + "/kernel"
         if os.path.isdir(folder):
             return folder
-    target = os.path.join(build.BUILD, "peer", "modules")
-    if not os.path.isdir(target):
-        _fetch(target, "lib/modules/*/kernel")
-    return target
+    return _fetched(os.path.join(build.BUILD, "peer", "modules"), "lib/modules/*/kernel")
 
 
 def modules(names):

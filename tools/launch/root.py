@@ -6,7 +6,7 @@ import stat
 import subprocess
 import zlib
 
-from launch import cpio
+from launch import artifacts, cpio
 from launch.errors import UserError
 
 BUSYBOX = "/bin/busybox"
@@ -24,14 +24,6 @@ DIRECTORIES = ["bin", "dev", "etc", "home", "mnt", "proc", "root", "run", "sbin"
                "usr/sbin", "usr/lib", "var", "var/log", "var/run"]
 
 
-def _read(path):
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-
-
 def _applets():
     result = subprocess.run([BUSYBOX, "--list-full"], capture_output=True, text=True, check=True)
     return result.stdout.split()
@@ -44,8 +36,8 @@ def standard(archive):
     for name in DIRECTORIES:
         archive.directory(name, 0o700 if name == "root" else 0o755, **old)
     archive.directory("tmp", 0o1777, **old)
-    archive.file("bin/busybox", _read(BUSYBOX), 0o755, **old)
-    archive.file("bin/bash", _read(BASH), 0o755, **old)
+    archive.file("bin/busybox", artifacts.read(BUSYBOX), 0o755, **old)
+    archive.file("bin/bash", artifacts.read(BASH), 0o755, **old)
     for applet in _applets():
         if applet not in archive.names:
             archive.symlink(applet, "/bin/busybox", **old)
@@ -81,7 +73,7 @@ def package(archive, name):
         elif stat.S_ISDIR(info.st_mode):
             archive.directory(inside, stat.S_IMODE(info.st_mode), mtime=MTIME)
         elif stat.S_ISREG(info.st_mode):
-            archive.file(inside, _read(path), stat.S_IMODE(info.st_mode), mtime=MTIME)
+            archive.file(inside, artifacts.read(path), stat.S_IMODE(info.st_mode), mtime=MTIME)
 
 
 def _installed_file(archive, path):
@@ -90,7 +82,7 @@ def _installed_file(archive, path):
     for depth in range(len(folders)):
         archive.directory("/".join(folders[:depth + 1]), mtime=MTIME)
     if inside not in archive.names:
-        archive.file(inside, _read(path), 0o755, mtime=MTIME)
+        archive.file(inside, artifacts.read(path), 0o755, mtime=MTIME)
 
 
 def installed(archive, path):
@@ -105,7 +97,7 @@ def installed(archive, path):
 
 def stamp(paths):
     """A short text that changes when one of the files does."""
-    digest = hashlib.sha256(_read(__file__))
+    digest = hashlib.sha256(artifacts.read(__file__))
     for path in paths:
         info = os.stat(path)
         digest.update(f"{path} {info.st_size} {info.st_mtime_ns}\n".encode())
@@ -115,11 +107,8 @@ def stamp(paths):
 def store(build, name, data):
     """Writes data to a file below the build directory, whole or not at all. Returns its path."""
     path = os.path.join(build, "root", name)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    draft = f"{path}.{os.getpid()}"
-    with open(draft, "wb") as file:
+    with artifacts.draft(path) as made, open(made, "wb") as file:
         file.write(data)
-    os.replace(draft, path)
     return path
 
 
@@ -134,7 +123,7 @@ def _default(build):
 
 
 def _file(path):
-    data = _read(path)
+    data = artifacts.read(path)
     if data[:2] == b"\x1f\x8b":
         try:
             return gzip.decompress(data)
@@ -149,7 +138,7 @@ def root_bytes(choice, build):
     """The plain cpio for --root: nothing, a directory, or an archive, plain or gzip. A plain archive is not judged here;
     the system reports damage itself, with the offset."""
     if choice is None:
-        return _read(_default(build))
+        return artifacts.read(_default(build))
     if os.path.isdir(choice):
         archive = cpio.Archive()
         archive.tree(choice)
