@@ -9,6 +9,7 @@ from launch.errors import UserError
 
 
 def read(path):
+    """A whole file, wherever it is."""
     try:
         with open(path, "rb") as file:
             return file.read()
